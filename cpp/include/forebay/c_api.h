@@ -1,0 +1,237 @@
+/* The C ABI of Forebay: how native code reports into the collector of this process.
+ *
+ * A table of functions, reached through `forebay_get_api` (exported by the library) or through the
+ * PyCapsule `forebay._core._C_API`. The table is append-only: a member is never moved, removed or
+ * given another meaning under one `abi_version`; `struct_size` says how many members the provider
+ * has. Only integers, pointers with lengths and opaque handles cross it; nothing that it is given
+ * is owned, kept or freed by the other side, and no function throws.
+ *
+ * Every function may be called from any thread unless its comment says otherwise. Strings are
+ * UTF-8; bytes that are not become U+FFFD on the wire. A string with `size` 0 may have a null
+ * `data`.
+ */
+#ifndef FOREBAY_C_API_H_
+#define FOREBAY_C_API_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FOREBAY_ABI_VERSION 1u
+#define FOREBAY_CAPSULE_NAME "forebay._core._C_API"
+
+#if defined(FOREBAY_BUILDING_LIBRARY)
+#define FOREBAY_EXPORT __attribute__((visibility("default")))
+#else
+#define FOREBAY_EXPORT
+#endif
+
+typedef struct forebay_string {
+  const char* data;
+  size_t size; /* bytes */
+} forebay_string;
+
+/* Types of a value. An ANYVALUE is an OTLP AnyValue message already in protobuf form: how nested
+ * lists and maps are handed over. */
+enum {
+  FOREBAY_NULL = 0,
+  FOREBAY_BOOL = 1,   /* as.i64: 0 or 1 */
+  FOREBAY_INT64 = 2,  /* as.i64 */
+  FOREBAY_DOUBLE = 3, /* as.f64 */
+  FOREBAY_STRING = 4, /* as.data, size bytes of UTF-8 */
+  FOREBAY_BYTES = 5,  /* as.data, size bytes */
+  FOREBAY_ANYVALUE = 6
+};
+
+typedef struct forebay_value {
+  uint32_t type;
+  uint32_t size; /* bytes at as.data; 0 for scalars */
+  union {
+    int64_t i64;
+    double f64;
+    const char* data;
+  } as;
+} forebay_value;
+
+typedef struct forebay_attribute {
+  const char* key;
+  uint32_t key_size; /* bytes */
+  uint32_t reserved; /* 0 */
+  forebay_value value;
+} forebay_attribute;
+
+/* What emit answers. 0 is the only one that means "accepted". */
+enum {
+  FOREBAY_ACCEPTED = 0,
+  FOREBAY_DISABLED = 1, /* below the logger's level: not counted as emitted */
+  FOREBAY_SAMPLED_OUT = 2,
+  FOREBAY_RATE_LIMITED = 3,
+  FOREBAY_WOULD_BLOCK = 4, /* only with FOREBAY_EMIT_REPORT_BLOCK; nothing was counted */
+  FOREBAY_REFUSED_QUEUE_FULL = 16,
+  FOREBAY_REFUSED_BLOCK_TIMEOUT = 17,
+  FOREBAY_REFUSED_NOT_STARTED = 18,
+  FOREBAY_REFUSED_SHUTDOWN = 19,
+  FOREBAY_REFUSED_REENTRANT = 20,
+  FOREBAY_DROPPED_QUEUE_FULL_NEWEST = 32,
+  FOREBAY_DROPPED_EARLY = 33,
+  FOREBAY_DROPPED_MEMORY = 34,
+  FOREBAY_DROPPED_ENCODE_ERROR = 35
+};
+
+/* Flags of emit. */
+enum {
+  /* Where the lane's policy is to wait: do not, return FOREBAY_WOULD_BLOCK and count nothing. For
+   * callers that must let go of something first (the GIL) and then call again without the flag. */
+  FOREBAY_EMIT_REPORT_BLOCK = 1u << 0,
+  /* Where the lane's policy is to wait: go on to what comes after it in `on_full`. */
+  FOREBAY_EMIT_SKIP_BLOCK = 1u << 1,
+  /* A policy of `fail` refuses and counts as usual; the caller came through a bridge and will not
+   * be told by an exception. No effect in C; carried for the binding. */
+  FOREBAY_EMIT_BRIDGE = 1u << 2
+};
+
+/* A logger. Handles are never freed and may be made before anything is started.
+ * `level` points to the lowest severity number (1..24) that is enabled; 25 when none is, and 0 when
+ * the logger is not bound to a running collector in this process (not started, or just forked):
+ * then call emit, which finds out. Read it with a relaxed atomic load. */
+typedef struct forebay_logger {
+  const uint32_t* level;
+} forebay_logger;
+
+typedef struct forebay_logger_spec {
+  uint32_t struct_size;  /* sizeof(forebay_logger_spec) */
+  uint32_t min_severity; /* 1..24; 0: the default, INFO (9) */
+  forebay_string name;
+  forebay_string version;
+  const forebay_attribute* attributes; /* of the instrumentation scope */
+  uint32_t attribute_count;
+  uint32_t reserved;
+} forebay_logger_spec;
+
+/* The static part of a call site. Copied when it is interned. */
+typedef struct forebay_site forebay_site; /* opaque; never freed */
+
+enum {
+  /* The body is not constant: the first value of each record is the body, the rest go with keys. */
+  FOREBAY_SITE_BODY_IN_VALUES = 1u << 0
+};
+
+typedef struct forebay_site_spec {
+  uint32_t struct_size;         /* sizeof(forebay_site_spec) */
+  uint32_t severity;            /* OpenTelemetry severity number, 1..24; 0: unspecified */
+  forebay_string severity_text; /* empty: the standard name of the severity */
+  forebay_string body;
+  const forebay_string* keys;
+  uint32_t key_count; /* at most 1,024 */
+  uint32_t flags;
+  forebay_string file;
+  forebay_string function;
+  uint32_t line; /* 0: unknown */
+  uint32_t reserved;
+} forebay_site_spec;
+
+/* What only some records have. A null pointer in emit means none of it. */
+typedef struct forebay_extra {
+  uint32_t struct_size;    /* sizeof(forebay_extra) */
+  uint32_t severity;       /* 0: the site's. Needed where site is null */
+  uint64_t time_unix_nano; /* 0: the moment of emit */
+  uint8_t trace_id[16];    /* all zero: none */
+  uint8_t span_id[8];
+  uint32_t trace_flags;
+  uint32_t attribute_count;
+  const forebay_attribute* attributes; /* with keys of their own; after the site's */
+  forebay_value body;                  /* FOREBAY_NULL: the site's */
+  forebay_string severity_text;        /* empty: the site's, or the standard name */
+  forebay_string event_name;
+  uint32_t dropped_attributes_count;
+  uint32_t reserved;
+} forebay_extra;
+
+/* One option of a collector, by its path: "service_name", "lanes[0].queue_records". `reserved` of
+ * the attribute is unused. Lists and maps are spelled out path by path. See docs/options.md. */
+typedef forebay_attribute forebay_option;
+
+typedef struct forebay_collector forebay_collector; /* opaque, counted by retain/release */
+
+/* Receives one number by name, such as ("dropped.queue_full_newest", 17) or
+ * ("lanes.normal.emitted", 40). */
+typedef void (*forebay_number_visitor)(void* context, const char* name, size_t name_size,
+                                       int64_t value);
+typedef void (*forebay_text_visitor)(void* context, const char* data, size_t size);
+
+enum {
+  FOREBAY_OK = 0,
+  FOREBAY_INVALID_ARGUMENT = 1, /* the text names the option, its value and the range */
+  FOREBAY_UNAVAILABLE = 2,      /* the system refused: memory, threads, files */
+  FOREBAY_TIMED_OUT = 3,
+  FOREBAY_CLOSED = 4
+};
+
+typedef struct forebay_api {
+  uint32_t abi_version;
+  uint32_t struct_size;
+  forebay_string library_version;
+
+  /* -- the way of a record -- */
+
+  /* The logger of that name: the same handle each time. A null collector means the process default,
+   * whichever is started, now or later. A null spec, or memory that ran out, gives a handle that
+   * counts `not_started`. Never null. */
+  forebay_logger* (*logger)(forebay_collector* collector, const forebay_logger_spec* spec);
+  /* Interns a site. Null when 65,536 are interned: hand body and attributes over in `extra`. */
+  const forebay_site* (*site)(const forebay_site_spec* spec);
+  /* Emits one record. `values` holds the site's body (FOREBAY_SITE_BODY_IN_VALUES) and a value for
+   * each key; fewer values leave the last keys out. Copies everything before it returns; does not
+   * allocate, lock or call the system on the usual path. */
+  int32_t (*emit)(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
+                  uint32_t value_count, const forebay_extra* extra, uint32_t flags);
+  /* Adds records that were emitted while this table was not at hand. */
+  void (*count_not_started)(uint32_t severity, uint64_t records);
+
+  /* -- collectors -- */
+
+  /* Validates everything, starts nothing: threads and files come with the first record. The text of
+   * an error goes to `error`. */
+  int32_t (*collector_create)(const forebay_option* options, size_t option_count,
+                              forebay_collector** collector, forebay_text_visitor error,
+                              void* context);
+  void (*collector_retain)(forebay_collector* collector);
+  void (*collector_release)(forebay_collector* collector); /* the last one shuts down, 0 s */
+  /* The process default; retained for the caller, null if none. */
+  forebay_collector* (*collector_default)(void);
+  void (*collector_set_default)(forebay_collector* collector); /* null: none */
+
+  /* Every name of the ledger, at this moment. */
+  void (*collector_stats)(forebay_collector* collector, forebay_number_visitor visit,
+                          void* context);
+  /* Stops drain and ship at a batch boundary, counts what is inside, and compares: "balanced",
+   * "exact", "difference", "lanes.<name>.difference". */
+  void (*collector_audit)(forebay_collector* collector, forebay_number_visitor visit,
+                          void* context);
+  /* Waits until what was emitted before the call has left. A negative timeout waits without end.
+   * The visitor gets the receipt: each name's difference, "complete", "elapsed_ns". */
+  int32_t (*collector_flush)(forebay_collector* collector, int64_t timeout_ns,
+                             forebay_number_visitor visit, void* context);
+  int32_t (*collector_shutdown)(forebay_collector* collector, int64_t timeout_ns,
+                                forebay_number_visitor visit, void* context);
+  /* Texts about the collector, by name: "instance_id", "stats_file", "service_name",
+   * "last_error", "directory". FOREBAY_INVALID_ARGUMENT for another name. */
+  int32_t (*collector_text)(forebay_collector* collector, forebay_string name,
+                            forebay_text_visitor visit, void* context);
+  /* Takes the finished batches out of the memory exporter: each is one plain OTLP
+   * ExportLogsServiceRequest in protobuf form. FOREBAY_INVALID_ARGUMENT without one. */
+  int32_t (*collector_take_memory)(forebay_collector* collector, forebay_text_visitor visit,
+                                   void* context);
+} forebay_api;
+
+/* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */
+FOREBAY_EXPORT const forebay_api* forebay_get_api(uint32_t abi_version);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* FOREBAY_C_API_H_ */

@@ -1,0 +1,78 @@
+// The ledger: where every record ends, under one name, in a file that outlives the process.
+//
+// Layout, laws and the order of reads: docs/ledger.md. The file is allocated before it is mapped;
+// where that fails the ledger lives in anonymous memory and says so once.
+//
+// Emit-side counters are leased to threads (thread_counters.h). Everything from drain on is counted
+// here, whole batches at a time, under one mutex, by the drain and ship threads; so those numbers
+// are exact at any moment. snapshot() reads them first and the emit side after: a record that is
+// drained in between can make in_queue too large, never negative.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "account/names.h"
+#include "account/snapshot.h"
+#include "account/thread_counters.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace forebay::account {
+
+struct LedgerOptions {
+  std::string directory;    // of stats files; empty: run_directory()
+  std::string instance_id;  // names the file: "<instance id>.forebay"
+  std::string service_name;
+  std::vector<std::string> lanes;   // 1..kMaxLanes
+  std::vector<std::string> routes;  // 1..kMaxRoutes
+  bool in_memory = false;           // no file at all: tests and simulation
+};
+
+// $FOREBAY_RUN_DIR, else $XDG_RUNTIME_DIR/forebay, else /tmp/forebay-<uid> (0700, checked to be
+// ours).
+std::string run_directory();
+
+class Ledger {
+ public:
+  // Never fails: what the system refuses is said in warning(), and the ledger lives in memory.
+  static std::unique_ptr<Ledger> create(const LedgerOptions& options, const Clock& clock);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // -- emit side --
+  // A slot for the calling thread. Its counters are never zeroed: the next thread adds on.
+  ThreadCounters lease() noexcept;
+  void give_back(ThreadCounters counters) noexcept;
+
+  // -- drain and ship: each call is one step of the books --
+  void drained(uint32_t lane, const SeverityCounts& records);
+  void intake(IntakeName name, uint32_t lane, const SeverityCounts& records);
+  // A finished batch enters the backlog of every route.
+  void batched(uint32_t lane, const SeverityCounts& records);
+  void move(uint32_t route, uint32_t lane, const SeverityCounts& records, Place from, Place to);
+  // Ends records that were at `from` (kNowhere for kRecovered, which enters at `to`).
+  void end(uint32_t route, uint32_t lane, const SeverityCounts& records, Place from,
+           RouteName name);
+  void recovered(uint32_t route, uint32_t lane, const SeverityCounts& records, Place to);
+
+  [[nodiscard]] Snapshot snapshot() const;
+
+  // Written into the file: "running" until then. A reader tells an end from a crash by it.
+  void mark_ended() noexcept;
+  // The file's path; empty where the ledger lives in memory.
+  [[nodiscard]] const std::string& path() const noexcept;
+  [[nodiscard]] const std::string& warning() const noexcept;
+  // In a forked child: lets go of the mapping without touching a counter or the file.
+  void abandon_in_child() noexcept;
+
+ private:
+  struct State;
+  explicit Ledger(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace forebay::account

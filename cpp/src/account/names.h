@@ -1,0 +1,124 @@
+// Every name of the ledger, in the order of the stats file. Append only: a name is never moved,
+// removed or given another meaning (docs/ledger.md).
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace forebay::account {
+
+// Counted by the emitting thread.
+enum class EmitName : uint8_t {
+  kEmitted,
+  kSampledOut,
+  kRateLimited,
+  kRefusedQueueFull,
+  kRefusedBlockTimeout,
+  kRefusedNotStarted,
+  kRefusedShutdown,
+  kRefusedReentrant,
+  kDroppedQueueFullNewest,
+  kDroppedQueueFullOldest,
+  kDroppedEarlyDrop,
+  kDroppedMemory,
+  kDroppedEncodeError,
+  kDroppedTooLarge,
+};
+inline constexpr size_t kEmitNames = 14;
+inline constexpr size_t kEmitNameSlots = 16;  // in the file: room for two more
+inline constexpr std::array<std::string_view, kEmitNames> kEmitNameTexts = {
+    "emitted",
+    "sampled_out",
+    "rate_limited",
+    "refused.queue_full",
+    "refused.block_timeout",
+    "refused.not_started",
+    "refused.shutdown",
+    "refused.reentrant",
+    "dropped.queue_full_newest",
+    "dropped.queue_full_oldest",
+    "dropped.early_drop",
+    "dropped.memory",
+    "dropped.encode_error",
+    "dropped.too_large",
+};
+
+// Counted by the drain thread, before a batch is finished.
+enum class IntakeName : uint8_t {
+  kInternal,  // made by Forebay, straight into a batch
+  kDrained,   // left the queue (not a name of the ledger: what in_queue and in_batch are worked out
+              // from)
+  kBatched,   // left a batch being built for every route
+  kExpired,
+  kDroppedShutdown,
+  kDroppedEncodeError,
+  kDroppedMemory,
+};
+inline constexpr size_t kIntakeNames = 7;
+inline constexpr size_t kIntakeNameSlots = 16;
+inline constexpr std::array<std::string_view, kIntakeNames> kIntakeNameTexts = {
+    "internal",       "drained", "batched", "expired", "dropped.shutdown", "dropped.encode_error",
+    "dropped.memory",
+};
+
+// Where a record ends on a route.
+enum class RouteName : uint8_t {
+  kRecovered,  // the other way round: where one begins
+  kDelivered,
+  kExpired,
+  kUnknown,
+  kHandedOver,
+  kSuperseded,
+  kRejectedBadRequest,
+  kRejectedTooLarge,
+  kRejectedUnauthorized,
+  kRejectedPartialSuccess,
+  kRejectedOther,
+  kDroppedLowerPriority,
+  kDroppedBacklogFull,
+  kDroppedSpoolFull,
+  kDroppedSpoolCorrupt,
+  kDroppedTooLarge,
+  kDroppedRetryExhausted,
+  kDroppedShutdown,
+  kDroppedEncodeError,
+  kDroppedMemory,
+  kDroppedDiskError,
+};
+inline constexpr size_t kRouteNames = 21;
+inline constexpr size_t kRouteNameSlots = 32;
+inline constexpr std::array<std::string_view, kRouteNames> kRouteNameTexts = {
+    "recovered",
+    "delivered",
+    "expired",
+    "unknown",
+    "handed_over",
+    "superseded",
+    "rejected.bad_request",
+    "rejected.too_large",
+    "rejected.unauthorized",
+    "rejected.partial_success",
+    "rejected.other",
+    "dropped.lower_priority",
+    "dropped.backlog_full",
+    "dropped.spool_full",
+    "dropped.spool_corrupt",
+    "dropped.too_large",
+    "dropped.retry_exhausted",
+    "dropped.shutdown",
+    "dropped.encode_error",
+    "dropped.memory",
+    "dropped.disk_error",
+};
+
+// Where a record is while it is held on a route. kNowhere: it enters or leaves.
+enum class Place : uint8_t { kBacklog, kSpool, kFlight, kNowhere };
+inline constexpr size_t kPlaces = 3;
+inline constexpr std::array<std::string_view, kPlaces> kPlaceTexts = {"in_backlog", "in_spool",
+                                                                      "in_flight"};
+
+inline constexpr size_t kMaxLanes = 16;
+inline constexpr size_t kMaxRoutes = 8;
+
+}  // namespace forebay::account

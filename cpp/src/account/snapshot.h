@@ -1,0 +1,64 @@
+// The ledger at one moment, as numbers: what stats(), receipts and the laws are worked out from.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "account/names.h"
+#include "base/severity_class.h"
+
+namespace forebay::account {
+
+struct LaneNumbers {
+  std::array<SeverityCounts, kEmitNames> emit;
+  std::array<SeverityCounts, kIntakeNames> intake;
+
+  [[nodiscard]] const SeverityCounts& operator[](EmitName n) const noexcept {
+    return emit[static_cast<size_t>(n)];
+  }
+  [[nodiscard]] const SeverityCounts& operator[](IntakeName n) const noexcept {
+    return intake[static_cast<size_t>(n)];
+  }
+  // emitted, less what emit itself ended, less what was drained. Never negative in a snapshot.
+  [[nodiscard]] uint64_t in_queue() const noexcept;
+  [[nodiscard]] uint64_t in_batch() const noexcept;
+};
+
+struct RouteLaneNumbers {
+  std::array<SeverityCounts, kRouteNames> names;
+  std::array<SeverityCounts, kPlaces> places;
+
+  [[nodiscard]] const SeverityCounts& operator[](RouteName n) const noexcept {
+    return names[static_cast<size_t>(n)];
+  }
+  [[nodiscard]] const SeverityCounts& operator[](Place p) const noexcept {
+    return places[static_cast<size_t>(p)];
+  }
+};
+
+struct Snapshot {
+  std::vector<std::string> lane_names;
+  std::vector<std::string> route_names;
+  std::vector<LaneNumbers> lanes;                     // [lane]
+  std::vector<std::vector<RouteLaneNumbers>> routes;  // [route][lane]
+
+  // How far the second law is from holding for a lane of a route: batched + recovered less
+  // everything it may be. Zero in every snapshot of a ledger that is kept rightly. (The first law
+  // holds by construction here, since in_queue and in_batch are worked out; audit() holds them
+  // against what is really inside.)
+  [[nodiscard]] int64_t route_difference(size_t route, size_t lane) const noexcept;
+
+  // Every name of the ledger, in the words of the contract:
+  //   emitted internal recovered delivered sampled_out rate_limited refused dropped expired
+  //   rejected unknown handed_over superseded held   and  refused.<reason> dropped.<reason>
+  //   rejected.<reason> in_queue in_batch in_backlog in_spool in_flight batched   (totals: those of
+  //   the first route) by_severity.<class>.<name>, lanes.<lane>.<name>, routes.<route>.<name>
+  // All of the plain ones are visited, zero or not; below by_severity, lanes and routes the reasons
+  // that are zero are left out.
+  void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+};
+
+}  // namespace forebay::account

@@ -1,0 +1,102 @@
+// The bounded memory of finished batches that wait for the destination.
+//
+// Each lane has a share that no other can take; what nobody is guaranteed is common. Lanes are
+// ordered by priority, 0 first. Knows batches, not records. Passive and not thread-safe: the
+// pipeline holds its mutex around it.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/encoded_batch.h"
+#include "base/status.h"
+
+namespace forebay::backlog {
+
+enum class OnBacklogFull : uint8_t {
+  kHold,         // push() says no; the caller keeps the batch and tries again
+  kEvictOldest,  // the lane's oldest batch that is not in flight goes, as many as it takes
+};
+enum class Order : uint8_t { kOldestFirst, kNewestFirst };
+
+struct LaneBacklogOptions {
+  double share = 0.0;  // of max_bytes, guaranteed to the lane; 0..1, all lanes together at most 1
+  OnBacklogFull on_full = OnBacklogFull::kHold;
+  std::optional<Duration> max_age;  // of a batch's newest record; older batches are expired
+};
+
+struct BacklogOptions {
+  // Most bytes of batches, in flight ones included. Unit: bytes, 64 KiB.. . A batch larger than
+  // what its lane can ever have is let go as `backlog_full`.
+  uint64_t max_bytes = 32u << 20;
+  Order order = Order::kOldestFirst;  // in which a lane's batches are sent
+  std::vector<LaneBacklogOptions> lanes;
+
+  [[nodiscard]] Status validate() const;  // names the field, its value and the range
+};
+
+// Why a batch left without being sent.
+enum class LetGo : uint8_t { kBacklogFull, kLowerPriority, kExpired };
+struct Departure {
+  EncodedBatch batch;
+  LetGo reason;
+};
+
+class Backlog {
+ public:
+  explicit Backlog(const BacklogOptions& options);
+
+  // Takes the batch, or says false (kHold, and no room now): then `batch` is unchanged. Batches
+  // that had to go for it are added to `departures`; the batch itself may be among them, and then
+  // true is returned.
+  bool push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures);
+  // Whether push() of a batch of that cost would be taken now without anybody's loss.
+  [[nodiscard]] bool has_room(uint8_t lane, uint64_t cost_bytes) const noexcept;
+
+  // The next batch to send, marked in flight: lanes by priority, but a lane that waited while
+  // others sent `kTurns` batches goes first, so that the lowest does not starve. Expired ones go to
+  // `departures`. Nothing where all is in flight or empty.
+  std::optional<EncodedBatch> take(MonotonicTime now, std::vector<Departure>& departures);
+  // The batch in flight ended for good (delivered, rejected, dropped …): its bytes are free.
+  void finish(const BatchId& id);
+  // The batch in flight comes back, to be sent again before younger ones. `batch` may carry news
+  // (ambiguous, another codec); its id must be in flight.
+  void put_back(EncodedBatch batch);
+  // One batch in flight became several smaller ones (split after 413), all in flight.
+  void replace(const BatchId& id, const std::vector<EncodedBatch>& parts);
+
+  // Takes out batches whose max_age is over (not those in flight).
+  void expire(MonotonicTime now, std::vector<Departure>& departures);
+  // Empties it at shutdown: everything that is not in flight.
+  std::vector<EncodedBatch> drain_all();
+
+  [[nodiscard]] uint64_t bytes() const noexcept;
+  [[nodiscard]] uint64_t bytes(uint8_t lane) const noexcept;
+  [[nodiscard]] size_t batches() const noexcept;  // waiting, not in flight
+  [[nodiscard]] bool empty() const noexcept;      // nothing waiting and nothing in flight
+  // What is really inside, for audit(): counts by lane.
+  [[nodiscard]] SeverityCounts waiting(uint8_t lane) const noexcept;
+  [[nodiscard]] SeverityCounts in_flight(uint8_t lane) const noexcept;
+
+  static constexpr uint32_t kTurns = 8;
+
+ private:
+  struct Entry {
+    EncodedBatch batch;
+    uint64_t cost = 0;
+  };
+  struct Lane {
+    LaneBacklogOptions options;
+    uint64_t guaranteed = 0;       // bytes
+    uint64_t used = 0;             // bytes, in flight included
+    std::deque<Entry> waiting;     // oldest first
+    std::vector<Entry> in_flight;  // body released to the sender; cost kept
+    uint32_t passed_over = 0;
+  };
+  BacklogOptions options_;
+  std::vector<Lane> lanes_;
+};
+
+}  // namespace forebay::backlog

@@ -1,0 +1,13 @@
+// What Forebay has to say about itself: a line on stderr, rarely.
+#pragma once
+#include <string_view>
+
+namespace forebay {
+
+// Writes "forebay: <text>" to stderr, at most once a minute for each key, and never through a
+// logger. Never allocates, safe from any thread. Key: a literal such as "encoding_fallback".
+void warn(std::string_view key, std::string_view text) noexcept;
+// The same, once in the life of the process.
+void warn_once(std::string_view key, std::string_view text) noexcept;
+
+}  // namespace forebay

@@ -1,0 +1,48 @@
+// What travels from encode on: a finished batch that no longer knows what a record is.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/severity_class.h"
+
+namespace forebay {
+
+enum class Signal : uint8_t { kLogs, kMetrics };
+
+enum class Codec : uint8_t { kNone, kGzip, kZstd };
+// The name in a Content-Encoding header: "identity" for kNone.
+std::string_view codec_name(Codec codec) noexcept;
+
+// Names a batch for good: "<instance id>-<sequence>", and ".0" or ".1" for each time it was split.
+// It travels in the header `Forebay-Batch-Id`, so that a receiver can tell a batch sent twice.
+using BatchId = std::string;
+
+struct EncodedBatch {
+  BatchId id;
+  Signal signal = Signal::kLogs;
+  uint8_t lane = 0;
+  Codec codec = Codec::kNone;
+  SeverityCounts counts;   // records (points), by class
+  MonotonicTime oldest{};  // when the oldest and the newest of them were emitted
+  MonotonicTime newest{};
+  WallTime oldest_wall{};  // the same by the wall clock: for a reader in another process
+  uint64_t raw_bytes = 0;  // size of the OTLP message before compression
+  // An Export{Logs,Metrics}ServiceRequest in `codec`. Shared: several routes, spool and backlog
+  // hold the same bytes. Never changed once the batch is finished.
+  std::shared_ptr<const ByteBuffer> body;
+
+  // An attempt to send it ended without an answer: it may have arrived already.
+  bool ambiguous = false;
+
+  [[nodiscard]] uint64_t records() const noexcept { return counts.total(); }
+  // What it costs in a backlog: its bytes, and the bookkeeping around them.
+  [[nodiscard]] uint64_t cost_bytes() const noexcept {
+    return (body ? body->capacity() : 0) + sizeof(EncodedBatch) + 64;
+  }
+};
+
+}  // namespace forebay

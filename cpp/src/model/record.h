@@ -1,0 +1,128 @@
+// A log record as bytes: how emit writes it into a slot, and how the drain thread reads it.
+//
+//   RecordHeader (32 bytes)
+//   [RecordContext]                        kHasContext
+//   [u32 size, severity text]              kHasSeverityText
+//   [u32 size, event name]                 kHasEventName
+//   [value: body]                          kHasBody: instead of the site's
+//   value × value_count                    the site's body (body_in_values), then one for each key
+//   (u32 size, key, value) × attribute_count
+//
+//   value: u8 type, then  nothing (NULL) | u8 (BOOL) | 8 bytes (INT64, DOUBLE)
+//                         | u32 size, bytes (STRING, BYTES, ANYVALUE)
+//
+// Numbers in the machine's order, unaligned: a record never leaves the process in this form.
+#pragma once
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "forebay/c_api.h"
+#include "model/site.h"
+
+namespace forebay::model {
+
+enum RecordFlags : uint8_t {
+  kHasContext = 1u << 0,
+  kHasSeverityText = 1u << 1,
+  kHasEventName = 1u << 2,
+  kHasBody = 1u << 3,
+  kTruncated = 1u << 4,  // something was cut to keep to max_record_bytes
+  kInternal = 1u << 5,   // Forebay made it
+};
+
+struct RecordHeader {
+  uint64_t ticks;    // TickSource, at emit
+  const Site* site;  // null: everything is in the record
+  uint32_t scope;    // SiteRegistry::scope
+  uint32_t size;     // bytes of the record, this header included
+  uint16_t value_count;
+  uint16_t attribute_count;
+  uint8_t severity;  // 0..24
+  uint8_t flags;
+  uint16_t dropped_attributes_count;  // at most 65,535
+};
+static_assert(sizeof(RecordHeader) == 32);
+
+struct RecordContext {
+  uint64_t time_unix_nano;  // 0: the moment of emit
+  uint8_t trace_id[16];     // all zero: none
+  uint8_t span_id[8];
+  uint32_t trace_flags;
+  uint32_t reserved;
+};
+static_assert(sizeof(RecordContext) == 40);
+
+// Bytes of a value besides `size`: type and fixed part, by type. Unknown types are written as NULL.
+inline constexpr std::array<uint8_t, 8> kValueOverhead = {1, 2, 9, 9, 5, 5, 5, 1};
+
+inline uint32_t value_bytes(const forebay_value& value) noexcept {
+  return value.type >= FOREBAY_STRING && value.type <= FOREBAY_ANYVALUE
+             ? 5 + value.size
+             : kValueOverhead[value.type & 7];
+}
+
+// Everything that a record is made of, as emit has it.
+struct RecordInput {
+  const Site* site = nullptr;
+  const forebay_value* values = nullptr;
+  uint32_t value_count = 0;
+  const forebay_extra* extra = nullptr;  // null: none
+  uint32_t scope = 0;
+  uint8_t severity = 0;
+  uint8_t flags = 0;  // kInternal, kTruncated; the others are worked out
+};
+
+// The bytes that write_record() will write.
+[[nodiscard]] uint64_t measure_record(const RecordInput& input) noexcept;
+// Writes the record to `to`, which has room for the `size` that measure_record() gave.
+void write_record(const RecordInput& input, uint64_t ticks, uint32_t size, uint8_t* to) noexcept;
+
+// A value inside a record; what it points to lives as long as the record's bytes.
+struct ValueView {
+  uint32_t type = FOREBAY_NULL;
+  int64_t i64 = 0;
+  double f64 = 0;
+  std::string_view bytes;
+};
+
+// Reads a record from front to back: context(), then for each of the counts next_*().
+class RecordReader {
+ public:
+  // `record` holds a whole record that write_record() wrote; it is trusted.
+  explicit RecordReader(const uint8_t* record) noexcept;
+
+  [[nodiscard]] const RecordHeader& header() const noexcept { return header_; }
+  [[nodiscard]] const RecordContext* context() const noexcept {
+    return (header_.flags & kHasContext) != 0 ? &context_ : nullptr;
+  }
+  // Empty: the site's.
+  [[nodiscard]] std::string_view severity_text() const noexcept { return severity_text_; }
+  [[nodiscard]] std::string_view event_name() const noexcept { return event_name_; }
+  // True with `body` where the record has one of its own (kHasBody).
+  [[nodiscard]] bool own_body(ValueView& body) const noexcept {
+    body = body_;
+    return (header_.flags & kHasBody) != 0;
+  }
+  // The next of header().value_count values, then the next of header().attribute_count attributes.
+  ValueView next_value() noexcept;
+  ValueView next_attribute(std::string_view& key) noexcept {
+    key = next_text();
+    return next_value();
+  }
+
+ private:
+  std::string_view next_text() noexcept;
+
+  RecordHeader header_;
+  RecordContext context_{};
+  std::string_view severity_text_;
+  std::string_view event_name_;
+  ValueView body_;
+  const uint8_t* p_;
+};
+
+}  // namespace forebay::model

@@ -1,0 +1,83 @@
+// Values that the core owns: of resources, scopes and options. A record's values are never owned:
+// they go from the caller's cells (forebay_value) into the slot.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "forebay/c_api.h"
+
+namespace forebay::model {
+
+struct OwnedValue {
+  uint32_t type = FOREBAY_NULL;  // FOREBAY_*
+  int64_t i64 = 0;               // FOREBAY_BOOL, FOREBAY_INT64
+  double f64 = 0;                // FOREBAY_DOUBLE
+  std::string bytes;             // FOREBAY_STRING, FOREBAY_BYTES, FOREBAY_ANYVALUE
+
+  static OwnedValue copy_of(const forebay_value& value) {
+    OwnedValue owned;
+    owned.type = value.type;
+    switch (value.type) {
+      case FOREBAY_BOOL:
+      case FOREBAY_INT64:
+        owned.i64 = value.as.i64;
+        break;
+      case FOREBAY_DOUBLE:
+        owned.f64 = value.as.f64;
+        break;
+      case FOREBAY_STRING:
+      case FOREBAY_BYTES:
+      case FOREBAY_ANYVALUE:
+        if (value.size != 0) owned.bytes.assign(value.as.data, value.size);
+        break;
+      default:
+        break;
+    }
+    return owned;
+  }
+  static OwnedValue text(std::string_view s) {
+    OwnedValue owned;
+    owned.type = FOREBAY_STRING;
+    owned.bytes = s;
+    return owned;
+  }
+  // A view for functions that take the caller's cells. Valid while this object lives unchanged.
+  [[nodiscard]] forebay_value cell() const noexcept {
+    forebay_value value{};
+    value.type = type;
+    if (type == FOREBAY_DOUBLE) {
+      value.as.f64 = f64;
+    } else if (type >= FOREBAY_STRING) {
+      value.size = static_cast<uint32_t>(bytes.size());
+      value.as.data = bytes.data();
+    } else {
+      value.as.i64 = i64;
+    }
+    return value;
+  }
+  bool operator==(const OwnedValue&) const = default;
+};
+
+struct OwnedAttribute {
+  std::string key;
+  OwnedValue value;
+  bool operator==(const OwnedAttribute&) const = default;
+};
+
+// What is reporting: the same for every batch of a collector.
+struct Resource {
+  std::vector<OwnedAttribute> attributes;  // keys unique
+};
+
+// The instrumentation scope: a logger's name, version and attributes.
+struct Scope {
+  uint32_t id = 0;
+  std::string name;
+  std::string version;
+  std::vector<OwnedAttribute> attributes;
+};
+
+}  // namespace forebay::model

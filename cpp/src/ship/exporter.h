@@ -1,0 +1,55 @@
+// A destination. Takes batches, answers with what became of each attempt.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/encoded_batch.h"
+
+namespace forebay::ship {
+
+// Why a destination said no for good.
+enum class Rejection : uint8_t { kBadRequest, kTooLarge, kUnauthorized, kPartialSuccess, kOther };
+
+// What one attempt came to.
+struct Attempt {
+  enum class Kind : uint8_t {
+    kDelivered,   // all but `rejected` records
+    kRejected,    // for good: the whole batch, `rejection` says why
+    kRetry,       // surely not taken (503, connection refused, disk full): send it again
+    kAmbiguous,   // no answer: it may have been taken; send it again
+    kTooLarge,    // 413: split it and send the halves; one record alone is dropped{too_large}
+    kOtherCodec,  // the destination does not take this codec: send it again in codec()
+    kFailed,      // the exporter itself could not do it for this batch (encode error): drop it
+  };
+  EncodedBatch batch;
+  Kind kind = Kind::kRetry;
+  uint64_t rejected = 0;  // of a partial success; at most batch.records()
+  Rejection rejection = Rejection::kOther;
+  std::optional<Duration> retry_after;  // what the destination asked for, clamped to 300 s
+  std::string message;                  // for people: status, error text; no secrets
+};
+
+class Exporter {
+ public:
+  virtual ~Exporter() = default;
+  // Begins to send. Its Attempt comes out of poll(). Never blocks for the network.
+  virtual void send(EncodedBatch batch, MonotonicTime now) = 0;
+  // Does what there is to do, waits at most `wait`, returns the attempts that ended.
+  virtual std::vector<Attempt> poll(Duration wait) = 0;
+  // Gives up on everything under way, at shutdown: each comes back as kAmbiguous (or kRetry where
+  // it was surely not sent).
+  virtual std::vector<Attempt> cancel_all() = 0;
+  // Ends a poll that waits. From any thread.
+  virtual void wake() noexcept = 0;
+  // The codec in which it wants batches now. A batch in another one is transcoded by the exporter.
+  [[nodiscard]] virtual Codec codec() const noexcept = 0;
+  // How many attempts it likes to have under way at once. At least 1.
+  [[nodiscard]] virtual uint32_t concurrency() const noexcept = 0;
+  // "otlp http://127.0.0.1:4318/v1/logs", for messages; no secrets.
+  [[nodiscard]] virtual const std::string& description() const noexcept = 0;
+};
+
+}  // namespace forebay::ship

@@ -1,0 +1,84 @@
+// Sends a route's batches: retries with backoff, obeys Retry-After, splits what is too large, and
+// says how each batch ended. Passive: owned and stepped by the ship thread (or a simulation).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/encoded_batch.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "ship/exporter.h"
+
+namespace forebay::ship {
+
+struct RetryOptions {
+  // The wait after the n-th failure in a row is uniform in [0, min(max, initial * 2^(n-1))] ("full
+  // jitter"), but at least 1/8 of that upper end, so that no retry comes at once. Units: ns.
+  Duration initial = std::chrono::seconds{1};  // 1 ms..1 h
+  Duration max = std::chrono::seconds{30};     // initial..24 h
+  // A batch is given up (retry_exhausted, or unknown where an attempt had no answer) this long
+  // after its first attempt. None: never, room and max_age decide.
+  std::optional<Duration> max_elapsed;
+  [[nodiscard]] Status validate() const;  // names the field, its value and the range
+};
+
+// What became of a batch that was given to offer(). For every batch offered there come settlements
+// whose records add up to its own.
+struct Settlement {
+  enum class Kind : uint8_t {
+    kDelivered,       // `records` of it
+    kRejected,        // `records` of it, `rejection`
+    kTooLarge,        // one record that is too large by itself: dropped{too_large}
+    kRetryExhausted,  // dropped{retry_exhausted}
+    kUnknown,         // given up after an attempt without an answer
+    kFailed,          // dropped{encode_error}
+    kPutBack,         // goes back to the backlog, to be offered again
+    kReplaced,        // was split: `parts` are in flight in its place; no records end
+  };
+  Kind kind = Kind::kDelivered;
+  EncodedBatch batch;
+  // Which records this is about: the batch's counts, or for a partial success the delivered ones
+  // and in a second settlement the rejected ones as `unattributed`. The delivered ones are then
+  // what is left of the counts, taken from the largest class first.
+  SeverityCounts records;
+  bool finishes = true;  // the last settlement of this batch
+  Rejection rejection = Rejection::kOther;
+  std::vector<EncodedBatch> parts;
+};
+
+class Shipper {
+ public:
+  Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry, Random random);
+  ~Shipper();
+
+  // Whether a batch would be sent now: not while it waits after a failure, nor above the exporter's
+  // concurrency.
+  [[nodiscard]] bool wants(MonotonicTime now) const noexcept;
+  // When wants() may become true again, where it waits; nothing otherwise.
+  [[nodiscard]] std::optional<MonotonicTime> resumes_at() const noexcept;
+  void offer(EncodedBatch batch, MonotonicTime now);
+  // Polls the exporter for at most `wait` and settles what ended. `clock` is read after the wait.
+  std::vector<Settlement> step(Duration wait, const Clock& clock);
+  // At shutdown: gives up on what is under way. Ambiguous ones come as kUnknown, others as
+  // kPutBack.
+  std::vector<Settlement> stop(MonotonicTime now);
+  // Flush and shutdown try at once, whatever the backoff says (but not before a Retry-After).
+  void retry_now() noexcept;
+  void wake() noexcept;
+
+  [[nodiscard]] bool ever_answered() const noexcept;  // the destination has answered anything, ever
+  [[nodiscard]] uint64_t failures_in_a_row() const noexcept;
+  [[nodiscard]] const std::string& last_error() const noexcept;
+  [[nodiscard]] uint64_t retries() const noexcept;
+  [[nodiscard]] Exporter& exporter() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace forebay::ship
