@@ -26,6 +26,16 @@ inline std::string_view as_text(ByteView bytes) noexcept {
 class ByteBuffer {
  public:
   ByteBuffer() = default;
+  // Holds just these bytes, with no room to spare.
+  static ByteBuffer copy_of(ByteView bytes) {
+    ByteBuffer copy;
+    if (bytes.empty()) return copy;
+    copy.data_.reset(static_cast<uint8_t*>(std::malloc(bytes.size())));
+    if (!copy.data_) throw std::bad_alloc();
+    std::memcpy(copy.data_.get(), bytes.data(), bytes.size());
+    copy.size_ = copy.capacity_ = bytes.size();
+    return copy;
+  }
   ByteBuffer(const ByteBuffer&) = delete;
   ByteBuffer& operator=(const ByteBuffer&) = delete;
   ByteBuffer(ByteBuffer&& other) noexcept

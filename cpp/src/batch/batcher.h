@@ -55,8 +55,8 @@ class Batcher {
   [[nodiscard]] std::span<const Segment> segments() const noexcept;  // those with records
   [[nodiscard]] const SeverityCounts& counts() const noexcept { return counts_; }
   [[nodiscard]] uint64_t records() const noexcept { return records_; }
-  [[nodiscard]] uint64_t bytes() const noexcept;         // of the segments
-  [[nodiscard]] uint64_t memory_bytes() const noexcept;  // held, used or not
+  [[nodiscard]] uint64_t bytes() const noexcept { return bytes_; }  // of the segments
+  [[nodiscard]] uint64_t memory_bytes() const noexcept;             // held, used or not
   [[nodiscard]] MonotonicTime oldest() const noexcept { return oldest_; }
   [[nodiscard]] MonotonicTime newest() const noexcept { return newest_; }
   [[nodiscard]] WallTime oldest_wall() const noexcept { return oldest_wall_; }
@@ -66,9 +66,14 @@ class Batcher {
 
  private:
   BatchOptions options_;
-  std::vector<Segment> segments_;  // the first used_ are in use
+  std::vector<Segment> segments_;  // the first used_ have records
   size_t used_ = 0;
-  size_t last_ = 0;  // index of the segment asked for last: most records come from one scope
+  size_t last_ = 0;         // index of the segment asked for last; used_: it has no record yet
+  size_t size_before_ = 0;  // bytes of that segment when it was asked for
+  // Where each scope's segment was seen last. Never cleared: an entry counts only where the segment
+  // it names is in use and is that scope's.
+  std::vector<uint32_t> index_by_scope_;
+  uint64_t bytes_ = 0;
   uint64_t records_ = 0;
   SeverityCounts counts_;
   MonotonicTime first_seen_{};
