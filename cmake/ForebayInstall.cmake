@@ -1,0 +1,30 @@
+# What an installed Forebay is: headers, one library, and a CMake package that finds both beside itself.
+# In a wheel (SKBUILD) the prefix is the package folder, forebay/.
+include(CMakePackageConfigHelpers)
+
+if(SKBUILD)
+  set(CMAKE_INSTALL_LIBDIR lib)
+  set(CMAKE_INSTALL_INCLUDEDIR include)
+else()
+  include(GNUInstallDirs)
+endif()
+set(FOREBAY_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Forebay)
+
+if(SKBUILD)
+  install(TARGETS forebay LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+else()
+  install(TARGETS forebay LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+install(DIRECTORY cpp/include/forebay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h")
+
+set(FOREBAY_LIBRARY_FILE ${CMAKE_INSTALL_LIBDIR}/libforebay.so.1)
+configure_package_config_file(cmake/ForebayConfig.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfig.cmake
+  INSTALL_DESTINATION ${FOREBAY_CMAKE_DIR}
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR FOREBAY_LIBRARY_FILE)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/ForebayConfigVersion.cmake
+  COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfig.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfigVersion.cmake
+  DESTINATION ${FOREBAY_CMAKE_DIR})
