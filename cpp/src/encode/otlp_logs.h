@@ -8,6 +8,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "encode/attribute_list.h"
+#include "encode/site_bytes.h"
 #include "model/record.h"
 #include "model/value.h"
 
@@ -25,20 +27,34 @@ class LogEncoder {
   // Appends one `log_records` field of a ScopeLogs message: tag, length, LogRecord. `record` is
   // what model::write_record() wrote; `observed` is when it was emitted. Throws only
   // std::bad_alloc, and then leaves `out` as it was.
+  //
+  // The attributes are those of the site, then the record's own; a record that was cut has
+  // `forebay.truncated`. Where a key comes twice, the last one wins; code.* attributes, which the
+  // site's source location makes, give way to any other. An empty body is left out.
   void append_record(const uint8_t* record, WallTime observed, ByteBuffer& out);
 
   // Appends a whole ExportLogsServiceRequest: one ResourceLogs with a ScopeLogs for each segment.
+  // Throws only std::bad_alloc, and then leaves `out` as it was.
   void append_request(const model::Resource& resource, std::span<const ScopeSegment> segments,
                       ByteBuffer& out);
 
  private:
-  struct SiteBytes {
-    bool known = false;
-    std::vector<uint8_t> prefix;  // severity, its text, and the body where that is constant
-    std::vector<std::vector<uint8_t>> keys;  // the key field of each KeyValue
-    std::vector<uint8_t> suffix;             // code.* attributes
-  };
+  SiteBytes& bytes_of(const model::Site* site);
+  uint8_t* put_severity_and_body(Room& room, uint8_t* p, const SiteBytes& site,
+                                 model::RecordReader& reader) const;
+  uint8_t* put_attributes(Room& room, uint8_t* p, const SiteBytes& site,
+                          model::RecordReader& reader);
+  uint8_t* put_unique_attributes(Room& room, uint8_t* p, const SiteBytes& site, uint32_t values,
+                                 model::RecordReader& reader);
+  void append_scope(const model::Scope& scope, ByteBuffer& out);
+
   std::vector<SiteBytes> sites_;  // by Site::id
+  SiteBytes no_site_;
+  AttributeList attributes_;
+  // append_request()'s: the Resource and each InstrumentationScope, and where these end.
+  ByteBuffer resource_;
+  ByteBuffer scopes_;
+  std::vector<size_t> scope_ends_;
 };
 
 }  // namespace forebay::encode
