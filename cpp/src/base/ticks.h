@@ -40,6 +40,7 @@ class TickConverter {
  public:
   explicit TickConverter(const TickSource& source) noexcept;
   void renew() noexcept;
+  [[nodiscard]] double ticks_per_ns() const noexcept { return 1.0 / ns_per_tick_; }
   [[nodiscard]] MonotonicTime monotonic(uint64_t ticks) const noexcept {
     return MonotonicTime{Duration{base_monotonic_ + scaled(ticks)}};
   }

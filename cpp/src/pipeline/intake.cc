@@ -1,0 +1,230 @@
+#include "pipeline/intake.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/diagnostics.h"
+
+namespace forebay::pipeline {
+namespace {
+
+using account::IntakeName;
+
+// Records of one lane before the lanes above it are looked at again.
+constexpr uint64_t kRecordsAtOnce = 16'384;
+// Scratch memory kept between batches.
+constexpr size_t kKeptScratch = 8u << 20;
+
+}  // namespace
+
+Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account::Ledger& ledger,
+               Books& books, const TickSource& ticks)
+    : lanes_(lanes),
+      ledger_(ledger),
+      books_(books),
+      ticks_(ticks),
+      converter_(ticks),
+      compressor_(options.compress),
+      resource_(options.resource),
+      id_prefix_(options.instance_id + "-"),
+      flush_marks_(lanes.size()) {}
+
+Intake::Step Intake::step(bool everything) {
+  Step step;
+  const MonotonicTime now = ticks_.clock().now();
+  if (now - converter_renewed_ > std::chrono::seconds{1}) {
+    converter_.renew();
+    converter_renewed_ = now;
+  }
+  step.is_dry = true;
+  for (size_t i = 0; i < lanes_.size(); ++i) drain(i, everything, step);
+  return step;
+}
+
+void Intake::drain(size_t index, bool everything, Step& step) {
+  Lane& lane = lanes_[index];
+  if (lane.queue->wants_reclaim()) lane.queue->reclaim();
+  FlushMark& mark = flush_marks_[index];
+  if (lane.waiting && !push(lane, step)) {
+    step.is_dry = false;
+    return;
+  }
+  const MonotonicTime now = ticks_.clock().now();
+  const uint64_t ticks_now = ticks_.now();
+  // Ticks are compared, not times: a record's stamp is only turned into a time when it is read.
+  const auto linger =
+      static_cast<uint64_t>(static_cast<double>(kLinger.count()) * converter_.ticks_per_ns());
+  const uint64_t due = everything ? ticks_now + (uint64_t{1} << 62) : ticks_now - linger;
+
+  SeverityCounts drained;
+  SeverityCounts expired;
+  SeverityCounts out_of_memory;
+  const auto write_down = [&] {
+    if (drained.total() != 0) ledger_.drained(static_cast<uint32_t>(index), drained);
+    if (expired.total() != 0) {
+      ledger_.intake(IntakeName::kExpired, static_cast<uint32_t>(index), expired);
+    }
+    if (out_of_memory.total() != 0) {
+      ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), out_of_memory);
+    }
+    drained = expired = out_of_memory = {};
+  };
+  uint64_t taken = 0;
+  while (taken < kRecordsAtOnce && !lane.waiting) {
+    const uint8_t* record = lane.queue->front(due);
+    if (record == nullptr) break;
+    model::RecordHeader header;
+    std::memcpy(&header, record, sizeof header);
+    const SeverityClass severity = severity_class(header.severity);
+    const MonotonicTime emitted = converter_.monotonic(header.ticks);
+    ++drained[severity];
+    ++taken;
+    if (lane.max_age && now - emitted > *lane.max_age) {
+      ++expired[severity];
+    } else if (!append(lane, record, severity, emitted, now)) {
+      ++out_of_memory[severity];
+    }
+    lane.queue->pop();
+    if (lane.batcher.full()) {
+      write_down();
+      finish(index, step);
+    }
+  }
+  write_down();
+  step.records += taken;
+  if (taken == kRecordsAtOnce) step.is_dry = false;
+  if (!lane.batcher.empty() && !lane.waiting) {
+    if (everything || lane.batcher.due(now)) {
+      finish(index, step);
+    } else {
+      step.is_dry = false;
+    }
+  }
+  if (lane.waiting) step.is_dry = false;
+  mark.records_left -= std::min(mark.records_left, taken);
+  if (everything && !lane.waiting && (taken < kRecordsAtOnce || mark.records_left == 0)) {
+    mark.is_dry = true;
+  }
+}
+
+void Intake::begin_flush() noexcept {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    flush_marks_[i] = {.records_left = lanes_[i].queue->mark(), .is_dry = false};
+  }
+}
+
+bool Intake::is_flushed() const noexcept {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (!flush_marks_[i].is_dry || !lanes_[i].queue->is_past_mark()) return false;
+  }
+  return true;
+}
+
+bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,
+                    MonotonicTime emitted, MonotonicTime now) try {
+  model::RecordHeader header;
+  std::memcpy(&header, record, sizeof header);
+  const WallTime wall = converter_.wall(header.ticks);
+  encoder_.append_record(record, wall, lane.batcher.segment(header.scope));
+  lane.batcher.added(severity, emitted, wall, now);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+void Intake::finish(size_t index, Step& step) {
+  Lane& lane = lanes_[index];
+  const auto let_go = [&](std::string_view why) {
+    ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), lane.batcher.counts());
+    lane.batcher.clear();
+    warn("batch_memory", why);
+  };
+  try {
+    std::vector<encode::ScopeSegment> segments;
+    for (const batch::Batcher::Segment& segment : lane.batcher.segments()) {
+      segments.push_back(
+          {model::SiteRegistry::process().scope(segment.scope), segment.bytes.view()});
+    }
+    request_.clear();
+    encoder_.append_request(resource_, segments, request_);
+    auto body = compressor_.compress(request_.view());
+    if (!body) {
+      let_go("no memory to compress a batch; its records are counted as dropped{memory}");
+      return;
+    }
+    EncodedBatch batch;
+    batch.id = id_prefix_ + std::to_string(++last_batch_);
+    batch.lane = static_cast<uint8_t>(index);
+    batch.codec = compressor_.codec();
+    batch.counts = lane.batcher.counts();
+    batch.oldest = lane.batcher.oldest();
+    batch.newest = lane.batcher.newest();
+    batch.oldest_wall = lane.batcher.oldest_wall();
+    batch.raw_bytes = request_.size();
+    batch.body = body.take();
+    lane.waiting = std::move(batch);
+    lane.batcher.clear();
+  } catch (const std::bad_alloc&) {
+    let_go("no memory to build a batch; its records are counted as dropped{memory}");
+    return;
+  }
+  if (request_.capacity() > kKeptScratch) request_.release();
+  (void)push(lane, step);
+}
+
+bool Intake::push(Lane& lane, Step& step) {
+  if (!books_.push(*lane.waiting, ticks_.clock().now())) {
+    step.is_held = true;
+    return false;
+  }
+  lane.waiting.reset();
+  ++step.batches;
+  return true;
+}
+
+std::optional<MonotonicTime> Intake::next_due() const noexcept {
+  std::optional<MonotonicTime> due;
+  for (const Lane& lane : lanes_) {
+    if (lane.batcher.empty()) continue;
+    const MonotonicTime at = lane.batcher.due_at();
+    if (!due || at < *due) due = at;
+  }
+  return due;
+}
+
+void Intake::drop_all() {
+  const uint64_t everything = ticks_.now() + (uint64_t{1} << 62);
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    SeverityCounts counts;
+    while (const uint8_t* record = lane.queue->front(everything)) {
+      ++counts[severity_class(record[offsetof(model::RecordHeader, severity)])];
+      lane.queue->pop();
+    }
+    ledger_.drained(static_cast<uint32_t>(i), counts);
+    counts += in_batch(i);
+    if (counts.total() != 0) {
+      ledger_.intake(IntakeName::kDroppedShutdown, static_cast<uint32_t>(i), counts);
+    }
+    lane.batcher.clear();
+    lane.waiting.reset();
+  }
+}
+
+SeverityCounts Intake::in_batch(size_t index) const {
+  const Lane& lane = lanes_[index];
+  SeverityCounts counts = lane.batcher.counts();
+  if (lane.waiting) counts += lane.waiting->counts;
+  return counts;
+}
+
+uint64_t Intake::memory_bytes() const noexcept {
+  uint64_t bytes = request_.capacity();
+  for (const Lane& lane : lanes_) {
+    bytes += lane.batcher.memory_bytes();
+    if (lane.waiting) bytes += lane.waiting->cost_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace forebay::pipeline

@@ -1,0 +1,78 @@
+// From the queues to the backlog: drains lanes, builds batches, encodes, compresses. Passive: the
+// drain thread or a simulation calls step().
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "account/ledger.h"
+#include "base/ticks.h"
+#include "compress/batch_compressor.h"
+#include "encode/otlp_logs.h"
+#include "pipeline/books.h"
+#include "pipeline/lane.h"
+
+namespace forebay::pipeline {
+
+class Intake {
+ public:
+  Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account::Ledger& ledger,
+         Books& books, const TickSource& ticks);
+
+  struct Step {
+    uint64_t records = 0;  // taken from the queues
+    uint64_t batches = 0;  // handed to the backlog
+    bool is_held = false;  // a lane waits for room in the backlog
+    bool is_dry = false;   // nothing was left in queues and batches
+  };
+  // One round over the lanes, the first ones first. `everything`: open runs and unfinished batches
+  // too (flush, shutdown).
+  Step step(bool everything);
+
+  // For flush: begin_flush(), then step(true) until is_flushed(): what was emitted before is in the
+  // backlog or beyond then, in batches up to last_batch().
+  void begin_flush() noexcept;
+  [[nodiscard]] bool is_flushed() const noexcept;
+
+  // When the next batch is due by age; nothing where no batch is being built.
+  [[nodiscard]] std::optional<MonotonicTime> next_due() const noexcept;
+  // The number of the last batch that was named.
+  [[nodiscard]] uint64_t last_batch() const noexcept { return last_batch_; }
+  // At the end: what is in queues and batches is let go as dropped{shutdown}.
+  void drop_all();
+  // What is really inside, by lane: queues, batches being built, batches that wait for room.
+  [[nodiscard]] SeverityCounts in_queue(size_t lane) { return lanes_[lane].queue->count_inside(); }
+  [[nodiscard]] SeverityCounts in_batch(size_t lane) const;
+  [[nodiscard]] uint64_t memory_bytes() const noexcept;
+
+  // A thread that is active keeps its open run at most this long.
+  static constexpr Duration kLinger = std::chrono::milliseconds{10};
+
+ private:
+  void drain(size_t index, bool everything, Step& step);
+  // Encodes one record into the lane's batch. False: memory ran out, and the record is let go.
+  bool append(Lane& lane, const uint8_t* record, SeverityClass severity, MonotonicTime emitted,
+              MonotonicTime now);
+  void finish(size_t index, Step& step);
+  bool push(Lane& lane, Step& step);
+
+  std::vector<Lane>& lanes_;
+  account::Ledger& ledger_;
+  Books& books_;
+  const TickSource& ticks_;
+  TickConverter converter_;
+  MonotonicTime converter_renewed_{};
+  encode::LogEncoder encoder_;
+  compress::BatchCompressor compressor_;
+  model::Resource resource_;
+  std::string id_prefix_;
+  ByteBuffer request_;
+  uint64_t last_batch_ = 0;
+
+  struct FlushMark {
+    uint64_t records_left = 0;  // to drain, where the queue is never found empty
+    bool is_dry = true;         // it was found empty since, and its batch finished
+  };
+  std::vector<FlushMark> flush_marks_;
+};
+
+}  // namespace forebay::pipeline

@@ -1,0 +1,52 @@
+// A lane: its options, its queue, and what the drain thread keeps for it.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admit/lane_rules.h"
+#include "backlog/backlog.h"
+#include "base/clock.h"
+#include "base/encoded_batch.h"
+#include "batch/batcher.h"
+#include "compress/batch_compressor.h"
+#include "model/value.h"
+#include "queue/lane_queue.h"
+#include "ship/shipper.h"
+
+namespace forebay::pipeline {
+
+struct LaneOptions {
+  std::string name;
+  admit::LaneRule rule;
+  queue::LaneQueueOptions queue;
+  backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too
+};
+
+// Everything that a pipeline is made from. Validated before it is given here.
+struct PipelineOptions {
+  std::string service_name;
+  std::string instance_id;
+  std::string run_directory;  // of the stats file; empty: account::run_directory()
+  bool ledger_in_memory = false;
+  model::Resource resource;
+  std::vector<LaneOptions> lanes;
+  batch::BatchOptions batch;
+  compress::CompressOptions compress;
+  uint64_t backlog_max_bytes = 32u << 20;
+  backlog::Order backlog_order = backlog::Order::kOldestFirst;
+  ship::RetryOptions retry;
+  uint64_t seed = 0;  // of the retry jitter; 0: the system's entropy
+};
+
+struct Lane {
+  std::string name;
+  std::optional<Duration> max_age;
+  std::unique_ptr<queue::LaneQueue> queue;
+  batch::Batcher batcher;
+  // A finished batch that the backlog had no room for (`hold`): still "in batch" for the ledger.
+  std::optional<EncodedBatch> waiting;
+};
+
+}  // namespace forebay::pipeline

@@ -1,0 +1,267 @@
+#include "pipeline/pipeline.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+#include <system_error>
+
+#include "base/diagnostics.h"
+
+namespace forebay::pipeline {
+namespace {
+
+constexpr Duration kShortestNap = std::chrono::microseconds{50};
+constexpr Duration kLongestNap = std::chrono::milliseconds{100};
+constexpr Duration kShipNap = std::chrono::seconds{1};
+
+// Signals are the application's: none is handled on our threads.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& options,
+                                                   std::unique_ptr<ship::Exporter> exporter,
+                                                   const Clock* clock) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(options, clock));
+  account::LedgerOptions ledger;
+  ledger.directory = options.run_directory;
+  ledger.instance_id = options.instance_id;
+  ledger.service_name = options.service_name;
+  ledger.routes = {"main"};
+  ledger.in_memory = options.ledger_in_memory;
+  backlog::BacklogOptions backlog;
+  backlog.max_bytes = options.backlog_max_bytes;
+  backlog.order = options.backlog_order;
+  for (const LaneOptions& lane : options.lanes) {
+    ledger.lanes.push_back(lane.name);
+    backlog.lanes.push_back(lane.backlog);
+    auto queue =
+        queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
+    if (!queue) return queue.status();
+    pipeline->lanes_.push_back(
+        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(options.batch), {}});
+  }
+  pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
+  if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
+  pipeline->books_ = std::make_unique<Books>(backlog, *pipeline->ledger_);
+  pipeline->intake_ = std::make_unique<Intake>(options, pipeline->lanes_, *pipeline->ledger_,
+                                               *pipeline->books_, pipeline->ticks_);
+  pipeline->delivery_ =
+      std::make_unique<Delivery>(std::move(exporter), options.retry,
+                                 options.seed != 0 ? Random(options.seed) : Random::from_system(),
+                                 *pipeline->books_, pipeline->ticks_.clock());
+  for (Lane& lane : pipeline->lanes_) {
+    lane.queue->on_wanted(
+        [](void* context) {
+          auto* self = static_cast<Pipeline*>(context);
+          if (!self->is_held_.load(std::memory_order_relaxed)) self->drain_parker_.wake();
+        },
+        pipeline.get());
+  }
+  return pipeline;
+}
+
+Pipeline::Pipeline(const PipelineOptions& /*options*/, const Clock* clock) : ticks_(clock) {}
+
+Pipeline::~Pipeline() {
+  if (drain_thread_.joinable() || ship_thread_.joinable()) stop_threads();
+}
+
+Status Pipeline::start_threads() try {
+  const SignalsBlocked blocked;
+  drain_thread_ = std::thread([this] { run_drain(); });
+  pthread_setname_np(drain_thread_.native_handle(), "forebay-drain");
+  ship_thread_ = std::thread([this] { run_ship(); });
+  pthread_setname_np(ship_thread_.native_handle(), "forebay-ship");
+  return Status::ok();
+} catch (const std::system_error& error) {
+  if (drain_thread_.joinable()) stop_threads();
+  return Status::unavailable(std::string("no thread: ") + error.what());
+}
+
+void Pipeline::run_drain() noexcept {
+  Duration nap = kShortestNap;
+  while (!stopping_.load(std::memory_order_acquire)) {
+    Intake::Step step;
+    std::optional<MonotonicTime> due;
+    bool flushing = false;
+    {
+      const std::lock_guard lock(drain_mutex_);
+      const uint64_t asked = flush_asked_.load(std::memory_order_acquire);
+      if (asked != flush_begun_) {
+        flush_begun_ = asked;
+        intake_->begin_flush();
+      }
+      flushing = flush_begun_ != flush_drained_;
+      step = intake_->step(flushing);
+      if (flushing) serve_flushes(intake_->is_flushed());
+      flushing = flush_begun_ != flush_drained_;
+      due = intake_->next_due();
+    }
+    if (step.batches != 0) delivery_->shipper().wake();
+    is_held_.store(step.is_held, std::memory_order_relaxed);
+    if (step.records != 0 || flushing) {
+      nap = kShortestNap;
+    } else {
+      nap = std::min(nap * 2, kLongestNap);
+    }
+    // A thread that emits is only looked at again after kLinger: naps grow past single records.
+    Duration wait = step.is_held ? std::max(nap, Duration{std::chrono::milliseconds{1}}) : nap;
+    if (due) wait = std::clamp(*due - ticks_.clock().now(), Duration::zero(), wait);
+    drain_parker_.park(wait);
+  }
+}
+
+void Pipeline::serve_flushes(bool is_flushed) {
+  if (!is_flushed) return;
+  const std::lock_guard lock(flush_mutex_);
+  flush_drained_ = flush_begun_;
+  flush_last_batch_ = intake_->last_batch();
+  flush_changed_.notify_all();
+}
+
+void Pipeline::run_ship() noexcept {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (delivery_->step(delivery_->idle_for(kShipNap))) {
+      if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
+      const std::lock_guard lock(flush_mutex_);
+      flush_changed_.notify_all();
+    }
+    std::string error = delivery_->shipper().last_error();
+    const std::lock_guard lock(error_mutex_);
+    last_error_ = std::move(error);
+  }
+}
+
+bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
+  if (is_shut_down_.load(std::memory_order_acquire)) return true;
+  std::unique_lock lock(flush_mutex_);
+  const uint64_t mine = flush_asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  delivery_->shipper().retry_now();
+  is_held_.store(false, std::memory_order_relaxed);
+  drain_parker_.wake();
+  delivery_->shipper().wake();
+  const auto wait = [&](const std::function<bool()>& done) {
+    // Not only notifications end the wait: batches also leave the backlog on the drain thread.
+    while (!done()) {
+      if (stopping_.load(std::memory_order_acquire)) return done();
+      const auto next =
+          std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds{50});
+      if (flush_changed_.wait_until(lock, next) == std::cv_status::timeout &&
+          std::chrono::steady_clock::now() >= deadline) {
+        return done();
+      }
+    }
+    return true;
+  };
+  if (!wait([&] { return flush_drained_ >= mine; })) return false;
+  const uint64_t last = flush_last_batch_;
+  return wait([&] { return books_->is_clear_to(last); });
+}
+
+bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
+  if (is_shut_down_.load(std::memory_order_acquire)) return left_nothing_;
+  for (Lane& lane : lanes_) lane.queue->close();
+  const bool has_threads = drain_thread_.joinable();
+  if (has_threads) {
+    // Also without time: what is in the queues reaches at least the books in order.
+    (void)flush(deadline);
+    stop_threads();
+  }
+  delivery_->stop();
+  let_go_of_the_rest();
+  ledger_->mark_ended();
+  is_shut_down_.store(true, std::memory_order_release);
+  return left_nothing_;
+}
+
+void Pipeline::let_go_of_the_rest() {
+  SeverityCounts left;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    left += intake_->in_queue(i);
+    left += intake_->in_batch(i);
+    left += books_->inside(static_cast<uint8_t>(i)).waiting;
+  }
+  left_nothing_ = left.total() == 0;
+  intake_->drop_all();
+  books_->drop_all();
+  for (Lane& lane : lanes_) lane.queue->release_memory();
+}
+
+void Pipeline::stop_threads() {
+  stopping_.store(true, std::memory_order_release);
+  drain_parker_.wake();
+  delivery_->shipper().wake();
+  if (drain_thread_.joinable()) drain_thread_.join();
+  if (ship_thread_.joinable()) ship_thread_.join();
+}
+
+Audit Pipeline::audit() {
+  const std::lock_guard lock(drain_mutex_);
+  Audit audit;
+  const account::Snapshot before = ledger_->snapshot();
+  std::vector<uint64_t> inside;
+  for (size_t i = 0; i < lanes_.size(); ++i) inside.push_back(intake_->in_queue(i).total());
+  // The ship thread moves batches on, but a batch and its line in the books move under one mutex.
+  const account::Snapshot after = ledger_->snapshot();
+  audit.exact = true;
+  audit.balanced = true;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const account::LaneNumbers& lane = after.lanes[i];
+    const auto queue_difference =
+        static_cast<int64_t>(lane.in_queue()) - static_cast<int64_t>(inside[i]);
+    const auto emitted = [&](const account::Snapshot& s) {
+      return s.lanes[i][account::EmitName::kEmitted].total();
+    };
+    if (emitted(before) != emitted(after)) audit.exact = false;
+    int64_t difference =
+        static_cast<int64_t>(lane.in_batch()) - static_cast<int64_t>(intake_->in_batch(i).total());
+    const auto held = books_->audit(static_cast<uint8_t>(i));
+    difference += held.difference;
+    if (audit.exact) difference += queue_difference;
+    if (difference != 0 || held.difference != 0) audit.balanced = false;
+    audit.by_lane.push_back(difference);
+    audit.difference += difference;
+  }
+  return audit;
+}
+
+std::string Pipeline::last_error() const {
+  const std::lock_guard lock(error_mutex_);
+  return last_error_;
+}
+
+uint64_t Pipeline::memory_bytes() const {
+  uint64_t bytes = books_->backlog_bytes() + intake_->memory_bytes();
+  for (const Lane& lane : lanes_) bytes += lane.queue->memory_bytes();
+  return bytes;
+}
+
+double Pipeline::pressure() const noexcept {
+  double most = 0;
+  for (const Lane& lane : lanes_) most = std::max(most, lane.queue->fill());
+  return most;
+}
+
+void Pipeline::abandon_in_child() noexcept {
+  ledger_->abandon_in_child();
+  // The threads are not in this process: joining them would hang, and so would destroying them.
+  drain_thread_.detach();
+  ship_thread_.detach();
+}
+
+}  // namespace forebay::pipeline

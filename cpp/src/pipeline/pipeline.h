@@ -1,0 +1,119 @@
+// Wires the stages and owns the two threads.
+//
+// One process's life of a collector: a forked child makes a new one. The drain thread runs Intake,
+// the ship thread Delivery; both sleep when there is nothing to do. A simulation makes a pipeline
+// without threads and calls step() itself.
+//
+// Order of the end (shutdown): queues close, so nothing new comes; what is inside is drained and
+// sent as far as the deadline allows; the threads stop; what is left is written down as
+// dropped{shutdown}, or unknown where an attempt was under way; then the stats file is marked as
+// ended.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "account/ledger.h"
+#include "base/parker.h"
+#include "base/ticks.h"
+#include "pipeline/books.h"
+#include "pipeline/delivery.h"
+#include "pipeline/intake.h"
+#include "pipeline/lane.h"
+#include "ship/exporter.h"
+
+namespace forebay::pipeline {
+
+struct Audit {
+  bool balanced = false;
+  bool exact = false;      // false: emits ran while it counted, and only the queues may be off
+  int64_t difference = 0;  // records that the ledger has too many (positive) or too few, in sum
+  std::vector<int64_t> by_lane;
+};
+
+class Pipeline {
+ public:
+  // `clock` null: the system's.
+  static Result<std::unique_ptr<Pipeline>> create(const PipelineOptions& options,
+                                                  std::unique_ptr<ship::Exporter> exporter,
+                                                  const Clock* clock = nullptr);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // kUnavailable where the system gives no thread: then nothing runs, and emit fills the queues.
+  Status start_threads();
+
+  [[nodiscard]] std::vector<Lane>& lanes() noexcept { return lanes_; }
+  [[nodiscard]] account::Ledger& ledger() noexcept { return *ledger_; }
+  [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
+
+  // Waits until what was emitted before has left; true if it has. Safe from any thread.
+  bool flush(std::chrono::steady_clock::time_point deadline);
+  // See above; true if nothing was left to let go. Once: a second call finds everything done.
+  bool shutdown(std::chrono::steady_clock::time_point deadline);
+  Audit audit();
+
+  [[nodiscard]] bool destination_answered() const noexcept {
+    return delivery_->shipper().ever_answered();
+  }
+  [[nodiscard]] std::string last_error() const;
+  [[nodiscard]] uint64_t memory_bytes() const;
+  // The fullest lane's fill, 0..1.
+  [[nodiscard]] double pressure() const noexcept;
+
+  // For a simulation, instead of threads: one round of both.
+  Intake& intake() noexcept { return *intake_; }
+  Delivery& delivery() noexcept { return *delivery_; }
+  Books& books() noexcept { return *books_; }
+
+  // In a forked child: forgets everything without touching what is the parent's. The object is
+  // leaked.
+  void abandon_in_child() noexcept;
+
+ private:
+  Pipeline(const PipelineOptions& options, const Clock* clock);
+  void run_drain() noexcept;
+  void run_ship() noexcept;
+  void serve_flushes(bool is_flushed);
+  void stop_threads();
+  void let_go_of_the_rest();
+
+  const TickSource ticks_;
+  std::unique_ptr<account::Ledger> ledger_;
+  std::vector<Lane> lanes_;
+  std::unique_ptr<Books> books_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<Delivery> delivery_;
+
+  // Held by the drain thread during a step, and by audit() to stop it between two.
+  std::mutex drain_mutex_;
+  Parker drain_parker_;
+  std::atomic<bool> is_held_{
+      false};  // the drain thread waits for the backlog: lanes need not wake it
+  std::atomic<bool> stopping_{false};
+
+  // Flush. Requests are numbered; the drain thread answers with the number of the last batch that
+  // holds records from before the request.
+  mutable std::mutex flush_mutex_;
+  std::condition_variable flush_changed_;
+  std::atomic<uint64_t> flush_asked_{0};
+  uint64_t flush_begun_ = 0;    // drain thread
+  uint64_t flush_drained_ = 0;  // up to this request, all is in the backlog or beyond
+  uint64_t flush_last_batch_ = 0;
+
+  mutable std::mutex error_mutex_;
+  std::string last_error_;
+  std::atomic<bool> is_shut_down_{false};
+  bool left_nothing_ = true;
+  std::thread drain_thread_;
+  std::thread ship_thread_;
+};
+
+}  // namespace forebay::pipeline

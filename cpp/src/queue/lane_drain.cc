@@ -1,0 +1,214 @@
+// The drain thread's side of a lane.
+#include <algorithm>
+#include <cstring>
+
+#include "queue/lane_queue.h"
+
+namespace forebay::queue {
+namespace {
+
+constexpr size_t kRunsAtOnce = 16;  // of one producer, before the next has its turn
+
+uint32_t slots_at(const uint8_t* record) noexcept {
+  model::RecordHeader header;
+  std::memcpy(&header, record, sizeof header);
+  return LaneQueue::slots_for(header.size);
+}
+
+}  // namespace
+
+const uint8_t* LaneQueue::front(uint64_t ticks_due) {
+  for (;;) {
+    if (fetched_at_ < fetched_.size()) {
+      const Run run = fetched_[fetched_at_];
+      if (position_ < run.slots()) {
+        const uint8_t* record = arena_->slot(run.first() + position_);
+        record_slots_ = slots_at(record);
+        if (position_ + record_slots_ > run.slots()) return chain_record(run);
+        __builtin_prefetch(record + static_cast<size_t>(record_slots_) * kSlotBytes);
+        return record;
+      }
+      give_run_or_chain(run);
+      ++fetched_at_;
+      position_ = 0;
+      continue;
+    }
+    fetched_.clear();
+    fetched_at_ = 0;
+    if (!next_runs(ticks_due)) return nullptr;
+  }
+}
+
+void LaneQueue::pop() noexcept {
+  position_ += record_slots_;
+  // Frees the run at once: what waits for room should not wait for the next front().
+  if (position_ >= fetched_[fetched_at_].slots()) {
+    give_run_or_chain(fetched_[fetched_at_]);
+    ++fetched_at_;
+    position_ = 0;
+  }
+}
+
+const uint8_t* LaneQueue::chain_record(Run run) {
+  model::RecordHeader header;
+  std::memcpy(&header, arena_->slot(run.first()), sizeof header);
+  chain_.clear();
+  record_slots_ = run.slots();
+  for (;;) {
+    uint32_t link = 0;
+    std::memcpy(&link, arena_->slot(run.end()) - 8, sizeof link);
+    const size_t part = std::min<size_t>(run.bytes() - 8, header.size - chain_.size());
+    chain_.append(ByteView{arena_->slot(run.first()), part});
+    if (link == UINT32_MAX || chain_.size() == header.size) return chain_.data();
+    run = Run::from_packed(link);
+  }
+}
+
+bool LaneQueue::take_from(Producer& producer) {
+  fetched_.resize(kRunsAtOnce);
+  const size_t taken =
+      queue_.try_dequeue_bulk_from_producer(producer.token(), fetched_.begin(), kRunsAtOnce);
+  fetched_.resize(taken);
+  return taken != 0;
+}
+
+bool LaneQueue::next_runs(uint64_t ticks_due) {
+  if (chain_.capacity() > (64u << 10)) chain_.release();
+  if (take_from(*gathered_)) return true;
+  // Each producer in turn, from the one after the last.
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  Producer* const start =
+      visiting_ != nullptr && visiting_->next != nullptr ? visiting_->next : head;
+  for (Producer* p = start; p != nullptr;) {
+    // What is handed over is older than what is sealed; only this thread seals, so the order holds.
+    Run run;
+    if (take_from(*p)) {
+      visiting_ = p;
+      return true;
+    }
+    if (p->take_sealed(run)) {
+      fetched_.assign(1, run);
+      visiting_ = p;
+      return true;
+    }
+    p = p->next != nullptr ? p->next : head;
+    if (p == start) break;
+  }
+  return take_open_runs(ticks_due);
+}
+
+bool LaneQueue::take_open_runs(uint64_t ticks_due) {
+  bool any = false;
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    if (!p->has_unread() || static_cast<int64_t>(p->opened_ticks() - ticks_due) > 0) continue;
+    p->revoke();
+    any = true;
+  }
+  if (!any) return false;
+  heavy_fence();
+  bool sealed = false;
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    Run spare;
+    uint32_t spare_slots = 0;
+    sealed |= p->seal(spare, spare_slots);
+    if (spare_slots != 0) give(spare);
+  }
+  if (!sealed) return false;
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    Run run;
+    if (take_from(*p)) {
+      visiting_ = p;
+      return true;
+    }
+    if (p->take_sealed(run)) {
+      fetched_.assign(1, run);
+      visiting_ = p;
+      return true;
+    }
+  }
+  return false;
+}
+
+uint64_t LaneQueue::mark() noexcept {
+  uint64_t producers = 1;
+  for (Producer* p = producers_.load(std::memory_order_acquire); p != nullptr; p = p->next) {
+    p->mark();
+    ++producers;
+  }
+  return producers * slots();
+}
+
+bool LaneQueue::is_past_mark() const noexcept {
+  for (Producer* p = producers_.load(std::memory_order_acquire); p != nullptr; p = p->next) {
+    if (!p->is_past_mark()) return false;
+  }
+  return true;
+}
+
+void LaneQueue::reclaim() noexcept {
+  starved_.store(false, std::memory_order_relaxed);
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  bool any = false;
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    if (p->has_moved()) continue;
+    p->revoke();
+    any = true;
+  }
+  if (!any) return;
+  heavy_fence();
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    Run spare;
+    uint32_t spare_slots = 0;
+    (void)p->seal(spare, spare_slots);
+    if (spare_slots != 0) give(spare);
+  }
+}
+
+void LaneQueue::gather() noexcept {
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  for (Producer* p = head; p != nullptr; p = p->next) p->revoke();
+  heavy_fence();
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    Run spare;
+    uint32_t spare_slots = 0;
+    (void)p->seal(spare, spare_slots);
+    if (spare_slots != 0) give(spare);
+    Run run;
+    while (queue_.try_dequeue_from_producer(p->token(), run)) {
+      queue_.enqueue(gathered_->token(), run);
+    }
+    if (p->take_sealed(run)) queue_.enqueue(gathered_->token(), run);
+  }
+}
+
+uint64_t LaneQueue::memory_bytes() const noexcept {
+  // A producer with its part of the queue is about 1 KiB; each slot has a bit, and a 16th of four
+  // bytes where it waits in the queue.
+  return uint64_t{slots() - room()} * kSlotBytes + slots() / 8 + uint64_t{producers()} * 1024;
+}
+
+SeverityCounts LaneQueue::count_inside() {
+  SeverityCounts counts;
+  const auto count = [&](Run run, uint32_t from) {
+    for (uint32_t at = from; at < run.slots();) {
+      const uint8_t* record = arena_->slot(run.first() + at);
+      ++counts[severity_class(record[offsetof(model::RecordHeader, severity)])];
+      at += slots_at(record);
+    }
+  };
+  gather();
+  for (size_t i = fetched_at_; i < fetched_.size(); ++i) {
+    count(fetched_[i], i == fetched_at_ ? position_ : 0);
+  }
+  // Through the queue once: each run comes out at the front and goes in at the back.
+  Run run;
+  for (size_t left = queue_.size_approx(); left != 0; --left) {
+    if (!queue_.try_dequeue_from_producer(gathered_->token(), run)) break;
+    count(run, 0);
+    queue_.enqueue(gathered_->token(), run);
+  }
+  return counts;
+}
+
+}  // namespace forebay::queue

@@ -1,0 +1,399 @@
+#include "queue/lane_queue.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+
+namespace forebay::queue {
+namespace {
+
+using account::EmitName;
+
+constexpr uint32_t kEvictAtMost = 64;  // records for one emit
+constexpr uint32_t kNoLink = UINT32_MAX;
+constexpr uint32_t kLinkBytes = sizeof(uint32_t) * 2;  // keeps what follows aligned
+
+model::RecordHeader header_at(const uint8_t* record) noexcept {
+  model::RecordHeader header;
+  std::memcpy(&header, record, sizeof header);
+  return header;
+}
+
+// A record that does not fit the run it begins in goes on in others: each extent ends with the
+// next.
+bool is_chain(const SlotArena& arena, Run run) noexcept {
+  return header_at(arena.slot(run.first())).size > run.bytes();
+}
+
+uint32_t link_of(const SlotArena& arena, Run run) noexcept {
+  uint32_t link = 0;
+  std::memcpy(&link, arena.slot(run.end()) - kLinkBytes, sizeof link);
+  return link;
+}
+
+}  // namespace
+
+Status LaneQueueOptions::validate() const {
+  if (slots < 8 || slots > kMaxSlots) {
+    return Status::invalid("queue_records: " + std::to_string(slots) + " is not in 8.." +
+                           std::to_string(kMaxSlots));
+  }
+  if (on_full.empty()) return Status::invalid("on_full: the list is empty");
+  for (size_t i = 0; i < on_full.size(); ++i) {
+    const bool is_last = i + 1 == on_full.size();
+    const bool blocks = on_full[i].kind == FullAction::Kind::kBlock;
+    const std::string field = "on_full[" + std::to_string(i) + "]";
+    if (!blocks && !is_last) {
+      return Status::invalid(
+          field + ": nothing is reached after it; only Block(timeout=) may come " + "first");
+    }
+    if (blocks && i != 0) return Status::invalid(field + ": block can only come first");
+    if (blocks && !is_last && !on_full[i].timeout) {
+      return Status::invalid(field + ": block without a timeout never reaches what comes after it");
+    }
+    if (on_full[i].timeout &&
+        (*on_full[i].timeout < Duration::zero() || *on_full[i].timeout > std::chrono::hours{24})) {
+      return Status::invalid(field + ".timeout: not in 0..86400 seconds");
+    }
+  }
+  return Status::ok();
+}
+
+Result<std::unique_ptr<LaneQueue>> LaneQueue::create(const LaneQueueOptions& options,
+                                                     uint32_t lane) {
+  if (Status status = options.validate(); !status.is_ok()) return status;
+  auto arena = SlotArena::create(options.slots);
+  if (!arena) return arena.status();
+  return std::unique_ptr<LaneQueue>(new LaneQueue(options, lane, arena.take()));
+}
+
+LaneQueue::LaneQueue(const LaneQueueOptions& options, uint32_t lane,
+                     std::unique_ptr<SlotArena> arena)
+    : options_(options),
+      lane_(lane),
+      light_fence_(enable_asymmetric_fence()),
+      shortest_run_(std::clamp(options.slots / 2048, 1u, 32u)),
+      arena_(std::move(arena)),
+      gathered_(std::make_unique<Producer>(queue_, light_fence_)) {}
+
+LaneQueue::~LaneQueue() {
+  for (Producer* producer = producers_.load(); producer != nullptr;) {
+    delete std::exchange(producer, producer->next);
+  }
+}
+
+Producer* LaneQueue::attach() noexcept try {
+  const std::lock_guard lock(attach_mutex_);
+  leased_count_.fetch_add(1, std::memory_order_relaxed);
+  for (Producer* p = producers_.load(std::memory_order_relaxed); p != nullptr; p = p->next) {
+    if (!p->is_leased) {
+      p->is_leased = true;
+      return p;
+    }
+  }
+  auto* producer = new Producer(queue_, light_fence_);
+  producer->next = producers_.load(std::memory_order_relaxed);
+  producers_.store(producer, std::memory_order_release);
+  producer_count_.fetch_add(1, std::memory_order_relaxed);
+  return producer;
+} catch (const std::bad_alloc&) {
+  leased_count_.fetch_sub(1, std::memory_order_relaxed);
+  return nullptr;
+}
+
+void LaneQueue::detach(Producer* producer) noexcept {
+  producer->enter_slowly();
+  hand_over(*producer);
+  producer->leave_slowly();
+  const std::lock_guard lock(attach_mutex_);
+  producer->is_leased = false;
+  leased_count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// -- emit ---------------------------------------------------------------------------------------
+
+Admission LaneQueue::emit_slowly(Producer& producer, const model::RecordInput& input, uint32_t size,
+                                 const TickSource& ticks, uint32_t flags,
+                                 const account::ThreadCounters& counters) noexcept {
+  producer.enter_slowly();
+  Admission admission = Admission::kRefusedShutdown;
+  if (!closed_.load(std::memory_order_seq_cst)) [[likely]] {
+    if (slots_for(size) > arena_->slots()) {
+      counters.add(lane_, EmitName::kDroppedTooLarge, severity_class(input.severity));
+      admission = Admission::kDroppedTooLarge;
+    } else {
+      hand_over(producer);
+      admission = by_policy(producer, input, size, ticks, flags, counters);
+    }
+  }
+  producer.leave_slowly();
+  return admission;
+}
+
+Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& input, uint32_t size,
+                               const TickSource& ticks, uint32_t flags,
+                               const account::ThreadCounters& counters) noexcept {
+  const SeverityClass severity = severity_class(input.severity);
+  const uint32_t slots = slots_for(size);
+  // Where the queue said no and somebody must act: only then is the clock read.
+  std::optional<std::chrono::steady_clock::time_point> since;
+  size_t step = 0;
+  Room room = make_room(producer, input, size, ticks);
+  for (;;) {
+    if (room == Room::kWritten) return Admission::kAccepted;
+    if (room == Room::kOpened) {
+      if (uint8_t* to = producer.reserve(*arena_, slots); to != nullptr) {
+        model::write_record(input, ticks.now(), size, to);
+        producer.commit(slots);
+        return Admission::kAccepted;
+      }
+      // Revoked between opening and writing.
+      if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
+      hand_over(producer);
+      room = make_room(producer, input, size, ticks);
+      continue;
+    }
+    if (room == Room::kMemory) {
+      counters.add(lane_, EmitName::kDroppedMemory, severity);
+      return Admission::kDroppedMemory;
+    }
+    if (!starved_.load(std::memory_order_relaxed)) {
+      starved_.store(true, std::memory_order_relaxed);
+      want_drain();
+    }
+    const FullAction& action = options_.on_full[step];
+    const bool is_last = step + 1 == options_.on_full.size();
+    switch (action.kind) {
+      case FullAction::Kind::kDropNewest:
+        counters.add(lane_, EmitName::kDroppedQueueFullNewest, severity);
+        return Admission::kDroppedNewest;
+      case FullAction::Kind::kFail:
+        return Admission::kRefusedQueueFull;
+      case FullAction::Kind::kDropOldest:
+        room = evict_for(producer, input, size, ticks, counters);
+        if (room == Room::kNone) {
+          counters.add(lane_, EmitName::kDroppedQueueFullNewest, severity);
+          return Admission::kDroppedNewest;
+        }
+        break;
+      case FullAction::Kind::kBlock:
+        if ((flags & FOREBAY_EMIT_REPORT_BLOCK) != 0) return Admission::kWouldBlock;
+        if (!since) since = std::chrono::steady_clock::now();
+        if (((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop) &&
+            wait_for_room(slots, action, *since)) {
+          if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
+          room = make_room(producer, input, size, ticks);
+          break;
+        }
+        if (is_last) return Admission::kRefusedBlockTimeout;
+        ++step;
+        break;
+    }
+  }
+}
+
+bool LaneQueue::hand_over(Producer& producer) noexcept {
+  Producer::Closed closed;
+  if (!producer.close(closed)) return true;
+  if (closed.spare != 0) give(Run(closed.run.first() + closed.used, closed.spare));
+  if (closed.used == 0) return true;
+  return queue_.enqueue(producer.token(), Run(closed.run.first(), closed.used));
+}
+
+// Shrinks with the room left and the number of threads, so that what all of them may have set aside
+// is at most about a quarter of the room there was.
+uint32_t LaneQueue::run_length(uint32_t least) const noexcept {
+  const uint32_t threads = std::max(1u, leased_count_.load(std::memory_order_relaxed));
+  const uint32_t share = arena_->room() / (4 * threads);
+  return std::max(least, std::clamp(share, shortest_run_, kMaxRunSlots));
+}
+
+LaneQueue::Room LaneQueue::make_room(Producer& producer, const model::RecordInput& input,
+                                     uint32_t size, const TickSource& ticks) noexcept {
+  const uint32_t slots = slots_for(size);
+  if (slots > kMaxRunSlots) return write_chain(producer, input, size, ticks);
+  const uint32_t credits = arena_->take_credits(slots, run_length(slots));
+  if (credits == 0) return Room::kNone;
+  Run run;
+  if (!arena_->take_run(slots, credits, producer.hint, run)) {
+    arena_->give_credits(credits);
+    return write_chain(producer, input, size, ticks);
+  }
+  if (arena_->room() < arena_->slots() / 4 * 3) want_drain();
+  producer.open(run, ticks.now());
+  return Room::kOpened;
+}
+
+LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordInput& input,
+                                       uint32_t size, const TickSource& ticks) noexcept try {
+  constexpr uint32_t kLeastPayload = kSlotBytes - kLinkBytes;
+  const uint32_t slots = std::min((size + kLeastPayload - 1) / kLeastPayload, arena_->slots());
+  uint32_t credits = arena_->take_credits(slots, slots);
+  if (credits == 0) return Room::kNone;
+  std::vector<Run> runs;
+  std::unique_ptr<uint8_t[]> record;
+  const auto give_all = [&] {
+    arena_->give_credits(credits);
+    for (const Run run : runs) give(run);
+  };
+  try {
+    record = std::make_unique_for_overwrite<uint8_t[]>(size);
+    runs.reserve(slots / 8 + 4);
+    uint64_t payload = 0;
+    while (payload < size && credits != 0) {
+      Run run;
+      const uint32_t most = std::min(credits, kMaxRunSlots);
+      if (!arena_->take_run(1, most, producer.hint, run)) continue;  // another thread was quicker
+      credits -= run.slots();
+      runs.push_back(run);
+      payload += run.bytes() - kLinkBytes;
+      if (runs.size() == 1 && run.bytes() >= size) break;  // it fits without a link after all
+    }
+    if (payload < size && runs.size() > 1) {  // a lane so small that the links do not fit
+      give_all();
+      return Room::kNone;
+    }
+    if (credits != 0) arena_->give_credits(std::exchange(credits, 0));
+  } catch (const std::bad_alloc&) {
+    give_all();
+    return Room::kMemory;
+  }
+  model::write_record(input, ticks.now(), size, record.get());
+  uint32_t written = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const bool is_single = runs.size() == 1;
+    const uint32_t room = runs[i].bytes() - (is_single ? 0 : kLinkBytes);
+    const uint32_t part = std::min(room, size - written);
+    std::memcpy(arena_->slot(runs[i].first()), record.get() + written, part);
+    written += part;
+    if (is_single) break;
+    const uint32_t link = i + 1 < runs.size() ? runs[i + 1].packed() : kNoLink;
+    std::memcpy(arena_->slot(runs[i].end()) - kLinkBytes, &link, sizeof link);
+  }
+  // A run with one record: its end is the record's, so that a reader knows it is done.
+  Run first = runs.front();
+  if (runs.size() == 1 && slots_for(size) < first.slots()) {
+    give(Run(first.first() + slots_for(size), first.slots() - slots_for(size)));
+    first = Run(first.first(), slots_for(size));
+  }
+  if (!queue_.enqueue(producer.token(), first)) {
+    for (const Run run : runs) give(run);
+    return Room::kMemory;
+  }
+  return Room::kWritten;
+} catch (...) {
+  return Room::kMemory;
+}
+
+// -- full ---------------------------------------------------------------------------------------
+
+LaneQueue::Room LaneQueue::evict_for(Producer& producer, const model::RecordInput& input,
+                                     uint32_t size, const TickSource& ticks,
+                                     const account::ThreadCounters& counters) noexcept {
+  const uint32_t slots = slots_for(size);
+  uint64_t gone = 0;
+  while (gone < kEvictAtMost) {
+    Run run;
+    if (!take_oldest(producer, run)) return Room::kNone;
+    gone += count_evicted(run, counters);
+    if (run.slots() >= slots && !is_chain(*arena_, run)) {
+      producer.open(run, ticks.now());
+      return Room::kOpened;
+    }
+    give_run_or_chain(run);
+    if (const Room room = make_room(producer, input, size, ticks); room != Room::kNone) return room;
+  }
+  return Room::kNone;
+}
+
+bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
+  if (queue_.try_dequeue_from_producer(gathered_->token(), run)) return true;
+  if (queue_.try_dequeue_from_producer(producer.token(), run)) return true;
+  // The next producer in turn, from this one on, so that no thread pays for all.
+  for (Producer* p = producer.next; p != nullptr; p = p->next) {
+    if (queue_.try_dequeue_from_producer(p->token(), run)) return true;
+  }
+  for (Producer* p = producers_.load(std::memory_order_acquire); p != &producer && p != nullptr;
+       p = p->next) {
+    if (queue_.try_dequeue_from_producer(p->token(), run)) return true;
+  }
+  return false;
+}
+
+uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counters) const noexcept {
+  uint64_t records = 0;
+  for (uint32_t at = 0; at < run.slots(); ++records) {
+    const model::RecordHeader header = header_at(arena_->slot(run.first() + at));
+    counters.add(lane_, EmitName::kDroppedQueueFullOldest, severity_class(header.severity));
+    at += slots_for(header.size);
+  }
+  return records;
+}
+
+bool LaneQueue::wait_for_room(uint32_t slots, const FullAction& action,
+                              std::chrono::steady_clock::time_point since) noexcept {
+  const auto has_room = [&] {
+    return arena_->room() >= slots || closed_.load(std::memory_order_seq_cst);
+  };
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  bool found = has_room();
+  if (!found) {
+    want_drain();
+    std::unique_lock lock(room_mutex_);
+    if (action.timeout) {
+      found = room_changed_.wait_until(lock, since + *action.timeout, has_room);
+    } else {
+      room_changed_.wait(lock, has_room);
+      found = true;
+    }
+  } else if (action.timeout && std::chrono::steady_clock::now() - since > *action.timeout) {
+    // There is room, but others were quicker again and again: the caller's time is over.
+    found = false;
+  }
+  waiters_.fetch_sub(1, std::memory_order_seq_cst);
+  return found;
+}
+
+void LaneQueue::wake_waiters() noexcept {
+  const std::lock_guard lock(room_mutex_);
+  room_changed_.notify_all();
+}
+
+void LaneQueue::give(Run run) noexcept {
+  arena_->give(run);
+  if (waiters_.load(std::memory_order_seq_cst) != 0) [[unlikely]]
+    wake_waiters();
+}
+
+void LaneQueue::give_run_or_chain(Run run) noexcept {
+  if (!is_chain(*arena_, run)) {
+    give(run);
+    return;
+  }
+  for (;;) {
+    const uint32_t link = link_of(*arena_, run);
+    give(run);
+    if (link == kNoLink) return;
+    run = Run::from_packed(link);
+  }
+}
+
+void LaneQueue::close() noexcept {
+  closed_.store(true, std::memory_order_seq_cst);
+  // Twice: a thread that was past the check of closed_ may open one more run before it is out.
+  for (int round = 0; round < 2; ++round) {
+    wake_waiters();
+    const std::lock_guard lock(attach_mutex_);
+    Producer* const head = producers_.load(std::memory_order_acquire);
+    for (Producer* p = head; p != nullptr; p = p->next) p->revoke();
+    heavy_fence();
+    for (Producer* p = head; p != nullptr; p = p->next) {
+      while (p->is_inside()) sched_yield();
+    }
+  }
+}
+
+}  // namespace forebay::queue

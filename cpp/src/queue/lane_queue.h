@@ -1,0 +1,222 @@
+// The queue of a lane: bounded, lock-free, any number of producers, and what happens when it is
+// full.
+//
+// Emit: reserve room in the thread's open run, write the record there, commit (producer.h). Only
+// when the run is used up does a thread take credits and slots (slot_arena.h) and hand the old run
+// over (run_queue.h): once for up to 64 records. The runs shrink as room shrinks, so that with many
+// threads "full" means full: what idle threads have set aside is at most a quarter of the room that
+// there was, and the drain thread brings it back (reclaim()).
+//
+// Full: the options' `on_full`, one after the other. `drop_oldest` takes runs out of the queue like
+// the drain thread does: first the thread's own oldest, then those of the other producers in turn.
+// It lets whole runs go, so that the cost is shared by up to 64 emits; it stops asking once 64
+// records are gone, and then the new one is dropped.
+//
+// Blocked threads. A waiter adds itself to waiters_, then looks for room; who frees slots gives the
+// credits back, then looks at waiters_. Both are sequentially consistent, so one sees the other.
+// Nobody is woken, and no lock taken, while nobody waits.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "account/thread_counters.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/ticks.h"
+#include "model/record.h"
+#include "queue/producer.h"
+#include "queue/run_queue.h"
+#include "queue/slot_arena.h"
+
+namespace forebay::queue {
+
+struct FullAction {
+  enum class Kind : uint8_t { kDropNewest, kDropOldest, kFail, kBlock };
+  Kind kind = Kind::kDropNewest;
+  // Of kBlock. None: as long as it takes. Unit: ns, 0..1 day.
+  std::optional<Duration> timeout;
+  // kBlock waits even on a thread that runs an event loop.
+  bool on_event_loop = false;
+};
+
+struct LaneQueueOptions {
+  // Room in slots of kSlotBytes; a record takes one for each 128 bytes it needs. 8..2^26.
+  uint32_t slots = 65'536;
+  // What to do when there is no room: in this order. At most one kBlock, and first; after it
+  // nothing or one of the others.
+  std::vector<FullAction> on_full{FullAction{}};
+
+  [[nodiscard]] Status validate() const;  // names the field, its value and the range
+};
+
+enum class Admission : uint8_t {
+  kAccepted,
+  kWouldBlock,  // FOREBAY_EMIT_REPORT_BLOCK; nothing was counted
+  kRefusedQueueFull,
+  kRefusedBlockTimeout,
+  kRefusedShutdown,
+  kDroppedNewest,
+  kDroppedTooLarge,
+  kDroppedMemory,
+};
+
+class LaneQueue {
+ public:
+  // `lane` is the index under which losses are counted. `wake` is called when the drain thread
+  // should look: the lane passes a quarter, or a thread is about to wait.
+  static Result<std::unique_ptr<LaneQueue>> create(const LaneQueueOptions& options, uint32_t lane);
+  ~LaneQueue();
+  LaneQueue(const LaneQueue&) = delete;
+  LaneQueue& operator=(const LaneQueue&) = delete;
+
+  // `wake` is called when the drain thread should look: a run is opened while over a quarter is
+  // taken, room is short, or a thread is about to wait. It must be cheap when nobody sleeps.
+  void on_wanted(void (*wake)(void*), void* context) noexcept {
+    wake_ = wake;
+    wake_context_ = context;
+  }
+
+  // -- producers --
+  // A producer for the calling thread. Null where memory ran out.
+  Producer* attach() noexcept;
+  // Hands over what the producer has; another thread may get it next.
+  void detach(Producer* producer) noexcept;
+
+  static constexpr uint32_t slots_for(uint64_t bytes) noexcept {
+    return static_cast<uint32_t>((bytes + kSlotBytes - 1) / kSlotBytes);
+  }
+
+  // Writes the record, of `size` bytes by measure_record(), or says why not; counts what it lets go
+  // of (its own kDroppedNewest included, refusals not) in `counters`.
+  Admission emit(Producer& producer, const model::RecordInput& input, uint32_t size,
+                 const TickSource& ticks, uint32_t flags,
+                 const account::ThreadCounters& counters) noexcept {
+    const uint32_t slots = slots_for(size);
+    uint8_t* to = producer.reserve(*arena_, slots);
+    if (to == nullptr) [[unlikely]] {
+      return emit_slowly(producer, input, size, ticks, flags, counters);
+    }
+    model::write_record(input, ticks.now(), size, to);
+    producer.commit(slots);
+    return Admission::kAccepted;
+  }
+
+  // No record is taken from here on (kRefusedShutdown), and every thread is out of emit when it
+  // returns; what is inside can be drained. Wakes the blocked.
+  void close() noexcept;
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+
+  // -- drain thread --
+  // The next record, contiguous; null: none can be had now. Valid until pop(). `ticks_due`: open
+  // runs whose first record is not younger than this are taken even from a thread that is active.
+  const uint8_t* front(uint64_t ticks_due);
+  void pop() noexcept;
+  // For flush: what is written before mark() has been taken once front() came back null, or gave
+  // that many records, and is_past_mark(). (A thread may be busy in its open run when it is asked
+  // for.)
+  uint64_t mark() noexcept;
+  [[nodiscard]] bool is_past_mark() const noexcept;
+  // Gives back the room that idle threads hold. To be called now and then while wants_reclaim().
+  void reclaim() noexcept;
+  [[nodiscard]] bool wants_reclaim() const noexcept {
+    return starved_.load(std::memory_order_relaxed);
+  }
+
+  // -- anyone --
+  [[nodiscard]] uint32_t slots() const noexcept { return arena_->slots(); }
+  [[nodiscard]] uint32_t room() const noexcept { return arena_->room(); }
+  // Room taken, 0..1: what is free in threads' open runs counts as taken.
+  [[nodiscard]] double fill() const noexcept {
+    return 1.0 - static_cast<double>(room()) / static_cast<double>(slots());
+  }
+  // Slots taken, in bytes, and what the bookkeeping costs.
+  [[nodiscard]] uint64_t memory_bytes() const noexcept;
+  // After close() and draining: gives the slots' memory back to the system.
+  void release_memory() noexcept { arena_->release_memory(); }
+  [[nodiscard]] uint32_t waiters() const noexcept {
+    return waiters_.load(std::memory_order_seq_cst);
+  }
+  [[nodiscard]] uint32_t producers() const noexcept {
+    return producer_count_.load(std::memory_order_relaxed);
+  }
+  // Counts the records that are really inside, for audit(). Drain thread only; exact while nobody
+  // emits.
+  SeverityCounts count_inside();
+
+ private:
+  LaneQueue(const LaneQueueOptions& options, uint32_t lane, std::unique_ptr<SlotArena> arena);
+
+  Admission emit_slowly(Producer& producer, const model::RecordInput& input, uint32_t size,
+                        const TickSource& ticks, uint32_t flags,
+                        const account::ThreadCounters& counters) noexcept;
+  // One try: opens a run with room for the record, or writes a large record as a chain of runs.
+  enum class Room : uint8_t { kOpened, kWritten, kNone, kMemory };
+  Admission by_policy(Producer& producer, const model::RecordInput& input, uint32_t size,
+                      const TickSource& ticks, uint32_t flags,
+                      const account::ThreadCounters& counters) noexcept;
+  Room make_room(Producer& producer, const model::RecordInput& input, uint32_t size,
+                 const TickSource& ticks) noexcept;
+  Room write_chain(Producer& producer, const model::RecordInput& input, uint32_t size,
+                   const TickSource& ticks) noexcept;
+  bool hand_over(Producer& producer) noexcept;
+  uint32_t run_length(uint32_t least) const noexcept;
+  Room evict_for(Producer& producer, const model::RecordInput& input, uint32_t size,
+                 const TickSource& ticks, const account::ThreadCounters& counters) noexcept;
+  bool take_oldest(Producer& producer, Run& run) noexcept;
+  uint64_t count_evicted(Run run, const account::ThreadCounters& counters) const noexcept;
+  bool wait_for_room(uint32_t slots, const FullAction& action,
+                     std::chrono::steady_clock::time_point since) noexcept;
+  void give(Run run) noexcept;
+  void give_run_or_chain(Run run) noexcept;
+  void wake_waiters() noexcept;
+  void want_drain() noexcept {
+    if (wake_ != nullptr) wake_(wake_context_);
+  }
+
+  bool next_runs(uint64_t ticks_due);
+  bool take_from(Producer& producer);
+  bool take_open_runs(uint64_t ticks_due);
+  void seal(Producer& producer) noexcept;
+  // Everything that is in the queue or sealed goes into the drain thread's own part of the queue,
+  // where producers can still evict it.
+  void gather() noexcept;
+  [[nodiscard]] const uint8_t* chain_record(Run run);
+
+  const LaneQueueOptions options_;
+  const uint32_t lane_;
+  const bool light_fence_;
+  const uint32_t shortest_run_;  // slots
+  std::unique_ptr<SlotArena> arena_;
+  RunQueue queue_;
+  void (*wake_)(void*) = nullptr;
+  void* wake_context_ = nullptr;
+
+  // Producers are never freed while the lane lives: a list to push to, read without a lock.
+  std::atomic<Producer*> producers_{nullptr};
+  std::atomic<uint32_t> producer_count_{0};
+  std::atomic<uint32_t> leased_count_{0};
+  std::mutex attach_mutex_;
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> starved_{false};
+
+  std::atomic<uint32_t> waiters_{0};
+  std::mutex room_mutex_;
+  std::condition_variable room_changed_;
+
+  // Drain thread's own.
+  std::unique_ptr<Producer> gathered_;  // holds what gather() collected; drained first
+  Producer* visiting_ = nullptr;        // whose runs are being read
+  std::vector<Run> fetched_;  // taken from the queue, to be read; the next is at fetched_at_
+  size_t fetched_at_ = 0;
+  uint32_t position_ = 0;  // slot within the run being read
+  uint32_t record_slots_ = 0;
+  ByteBuffer chain_;  // a large record, put together
+};
+
+}  // namespace forebay::queue

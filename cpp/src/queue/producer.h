@@ -1,0 +1,145 @@
+// One thread's end of one lane.
+//
+// A producer fills an open run of slots, one record behind the other, and hands the run over when
+// it is full. Two words tell how far it is:
+//
+//   own_    (cursor << 1 | busy), written by the owner alone. busy is set while it writes a record.
+//   state_  who may do what with the run that is not handed over yet (RunState, with the run).
+//
+//     kNone ──owner──► kOpen ──drain──► kRevoked ──drain──► kSealed
+//       ▲                │                 │                   │
+//       └────owner───────┴──────owner──────┴──owner or drain───┘
+//
+//   kOpen     the owner writes into it.
+//   kRevoked  the drain thread wants it. The owner's next emit sees that and hands the run over
+//   itself. kSealed   the owner was not writing: the drain thread has cut the run to what is
+//   written and freed
+//             the rest. Whoever comes first takes it: the owner hands it over, or the drain reads
+//             it.
+//
+// So a run is never read before its owner is done with it, and an idle thread's unused room comes
+// back.
+//
+// Memory orders. "Sets busy, then reads state_" against "sets kRevoked, then reads own_" is
+// Dekker's pattern: store_then_fence() and heavy_fence() (base/asymmetric_fence.h) order it, so
+// that the owner sees the revocation or the drain thread sees busy. What the owner wrote into slots
+// is published by the release store that clears busy, and read after an acquire load of own_. Runs
+// that are handed over are published by the queue.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "base/asymmetric_fence.h"
+#include "queue/run_queue.h"
+#include "queue/slot_arena.h"
+
+namespace forebay::queue {
+
+enum class RunState : uint64_t { kNone = 0, kOpen = 1, kRevoked = 2, kSealed = 3 };
+
+class alignas(128) Producer {
+ public:
+  Producer(RunQueue& queue, bool light_fence) : token_(queue), light_fence_(light_fence) {}
+
+  // -- owner --
+  // Room for a record of `slots` in the open run, or null. After it a commit() or cancel() must
+  // come.
+  [[nodiscard]] uint8_t* reserve(const SlotArena& arena, uint32_t slots) noexcept {
+    store_then_fence(own_, (uint64_t{cursor_} << 1) | 1, light_fence_);
+    const uint64_t state = state_.load(std::memory_order_seq_cst);
+    if ((state & 3) != static_cast<uint64_t>(RunState::kOpen) || end_ - cursor_ < slots) {
+      cancel();
+      return nullptr;
+    }
+    return arena.slot(cursor_);
+  }
+  void commit(uint32_t slots) noexcept {
+    cursor_ += slots;
+    own_.store(uint64_t{cursor_} << 1, std::memory_order_release);
+  }
+  void cancel() noexcept { own_.store(uint64_t{cursor_} << 1, std::memory_order_release); }
+
+  // Opens a run that the owner has taken, at `ticks`. No run may be open.
+  void open(Run run, uint64_t ticks) noexcept {
+    opened_ticks_.store(ticks, std::memory_order_relaxed);
+    cursor_ = run.first();
+    end_ = run.end();
+    own_.store(uint64_t{cursor_} << 1, std::memory_order_relaxed);
+    state_.store(pack(RunState::kOpen, run), std::memory_order_release);
+  }
+  // Takes the run back from whatever state it is in. False: there is none (any more). `used` slots
+  // of it hold records; `spare` is what the owner must free.
+  struct Closed {
+    Run run;
+    uint32_t used = 0;   // slots; 0: nothing to hand over
+    uint32_t spare = 0;  // slots after those
+  };
+  bool close(Closed& closed) noexcept;
+
+  // -- drain thread --
+  // Whether the open run holds records that nobody has read.
+  [[nodiscard]] bool has_unread() const noexcept;
+  // When it was opened: no record in it is older.
+  [[nodiscard]] uint64_t opened_ticks() const noexcept {
+    return opened_ticks_.load(std::memory_order_relaxed);
+  }
+  // For flush: notes the run that holds records now; is_past_mark() once they are out of it.
+  void mark() noexcept { mark_ = has_unread() ? opened_ticks() : 0; }
+  [[nodiscard]] bool is_past_mark() const noexcept {
+    return mark_ == 0 || opened_ticks() != mark_ || !has_unread();
+  }
+  // Asks for the open run. After it heavy_fence(), then seal().
+  void revoke() noexcept;
+  // Cuts a revoked run to what is written; `spare` is what to free (0 slots: nothing). False: the
+  // owner is writing at this moment, or has taken the run back.
+  bool seal(Run& spare, uint32_t& spare_slots) noexcept;
+  // Takes a sealed run for reading. False: there is none.
+  bool take_sealed(Run& run) noexcept;
+  [[nodiscard]] bool is_busy() const noexcept {
+    return (own_.load(std::memory_order_acquire) & 1) != 0;
+  }
+
+  // Whether the owner has moved since the last call of this. Drain thread only.
+  bool has_moved() noexcept {
+    const uint64_t own = own_.load(std::memory_order_relaxed);
+    return std::exchange(seen_own_, own) != own;
+  }
+
+  // -- around the slow path -- so that close() can wait until everyone is out of it
+  void enter_slowly() noexcept { store_then_fence(slowly_, 1, light_fence_); }
+  void leave_slowly() noexcept { slowly_.store(0, std::memory_order_release); }
+  [[nodiscard]] bool is_inside() const noexcept {
+    return slowly_.load(std::memory_order_seq_cst) != 0 || is_busy();
+  }
+
+  [[nodiscard]] RunQueue::ProducerToken& token() noexcept { return token_; }
+
+  uint32_t hint = 0;         // owner: where the arena is asked first
+  Producer* next = nullptr;  // in the lane's list; set once
+  bool is_leased = true;     // under the lane's attach mutex
+
+ private:
+  static uint64_t pack(RunState state, Run run) noexcept {
+    return (uint64_t{run.packed()} << 2) | static_cast<uint64_t>(state);
+  }
+  static RunState state_of(uint64_t word) noexcept { return static_cast<RunState>(word & 3); }
+  static Run run_of(uint64_t word) noexcept {
+    return Run::from_packed(static_cast<uint32_t>(word >> 2));
+  }
+
+  // The owner's line.
+  std::atomic<uint64_t> own_{0};
+  uint32_t cursor_ = 0;
+  uint32_t end_ = 0;
+  RunQueue::ProducerToken token_;
+  const bool light_fence_;
+  std::atomic<uint64_t> slowly_{0};
+  // Read by the owner at each emit, written by the drain thread now and then.
+  alignas(64) std::atomic<uint64_t> state_{0};
+  std::atomic<uint64_t> opened_ticks_{0};
+  uint64_t seen_own_ = 0;
+  uint64_t mark_ = 0;
+};
+
+}  // namespace forebay::queue

@@ -1,0 +1,92 @@
+// The memory of a lane: a fixed number of slots, and which of them are free.
+//
+// This is the lane's bound. All that a lane holds lies in these slots, so its memory cannot grow
+// with the number of threads or the size of records; the queue itself carries only four bytes for a
+// run of slots (run_queue.h). The memory is reserved, not touched: what was never filled costs
+// nothing.
+//
+// Room has one currency: a credit is one slot. A thread first takes credits (one compare-exchange
+// for up to 64 of them), then finds that many free slots in a bitmap; since slots are freed before
+// their credits are, whoever holds credits finds slots.
+//
+// Memory orders. Slots pass from the thread that freed them to the one that takes them through the
+// word of the bitmap: release on setting bits, acquire on clearing them. credits_ is sequentially
+// consistent, because it is one half of the handshake with blocked threads (lane_queue.h).
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/status.h"
+
+namespace forebay::queue {
+
+inline constexpr uint32_t kSlotBytes = 128;   // docs/decisions/002-slot-scratch-and-sites.md
+inline constexpr uint32_t kMaxRunSlots = 64;  // one word of the bitmap
+inline constexpr uint32_t kMaxSlots = 1u << 26;
+
+// Consecutive slots, in four bytes: what travels through the queue.
+class Run {
+ public:
+  constexpr Run() = default;
+  constexpr Run(uint32_t first, uint32_t slots) noexcept
+      : packed_((first << 6) | ((slots - 1) & 63)) {}
+  static constexpr Run from_packed(uint32_t packed) noexcept {
+    Run run;
+    run.packed_ = packed;
+    return run;
+  }
+  [[nodiscard]] constexpr uint32_t first() const noexcept { return packed_ >> 6; }
+  [[nodiscard]] constexpr uint32_t slots() const noexcept { return (packed_ & 63) + 1; }
+  [[nodiscard]] constexpr uint32_t end() const noexcept { return first() + slots(); }
+  [[nodiscard]] constexpr uint32_t bytes() const noexcept { return slots() * kSlotBytes; }
+  [[nodiscard]] constexpr uint32_t packed() const noexcept { return packed_; }
+  constexpr bool operator==(const Run&) const = default;
+
+ private:
+  uint32_t packed_ = 0;
+};
+static_assert(sizeof(Run) == 4);
+
+class SlotArena {
+ public:
+  // Reserves the address space. kUnavailable where the system refuses it.
+  static Result<std::unique_ptr<SlotArena>> create(uint32_t slots);
+  ~SlotArena();
+  SlotArena(const SlotArena&) = delete;
+  SlotArena& operator=(const SlotArena&) = delete;
+
+  [[nodiscard]] uint8_t* slot(uint32_t index) const noexcept {
+    return memory_ + static_cast<size_t>(index) * kSlotBytes;
+  }
+  // Lets the system have the memory of all slots, which must be free. They can be used again.
+  void release_memory() noexcept;
+  [[nodiscard]] uint32_t slots() const noexcept { return slots_; }
+  // Credits that nobody holds. Seen by other threads at once, exact when nobody moves.
+  [[nodiscard]] uint32_t room() const noexcept { return credits_.load(std::memory_order_seq_cst); }
+
+  // Takes between `least` and `most` credits, or none: then returns 0.
+  uint32_t take_credits(uint32_t least, uint32_t most) noexcept;
+  // Turns credits into slots: a run of `least`..`most` slots, where `most` credits are held. Gives
+  // the credits that the run does not use back. False: no `least` slots lie together anywhere, and
+  // the credits are still the caller's. `hint` is where to look first; the caller keeps it.
+  bool take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run) noexcept;
+  // Frees slots and gives their credits back.
+  void give(Run run) noexcept;
+  void give_credits(uint32_t credits) noexcept {
+    credits_.fetch_add(credits, std::memory_order_seq_cst);
+  }
+
+ private:
+  SlotArena(uint8_t* memory, uint32_t slots);
+  bool take_from_word(uint32_t word, uint32_t least, uint32_t most, Run& run) noexcept;
+
+  uint8_t* memory_;
+  uint32_t slots_;
+  uint32_t words_;
+  std::unique_ptr<std::atomic<uint64_t>[]> free_;  // a set bit is a free slot
+  alignas(64) std::atomic<uint32_t> credits_;
+  alignas(64) std::atomic<uint32_t> freed_hint_{0};  // the word freed last: its slots are warm
+};
+
+}  // namespace forebay::queue
