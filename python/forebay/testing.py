@@ -168,6 +168,11 @@ class Receiver:
                     )
         return result
 
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        server = self._server
+        return 0 if server is None else server.open_connections()
+
     def wait_for(self, condition: Callable[[Counts], bool], timeout: float = 10.0) -> Counts:
         """Wait until the counts meet a condition.
 

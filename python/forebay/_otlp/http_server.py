@@ -377,12 +377,16 @@ class Server(socketserver.ThreadingTCPServer):
         with self._lock:
             self._open.discard(connection)
 
+    def open_connections(self) -> int:
+        """How many connections are being served."""
+        with self._lock:
+            return len(self._open)
+
     def wait_until_idle(self, deadline: float) -> bool:
         """Wait until no connection is open; False at the deadline (time.monotonic)."""
         while time.monotonic() < deadline:
-            with self._lock:
-                if not self._open:
-                    return True
+            if not self.open_connections():
+                return True
             time.sleep(0.005)
         return False
 
