@@ -18,7 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE,
+    MetricsData,
+)
 
 from forebay._otlp import compression, logs, logs_json, schema, wire
 from forebay._otlp.files import SegmentReader, segments_in
@@ -76,7 +79,7 @@ def request_with(attributes: dict[str, Any], body: Any = "message") -> ExportLog
     record = scope_logs.log_records.add()
     record.time_unix_nano = 2**63 + 5
     record.observed_time_unix_nano = 2**64 - 1
-    record.severity_number = 17
+    record.severity_number = SEVERITY_NUMBER_ERROR
     record.severity_text = "ERROR"
     record.flags = 0xFFFFFFFF
     record.trace_id = bytes(range(16))
@@ -270,7 +273,7 @@ def test_metrics_become_the_json_that_the_official_library_reads() -> None:
     gauge.gauge.data_points.add(time_unix_nano=5, as_double=-1.5)
     total = scope.metrics.add(name="orders")
     total.sum.is_monotonic = True
-    total.sum.aggregation_temporality = 2
+    total.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
     total.sum.data_points.add(start_time_unix_nano=1, time_unix_nano=5, as_int=-7, flags=1)
     histogram = scope.metrics.add(name="latency").histogram
     histogram.data_points.add(
