@@ -30,6 +30,7 @@ struct Attempt {
   Rejection rejection = Rejection::kOther;
   std::optional<Duration> retry_after;  // what the destination asked for, clamped to 300 s
   std::string message;                  // for people: status, error text; no secrets
+  bool answered = false;                // the destination itself said so, whatever it said
 };
 
 class Exporter {

@@ -1,0 +1,387 @@
+#include "ship/shipper.h"
+
+#include <algorithm>
+#include <deque>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "ship/split.h"
+
+namespace forebay::ship {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+constexpr Duration kLongestRetryAfter = std::chrono::seconds{300};
+// A destination that answers kOtherCodec to every codec would go round for ever.
+constexpr uint32_t kCodecChanges = 2;
+// First attempts remembered for max_elapsed. A batch that was put back may leave the backlog
+// without coming back here; the oldest memories go.
+constexpr size_t kRememberedBatches = 4096;
+
+Status outside(std::string_view field, Duration value, std::string_view range) {
+  return Status::invalid(std::string(field) + ": " + std::to_string(value.count()) +
+                         " ns is not in " + std::string(range));
+}
+
+// What is left once `rejected` records are taken off, from the largest class first.
+SeverityCounts without(SeverityCounts counts, uint64_t rejected) noexcept {
+  while (rejected > 0) {
+    auto largest = std::max_element(counts.by_class.begin(), counts.by_class.end());
+    const uint64_t taken = std::min(rejected, *largest);
+    if (taken == 0) break;
+    *largest -= taken;
+    rejected -= taken;
+  }
+  return counts;
+}
+
+SeverityCounts unattributed(uint64_t records) noexcept {
+  SeverityCounts counts;
+  counts[SeverityClass::kUnattributed] = records;
+  return counts;
+}
+
+Settlement ended(Settlement::Kind kind, EncodedBatch batch) {
+  Settlement settlement;
+  settlement.kind = kind;
+  settlement.records = batch.counts;
+  settlement.batch = std::move(batch);
+  return settlement;
+}
+
+}  // namespace
+
+Status RetryOptions::validate() const {
+  if (initial < milliseconds{1} || initial > hours{1}) {
+    return outside("retry.initial", initial, "1 ms..1 h");
+  }
+  if (max < initial || max > hours{24}) return outside("retry.max", max, "retry.initial..24 h");
+  if (max_elapsed && *max_elapsed < Duration::zero()) {
+    return outside("retry.max_elapsed", *max_elapsed, "0..");
+  }
+  return Status::ok();
+}
+
+struct Shipper::State {
+  State(std::unique_ptr<Exporter> e, const RetryOptions& r, Random rnd)
+      : exporter(std::move(e)), retry(r), random(rnd) {}
+
+  struct UnderWay {
+    MonotonicTime started{};
+    uint32_t codec_changes = 0;
+  };
+
+  [[nodiscard]] uint32_t room() const noexcept {
+    const uint32_t allowed = std::min(window, std::max(1u, exporter->concurrency()));
+    const size_t taken = under_way.size() + parts.size();
+    return taken >= allowed ? 0 : allowed - static_cast<uint32_t>(taken);
+  }
+  [[nodiscard]] bool waits(MonotonicTime now) const noexcept {
+    return now < backoff_until || now < asked_until;
+  }
+
+  void send(EncodedBatch batch, MonotonicTime now);
+  void send_parts(MonotonicTime now);
+  void settle(Attempt attempt, MonotonicTime now, std::vector<Settlement>& out);
+  void settle_answer(Attempt attempt, MonotonicTime started, std::vector<Settlement>& out);
+  void settle_failure(Attempt attempt, MonotonicTime started, MonotonicTime now,
+                      std::vector<Settlement>& out);
+  void settle_too_large(Attempt attempt, MonotonicTime started, std::vector<Settlement>& out);
+  void settle_other_codec(Attempt attempt, uint32_t codec_changes, MonotonicTime now,
+                          std::vector<Settlement>& out);
+  void note_answer(MonotonicTime started) noexcept;
+  void back_off(MonotonicTime started, std::optional<Duration> retry_after, MonotonicTime now);
+  void put_parts_back(std::vector<Settlement>& out);
+  void finish(Settlement settlement, std::vector<Settlement>& out);
+  [[nodiscard]] bool overdue(const BatchId& id, MonotonicTime now) const;
+  void remember(const BatchId& id, MonotonicTime first);
+
+  std::unique_ptr<Exporter> exporter;
+  RetryOptions retry;
+  Random random;
+  Transcoder transcoder;
+
+  std::unordered_map<BatchId, UnderWay> under_way;
+  std::deque<EncodedBatch> parts;  // of split batches: in flight for the backlog, not sent yet
+  // When each batch was first tried; only where max_elapsed asks for it.
+  std::unordered_map<BatchId, MonotonicTime> first_tried;
+  std::deque<BatchId> first_tried_order;
+
+  // Nothing is sent before either of them.
+  MonotonicTime backoff_until = MonotonicTime::min();
+  MonotonicTime asked_until = MonotonicTime::min();  // by Retry-After
+  MonotonicTime last_failure = MonotonicTime::min();
+  // How many may be under way. After a failure one batch goes ahead as a probe; each answer lets
+  // one more go at once, so a destination that comes back is not run over.
+  uint32_t window = UINT32_MAX;
+  uint64_t failures_in_a_row = 0;
+  uint64_t retries = 0;
+  bool ever_answered = false;
+  bool stopping = false;
+  std::string last_error;
+};
+
+void Shipper::State::remember(const BatchId& id, MonotonicTime first) {
+  if (!retry.max_elapsed || !first_tried.emplace(id, first).second) return;
+  first_tried_order.push_back(id);
+  if (first_tried_order.size() > kRememberedBatches) {
+    first_tried.erase(first_tried_order.front());
+    first_tried_order.pop_front();
+  }
+}
+
+bool Shipper::State::overdue(const BatchId& id, MonotonicTime now) const {
+  if (!retry.max_elapsed) return false;
+  const auto first = first_tried.find(id);
+  return first != first_tried.end() && now - first->second >= *retry.max_elapsed;
+}
+
+void Shipper::State::send(EncodedBatch batch, MonotonicTime now) {
+  remember(batch.id, now);
+  under_way[batch.id] = UnderWay{.started = now};
+  exporter->send(std::move(batch), now);
+}
+
+void Shipper::State::send_parts(MonotonicTime now) {
+  const uint32_t allowed = std::min(window, std::max(1u, exporter->concurrency()));
+  while (!parts.empty() && under_way.size() < allowed && !waits(now)) {
+    EncodedBatch part = std::move(parts.front());
+    parts.pop_front();
+    send(std::move(part), now);
+  }
+}
+
+void Shipper::State::put_parts_back(std::vector<Settlement>& out) {
+  for (EncodedBatch& part : parts) {
+    out.push_back(ended(Settlement::Kind::kPutBack, std::move(part)));
+  }
+  parts.clear();
+}
+
+void Shipper::State::finish(Settlement settlement, std::vector<Settlement>& out) {
+  if (settlement.finishes) first_tried.erase(settlement.batch.id);
+  // An earlier attempt ended without an answer, and nobody will ask again: whatever this answer
+  // says about its own attempt, the first may have arrived.
+  const bool lost = settlement.kind == Settlement::Kind::kRejected ||
+                    settlement.kind == Settlement::Kind::kTooLarge ||
+                    settlement.kind == Settlement::Kind::kRetryExhausted ||
+                    settlement.kind == Settlement::Kind::kFailed;
+  if (lost && settlement.batch.ambiguous) settlement.kind = Settlement::Kind::kUnknown;
+  out.push_back(std::move(settlement));
+}
+
+// Attempts that began before the last failure tell nothing new when they fail too: eight requests
+// cut by one restart of the destination are one failure.
+void Shipper::State::back_off(MonotonicTime started, std::optional<Duration> retry_after,
+                              MonotonicTime now) {
+  if (retry_after) {
+    const Duration asked = std::clamp(*retry_after, Duration::zero(), kLongestRetryAfter);
+    asked_until = std::max(asked_until, now + asked);
+  }
+  if (failures_in_a_row > 0 && started < last_failure) return;
+  last_failure = now;
+  ++failures_in_a_row;
+  window = 1;
+  Duration upper = retry.initial;
+  for (uint64_t n = 1; n < failures_in_a_row && upper < retry.max; ++n) upper *= 2;
+  upper = std::min(upper, retry.max);
+  const auto drawn =
+      Duration{static_cast<Duration::rep>(random.below(static_cast<uint64_t>(upper.count()) + 1))};
+  backoff_until = now + std::max(drawn, upper / 8);
+}
+
+void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, MonotonicTime now,
+                                    std::vector<Settlement>& out) {
+  last_error = std::move(attempt.message);
+  const bool no_answer = attempt.kind == Attempt::Kind::kAmbiguous;
+  if (no_answer) attempt.batch.ambiguous = true;
+  if (stopping) {
+    out.push_back(ended(no_answer ? Settlement::Kind::kUnknown : Settlement::Kind::kPutBack,
+                        std::move(attempt.batch)));
+    return;
+  }
+  back_off(started, attempt.retry_after, now);
+  put_parts_back(out);
+  if (overdue(attempt.batch.id, now)) {
+    finish(ended(Settlement::Kind::kRetryExhausted, std::move(attempt.batch)), out);
+    return;
+  }
+  ++retries;
+  out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
+}
+
+// An answer to a request that was sent before the last failure does not end that failure.
+void Shipper::State::note_answer(MonotonicTime started) noexcept {
+  if (started < last_failure) return;
+  failures_in_a_row = 0;
+  if (window < UINT32_MAX) ++window;
+}
+
+void Shipper::State::settle_too_large(Attempt attempt, MonotonicTime started,
+                                      std::vector<Settlement>& out) {
+  if (attempt.answered) note_answer(started);
+  last_error = std::move(attempt.message);
+  if (attempt.batch.records() < 2) {
+    finish(ended(Settlement::Kind::kTooLarge, std::move(attempt.batch)), out);
+    return;
+  }
+  if (stopping) {
+    out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
+    return;
+  }
+  Result<std::vector<EncodedBatch>> halves = split(attempt.batch, transcoder);
+  if (!halves) {
+    last_error = halves.status().message();
+    finish(ended(Settlement::Kind::kFailed, std::move(attempt.batch)), out);
+    return;
+  }
+  Settlement replaced;
+  replaced.kind = Settlement::Kind::kReplaced;
+  replaced.parts = halves.take();
+  const auto first = first_tried.find(attempt.batch.id);
+  for (const EncodedBatch& part : replaced.parts) {
+    // The halves are as old as the whole.
+    if (first != first_tried.end()) remember(part.id, MonotonicTime(first->second));
+    parts.push_back(part);
+  }
+  first_tried.erase(attempt.batch.id);
+  replaced.batch = std::move(attempt.batch);
+  out.push_back(std::move(replaced));
+}
+
+void Shipper::State::settle_answer(Attempt attempt, MonotonicTime started,
+                                   std::vector<Settlement>& out) {
+  note_answer(started);
+  if (attempt.kind == Attempt::Kind::kRejected) {
+    last_error = std::move(attempt.message);
+    Settlement rejected = ended(Settlement::Kind::kRejected, std::move(attempt.batch));
+    rejected.rejection = attempt.rejection;
+    finish(std::move(rejected), out);
+    return;
+  }
+  const uint64_t records = attempt.batch.records();
+  const uint64_t refused = std::min(attempt.rejected, records);
+  if (refused == 0) {
+    finish(ended(Settlement::Kind::kDelivered, std::move(attempt.batch)), out);
+    return;
+  }
+  last_error = std::move(attempt.message);
+  Settlement rejected = ended(Settlement::Kind::kRejected, std::move(attempt.batch));
+  rejected.rejection = Rejection::kPartialSuccess;
+  if (refused < records) {
+    Settlement delivered = ended(Settlement::Kind::kDelivered, rejected.batch);
+    delivered.records = without(rejected.batch.counts, refused);
+    delivered.finishes = false;
+    finish(std::move(delivered), out);
+    rejected.records = unattributed(refused);
+  }
+  finish(std::move(rejected), out);
+}
+
+void Shipper::State::settle_other_codec(Attempt attempt, uint32_t codec_changes, MonotonicTime now,
+                                        std::vector<Settlement>& out) {
+  if (codec_changes >= kCodecChanges) {
+    attempt.kind = Attempt::Kind::kRejected;
+    attempt.rejection = Rejection::kOther;
+    settle_answer(std::move(attempt), now, out);
+    return;
+  }
+  if (stopping || waits(now)) {
+    out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
+    return;
+  }
+  under_way[attempt.batch.id] = UnderWay{.started = now, .codec_changes = codec_changes + 1};
+  exporter->send(std::move(attempt.batch), now);
+}
+
+void Shipper::State::settle(Attempt attempt, MonotonicTime now, std::vector<Settlement>& out) {
+  using Kind = Attempt::Kind;
+  MonotonicTime started = now;
+  uint32_t codec_changes = 0;
+  if (const auto found = under_way.find(attempt.batch.id); found != under_way.end()) {
+    started = found->second.started;
+    codec_changes = found->second.codec_changes;
+    under_way.erase(found);
+  }
+  ever_answered = ever_answered || attempt.answered || attempt.kind == Kind::kDelivered ||
+                  attempt.kind == Kind::kRejected || attempt.kind == Kind::kOtherCodec;
+  switch (attempt.kind) {
+    case Kind::kDelivered:
+    case Kind::kRejected:
+      settle_answer(std::move(attempt), started, out);
+      return;
+    case Kind::kRetry:
+    case Kind::kAmbiguous:
+      settle_failure(std::move(attempt), started, now, out);
+      return;
+    case Kind::kTooLarge:
+      settle_too_large(std::move(attempt), started, out);
+      return;
+    case Kind::kOtherCodec:
+      settle_other_codec(std::move(attempt), codec_changes, now, out);
+      return;
+    case Kind::kFailed:
+      last_error = std::move(attempt.message);
+      finish(ended(Settlement::Kind::kFailed, std::move(attempt.batch)), out);
+      return;
+  }
+}
+
+Shipper::Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry, Random random)
+    : state_(std::make_unique<State>(std::move(exporter), retry, random)) {}
+
+Shipper::~Shipper() = default;
+
+bool Shipper::wants(MonotonicTime now) const noexcept {
+  return !state_->waits(now) && state_->room() > 0;
+}
+
+std::optional<MonotonicTime> Shipper::resumes_at() const noexcept {
+  const MonotonicTime until = std::max(state_->backoff_until, state_->asked_until);
+  if (until == MonotonicTime::min()) return std::nullopt;
+  return until;
+}
+
+void Shipper::offer(EncodedBatch batch, MonotonicTime now) { state_->send(std::move(batch), now); }
+
+std::vector<Settlement> Shipper::step(Duration wait, const Clock& clock) {
+  std::vector<Settlement> out;
+  state_->send_parts(clock.now());
+  for (Attempt& attempt : state_->exporter->poll(wait)) {
+    state_->settle(std::move(attempt), clock.now(), out);
+  }
+  const MonotonicTime now = clock.now();
+  // A half whose sibling failed in this very step must not wait here: the backlog keeps it.
+  if (state_->waits(now)) {
+    state_->put_parts_back(out);
+  } else {
+    state_->backoff_until = state_->asked_until = MonotonicTime::min();
+  }
+  state_->send_parts(now);
+  return out;
+}
+
+std::vector<Settlement> Shipper::stop(MonotonicTime now) {
+  std::vector<Settlement> out;
+  state_->stopping = true;
+  for (Attempt& attempt : state_->exporter->cancel_all()) {
+    state_->settle(std::move(attempt), now, out);
+  }
+  state_->put_parts_back(out);
+  state_->stopping = false;
+  return out;
+}
+
+void Shipper::retry_now() noexcept { state_->backoff_until = MonotonicTime::min(); }
+void Shipper::wake() noexcept { state_->exporter->wake(); }
+
+bool Shipper::ever_answered() const noexcept { return state_->ever_answered; }
+uint64_t Shipper::failures_in_a_row() const noexcept { return state_->failures_in_a_row; }
+const std::string& Shipper::last_error() const noexcept { return state_->last_error; }
+uint64_t Shipper::retries() const noexcept { return state_->retries; }
+Exporter& Shipper::exporter() noexcept { return *state_->exporter; }
+
+}  // namespace forebay::ship

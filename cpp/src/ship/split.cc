@@ -1,0 +1,137 @@
+#include "ship/split.h"
+
+#include <initializer_list>
+#include <span>
+#include <utility>
+
+#include "ship/wire_reader.h"
+
+namespace forebay::ship {
+namespace {
+
+// The field numbers that lead from a request down to its records, one set a level. Source:
+// opentelemetry-proto logs.proto and metrics.proto.
+constexpr uint32_t kOne[] = {1};
+constexpr uint32_t kTwo[] = {2};
+constexpr uint32_t kMetricData[] = {5, 7, 9, 10,
+                                    11};  // gauge, sum, histogram, exponential, summary
+using Path = std::span<const std::span<const uint32_t>>;
+// resource_logs, scope_logs, log_records
+constexpr std::span<const uint32_t> kLogPath[] = {kOne, kTwo, kTwo};
+// resource_metrics, scope_metrics, metrics, data, data_points
+constexpr std::span<const uint32_t> kMetricPath[] = {kOne, kTwo, kTwo, kMetricData, kOne};
+
+constexpr uint32_t kSeverityNumberField = 2;  // of LogRecord
+
+bool leads_down(const WireField& field, std::span<const uint32_t> numbers) noexcept {
+  if (field.type != WireType::kBytes) return false;
+  for (const uint32_t number : numbers) {
+    if (field.number == number) return true;
+  }
+  return false;
+}
+
+SeverityClass class_of_log_record(ByteView record, bool& corrupt) noexcept {
+  uint64_t severity = 0;
+  WireReader reader(record);
+  WireField field;
+  while (reader.next(field)) {
+    if (field.number == kSeverityNumberField && field.type == WireType::kVarint) {
+      severity = field.value;
+    }
+  }
+  corrupt = corrupt || reader.corrupt();
+  return severity_class(severity <= 24 ? static_cast<uint32_t>(severity) : 0);
+}
+
+// Copies a message with those of its records that are in [from, to), counted over the whole walk.
+class Portion {
+ public:
+  Portion(Signal signal, uint64_t from, uint64_t to) noexcept
+      : path_(signal == Signal::kLogs ? Path(kLogPath) : Path(kMetricPath)),
+        signal_(signal),
+        from_(from),
+        to_(to) {}
+
+  // True where any record of it belongs to this portion: only then `output` is of use.
+  bool copy(ByteView message, size_t level, ByteBuffer& output) {
+    bool any = false;
+    WireReader reader(message);
+    WireField field;
+    ByteBuffer child;
+    while (reader.next(field)) {
+      if (!leads_down(field, path_[level])) {
+        output.append(field.whole);
+      } else if (level + 1 == path_.size()) {
+        any = copy_record(field, output) || any;
+      } else {
+        child.clear();
+        if (copy(field.bytes, level + 1, child)) {
+          append_bytes_field(output, field.number, child.view());
+          any = true;
+        }
+      }
+    }
+    corrupt_ = corrupt_ || reader.corrupt();
+    return any;
+  }
+
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+  [[nodiscard]] uint64_t seen() const noexcept { return seen_; }
+  [[nodiscard]] const SeverityCounts& counts() const noexcept { return counts_; }
+
+ private:
+  bool copy_record(const WireField& field, ByteBuffer& output) {
+    const uint64_t position = seen_++;
+    if (position < from_ || position >= to_) return false;
+    output.append(field.whole);
+    // A metric point has no severity.
+    ++counts_[signal_ == Signal::kLogs ? class_of_log_record(field.bytes, corrupt_)
+                                       : SeverityClass::kUnspecified];
+    return true;
+  }
+
+  Path path_;
+  Signal signal_;
+  uint64_t from_;
+  uint64_t to_;
+  uint64_t seen_ = 0;
+  SeverityCounts counts_;
+  bool corrupt_ = false;
+};
+
+Status not_as_claimed(const EncodedBatch& batch) {
+  return Status::corrupt("batch " + batch.id + ": its bytes do not hold the records it claims");
+}
+
+}  // namespace
+
+Result<std::vector<EncodedBatch>> split(const EncodedBatch& batch, Transcoder& transcoder) {
+  const uint64_t records = batch.records();
+  if (records < 2) return Status::invalid("batch " + batch.id + ": needs two records to be split");
+  Result<Transcoder::Body> message = transcoder.plain(batch);
+  if (!message) return message.status();
+
+  const uint64_t middle = records / 2;
+  std::vector<EncodedBatch> halves;
+  SeverityCounts sum;
+  for (const auto& [from, to] : {std::pair{uint64_t{0}, middle}, std::pair{middle, records}}) {
+    Portion portion(batch.signal, from, to);
+    ByteBuffer bytes;
+    portion.copy((*message)->view(), 0, bytes);
+    if (portion.corrupt() || portion.seen() != records) return not_as_claimed(batch);
+    EncodedBatch half = batch;
+    half.id += from == 0 ? ".0" : ".1";
+    half.counts = portion.counts();
+    half.raw_bytes = bytes.size();
+    Result<Transcoder::Body> body = transcoder.encode(bytes.view(), batch.codec);
+    if (!body) return body.status();
+    half.body = body.take();
+    sum += half.counts;
+    halves.push_back(std::move(half));
+  }
+  if (sum != batch.counts) return not_as_claimed(batch);
+  return halves;
+}
+
+}  // namespace forebay::ship
