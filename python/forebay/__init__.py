@@ -1,0 +1,92 @@
+"""Forebay: an in-process telemetry collector with a ledger that balances.
+
+    import forebay
+
+    forebay.start(service_name="checkout", capture_logging="INFO")
+    log = forebay.get_logger("checkout.api")
+    log.info("request finished", route="/items", status=200)
+
+Importing makes no thread and no file. Classes of options and results are loaded when first named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._core import Logger
+from ._core import version as __version__
+from ._errors import ForebayError, OptionError, QueueFull
+from ._lifecycle import get_collector, get_logger, start
+from ._native import get_cmake_dir, get_include
+
+if TYPE_CHECKING:
+    from ._collector import Collector
+    from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
+    from ._logging import LoggingHandler
+    from ._options import BacklogOptions, BatchOptions, Block, Lane, RetryOptions
+    from ._stats import Audit, Counts, Receipt, Stats
+    from ._warnings import ForebayWarning
+
+__all__ = [
+    "Audit",
+    "BacklogOptions",
+    "BatchOptions",
+    "Block",
+    "Collector",
+    "ConsoleExporter",
+    "Counts",
+    "FileExporter",
+    "ForebayError",
+    "ForebayWarning",
+    "Lane",
+    "Logger",
+    "LoggingHandler",
+    "MemoryExporter",
+    "OptionError",
+    "OtlpHttpExporter",
+    "QueueFull",
+    "Receipt",
+    "RetryOptions",
+    "Stats",
+    "__version__",
+    "get_cmake_dir",
+    "get_collector",
+    "get_include",
+    "get_logger",
+    "start",
+]
+
+# `dataclasses` and `logging` cost more to import than all the rest.
+_LOADED_WHEN_NAMED = {
+    "Audit": "_stats",
+    "BacklogOptions": "_options",
+    "BatchOptions": "_options",
+    "Block": "_options",
+    "Collector": "_collector",
+    "ConsoleExporter": "_exporters",
+    "Counts": "_stats",
+    "FileExporter": "_exporters",
+    "ForebayWarning": "_warnings",
+    "Lane": "_options",
+    "LoggingHandler": "_logging",
+    "MemoryExporter": "_exporters",
+    "OtlpHttpExporter": "_exporters",
+    "Receipt": "_stats",
+    "RetryOptions": "_options",
+    "Stats": "_stats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LOADED_WHEN_NAMED.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,372 @@
+"""The collector, as Python code sees it: options in, loggers and the ledger out."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TypeVar
+
+from . import _core, _exit
+from ._errors import OptionError
+from ._exporters import Exporter, FileExporter, MemoryExporter
+from ._levels import level_number
+from ._local_files import default_directory, fallback_service_name
+from ._options import (
+    BacklogOptions,
+    BatchOptions,
+    Lane,
+    ResourceValue,
+    RetryOptions,
+    check_resource,
+    flatten,
+    service_name_of,
+)
+from ._stats import Audit, Counts, Receipt, Stats, audit_from, receipt_from, stats_from
+from ._validation import suggests_fields, text
+from ._validation import timeout as checked_timeout
+from ._warnings import say, warn_once
+
+T = TypeVar("T")
+
+# Every collector that still exists: tests audit them all.
+_live: weakref.WeakSet[Collector] = weakref.WeakSet()
+# Those that were not shut down. Kept alive until then: a logger that somebody still holds must not
+# lose its records because nobody kept the collector.
+_open: set[Collector] = set()
+
+SHUTDOWN_TIMEOUT = 5.0
+
+
+class LoggerCache:
+    """The loggers of one collector, or of the process default: same name, same logger."""
+
+    def __init__(self, collector: _core.Collector | None) -> None:
+        self._collector = collector
+        self._loggers: dict[str, tuple[_core.Logger, tuple[object, ...]]] = {}
+
+    def get(
+        self,
+        name: str,
+        version: str | None,
+        level: int | str,
+        attributes: Mapping[str, object] | None,
+    ) -> _core.Logger:
+        """The logger of that name. Where settings differ from the first call's, those hold."""
+        text("name", name)
+        number = level_number(level, "level")
+        pairs = _scope_attributes(attributes)
+        settings = (version, number, pairs)
+        found = self._loggers.get(name)
+        if found is None:
+            if version is not None:
+                text("version", version)
+            made = _core.get_logger(self._collector, name, version, number, list(pairs) or None)
+            # setdefault: of two threads that come here at once, both get the same.
+            found = self._loggers.setdefault(name, (made, settings))
+        if found[1] != settings:
+            warn_once(
+                f"logger {name!r} has been made with another version, level or attributes; "
+                "the first hold",
+                stacklevel=3,
+            )
+        return found[0]
+
+    def holds(self, logger: _core.Logger) -> bool:
+        """Whether this is where the logger comes from."""
+        found = self._loggers.get(logger.name)
+        return found is not None and found[0] is logger
+
+
+def _scope_attributes(attributes: Mapping[str, object] | None) -> tuple[tuple[str, object], ...]:
+    if attributes is None:
+        return ()
+    if not isinstance(attributes, Mapping):
+        raise OptionError(f"attributes: {attributes!r} is not a mapping")
+    for key in attributes:
+        text("attributes", key)
+    return tuple(attributes.items())
+
+
+@suggests_fields
+class Collector:
+    """Takes log records from Python and native code, and ships them to one destination.
+
+    Threads, files and connections are made with the first record, so a collector may be made before
+    the process forks; a child starts over with an empty ledger. Everything may be called from any
+    thread. A collector lives until it is shut down, or to the end of the process, which shuts it
+    down.
+    """
+
+    def __init__(
+        self,
+        *,
+        service_name: str | None = None,
+        resource: Mapping[str, ResourceValue] | None = None,
+        exporter: Exporter | None = None,
+        lanes: Sequence[Lane] | None = None,
+        memory_limit: int | None = None,
+        max_record_bytes: int | None = None,
+        batch: BatchOptions | None = None,
+        backlog: BacklogOptions | None = None,
+        retry: RetryOptions | None = None,
+        run_directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Check every option, and start nothing.
+
+        Args:
+            service_name: What the service is called: the resource's ``service.name``. None:
+                ``resource["service.name"]``, else ``unknown_service:<executable>``.
+            resource: Attributes of everything that the process sends.
+            exporter: The destination: an `OtlpHttpExporter`, `FileExporter`, `ConsoleExporter` or
+                `MemoryExporter`. None: local files (``FileExporter()``).
+            lanes: 1 to 16, highest priority first. None: ``urgent`` (WARNING and up) and
+                ``normal``.
+            memory_limit: Most memory for queues, batches and backlog. Unit: bytes, 8 MiB..1 TiB.
+                None: 48 MiB, but at most 2 % of the container's limit and at least 8 MiB.
+            max_record_bytes: Longer records are truncated and counted. Unit: bytes, 256..256 MiB.
+                None: 1 MiB. At most a quarter of a lane's room.
+            batch: When a batch is finished.
+            backlog: The memory of batches that wait for the destination.
+            retry: How long to wait before a batch is sent again.
+            run_directory: Where the stats file is. None: ``$FOREBAY_RUN_DIR``, else ``forebay``
+                in the user's runtime directory, else ``/tmp/forebay-<uid>``.
+
+        Raises:
+            OptionError: an option has a bad value; the message begins with the option's path.
+            TypeError: there is no such option; the message has the nearest name.
+        """
+        name = service_name_of(service_name, check_resource(resource))
+        name = fallback_service_name() if name is None else name
+        if exporter is None:
+            exporter = FileExporter()
+        if isinstance(exporter, FileExporter) and exporter.directory is None:
+            exporter = _in_default_directory(exporter, name)
+        options = flatten(
+            service_name=name,
+            resource=resource,
+            exporter=exporter,
+            lanes=lanes,
+            memory_limit=memory_limit,
+            max_record_bytes=max_record_bytes,
+            batch=batch,
+            backlog=backlog,
+            retry=retry,
+            run_directory=run_directory,
+        )
+        self._core = _core.Collector(options)
+        self._exporter = exporter
+        if isinstance(exporter, MemoryExporter):
+            exporter._core = self._core
+        self._loggers = LoggerCache(self._core)
+        self._receipt: Receipt | None = None
+        # Called once, after shutdown: what was hung into `logging` is taken out again.
+        self._undo: list[Callable[[], None]] = []
+        _live.add(self)
+        _open.add(self)
+        _exit.install(_shut_down_all)
+
+    def __repr__(self) -> str:
+        state = "" if self._receipt is None else ", shut down"
+        return f"<forebay.Collector {self.service_name!r} to {self._exporter!r}{state}>"
+
+    @property
+    def exporter(self) -> Exporter:
+        """The destination."""
+        return self._exporter
+
+    @property
+    def service_name(self) -> str:
+        """The resource's ``service.name``."""
+        return self._core.text("service_name")
+
+    @property
+    def instance_id(self) -> str:
+        """The resource's ``service.instance.id``: another one in each process."""
+        return self._core.text("instance_id")
+
+    @property
+    def stats_file(self) -> str:
+        """The path of the ledger's file; empty where there is none (yet)."""
+        return self._core.text("stats_file")
+
+    @property
+    def last_error(self) -> str:
+        """What went wrong last on the way to the destination; empty where nothing did."""
+        return self._core.text("last_error")
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether `shutdown` has been called. Records are refused from then on, and counted."""
+        return self._receipt is not None
+
+    def logger(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        level: int | str = "INFO",
+        attributes: Mapping[str, object] | None = None,
+    ) -> _core.Logger:
+        """The logger of that name: the same each time.
+
+        Args:
+            name: The instrumentation scope, by custom the module's dotted name.
+            version: Of the scope.
+            level: The lowest level that is emitted, by name or number.
+            attributes: Of the scope.
+
+        Where a logger of the name exists, its settings hold, and other ones warn once.
+
+        Raises:
+            OptionError: a name that is empty, or a level that does not exist.
+        """
+        return self._loggers.get(name, version, level, attributes)
+
+    def stats(self) -> Stats:
+        """The ledger at this moment."""
+        return stats_from(self._core.stats())
+
+    def audit(self) -> Audit:
+        """Count what is really inside, and hold it against the ledger.
+
+        Stops draining and shipping for the time of the count, at a batch boundary.
+        """
+        return audit_from(self._core.audit())
+
+    def flush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
+        """Wait until what was emitted before this call has left the process.
+
+        Args:
+            timeout: Seconds to wait at most, 0..86400; None waits as long as retries go on.
+
+        Returns:
+            Receipt: what became of records between call and return, and whether it is all.
+
+        Raises:
+            OptionError: ``timeout`` is not in its range.
+
+        The GIL is released while waiting. Safe from any thread, also during and after shutdown.
+        """
+        return receipt_from(self._core.flush(checked_timeout(timeout)))
+
+    def shutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
+        """Flush, and end: what is held after ``timeout`` is let go, and counted.
+
+        A further call returns the first one's receipt. Records emitted later are refused and
+        counted as ``shutdown``. Arguments, errors and the GIL as for `flush`.
+        """
+        seconds = checked_timeout(timeout)
+        if self._receipt is not None:
+            return self._receipt
+        # No lock: a signal handler, or a child forked meanwhile, may come here again. The core lets
+        # only one shutdown happen; whoever is first back says what the receipt is.
+        receipt = receipt_from(self._core.shutdown(seconds))
+        if self._receipt is None:
+            self._receipt = receipt
+        _open.discard(self)
+        while self._undo:
+            self._undo.pop()()
+        return self._receipt
+
+    async def aflush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
+        """`flush` for a coroutine: the event loop goes on meanwhile.
+
+        The wait has a thread of its own. Where the coroutine is cancelled, that thread goes on to
+        the end of its timeout.
+        """
+        return await _in_thread(lambda: self.flush(timeout))
+
+    async def ashutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
+        """`shutdown` for a coroutine: the event loop goes on meanwhile."""
+        return await _in_thread(lambda: self.shutdown(timeout))
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    async def __aenter__(self) -> Collector:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.ashutdown()
+
+    def _shutdown_at_exit(self, deadline: float) -> None:
+        """Shut down by ``deadline``, and sooner where the destination never answered."""
+        left = _exit.seconds_left(deadline)
+        first = self.flush(min(left, _exit.TIMEOUT_UNANSWERED))
+        if not first.complete and not _has_answered(self.stats()):
+            left = 0.0
+        else:
+            left = _exit.seconds_left(deadline)
+        self.shutdown(left)
+        lost = self.stats().dropped_by_reason.get("shutdown", 0)
+        if lost:
+            say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")
+
+
+def _has_answered(counts: Counts) -> bool:
+    return counts.delivered + counts.rejected > 0
+
+
+def _in_default_directory(exporter: FileExporter, service_name: str) -> FileExporter:
+    from dataclasses import replace
+
+    directory = default_directory(service_name)
+    if directory is None:
+        raise OptionError("exporter.directory: None, and there is no home directory to put it in")
+    return replace(exporter, directory=directory)
+
+
+def _shut_down_all() -> None:
+    deadline = time.monotonic() + _exit.TIMEOUT
+    for collector in list(_open):
+        collector._shutdown_at_exit(deadline)
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Run it in a thread that is not asyncio's: that pool may be full of what waits for room.
+
+    Not a daemon thread: one that comes back into an interpreter which is ending would be killed in
+    the middle of C++ frames.
+    """
+    import asyncio
+    import threading
+
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="forebay-wait").start()
+    return await future

@@ -1,0 +1,25 @@
+"""What Forebay raises. Emitting raises nothing but `QueueFull`, and that only where asked for."""
+
+from __future__ import annotations
+
+import queue
+
+
+class ForebayError(Exception):
+    """The base of everything that Forebay raises."""
+
+
+class OptionError(ForebayError, ValueError):
+    """An option has a bad value.
+
+    The message begins with the option's path and names the value and what it may be:
+    ``lanes[0].queue_records: 2 is not in 8..67108864``. Raised before any thread or file is made.
+    """
+
+
+class QueueFull(ForebayError, queue.Full):
+    """A lane whose policy is ``"fail"`` has no room.
+
+    Raised by the methods of a `forebay.Logger` only; records that come in through
+    `forebay.LoggingHandler` are refused and counted instead.
+    """

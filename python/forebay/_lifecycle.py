@@ -1,0 +1,191 @@
+"""The process default: one call that starts it, and loggers that find it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _core
+from ._errors import OptionError
+from ._validation import suggests_names
+from ._warnings import say_once, warn_once
+
+if TYPE_CHECKING:
+    from ._collector import Collector, LoggerCache
+    from ._environment import Environment
+    from ._exporters import Exporter
+    from ._options import BacklogOptions, BatchOptions, Lane, ResourceValue, RetryOptions
+
+_lock = threading.Lock()
+_default: Collector | None = None
+# Where start() was called, and with what.
+_started_at = ""
+_started_with: dict[str, Any] = {}
+_loggers: LoggerCache | None = None
+
+
+def _after_fork_in_child() -> None:
+    # The thread that held it is not in the child.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+@suggests_names
+def start(
+    *,
+    service_name: str | None = None,
+    capture_logging: int | str | bool | None = None,
+    console: Literal["auto"] | bool = "auto",
+    resource: Mapping[str, ResourceValue] | None = None,
+    exporter: Exporter | None = None,
+    lanes: Sequence[Lane] | None = None,
+    memory_limit: int | None = None,
+    max_record_bytes: int | None = None,
+    batch: BatchOptions | None = None,
+    backlog: BacklogOptions | None = None,
+    retry: RetryOptions | None = None,
+    run_directory: str | os.PathLike[str] | None = None,
+) -> Collector:
+    """Start the collector of this process, or return the one that was started.
+
+    What is given here wins over the environment: ``OTEL_SERVICE_NAME``,
+    ``OTEL_RESOURCE_ATTRIBUTES``, and for the destination ``OTEL_EXPORTER_OTLP_ENDPOINT``,
+    ``…_HEADERS``, ``…_TIMEOUT``, ``…_COMPRESSION``, ``…_CERTIFICATE``, ``…_CLIENT_CERTIFICATE``,
+    ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``. Without an endpoint records go
+    into local files.
+
+    Args:
+        service_name: What the service is called.
+        capture_logging: A level of `logging`: the root logger gets a `LoggingHandler` at that
+            level, and is itself set to it where it let less through; shutdown undoes both. True:
+            INFO.
+        console: Where neither ``exporter`` nor an endpoint is given: ``"auto"`` writes local files,
+            and to the console where there can be none; True writes to the console instead of files;
+            False never to the console.
+        resource, exporter, lanes, memory_limit, max_record_bytes, batch, backlog, retry,
+            run_directory: As for `Collector`.
+
+    Returns:
+        Collector: the process default. With the same arguments as the first call, the same; with
+        others a warning names the first call, and nothing changes. After its shutdown a new one,
+        and loggers and handlers of the process default go over to it.
+
+    Raises:
+        OptionError: an argument has a bad value. Never for a bad value in the environment, which
+            warns once and counts as unset.
+    """
+    arguments = dict(locals())
+    # Frame 1 is the check of the keywords.
+    caller = sys._getframe(2)
+    global _default, _started_at, _started_with
+    with _lock:
+        if _default is not None and not _default.is_shut_down:
+            if arguments != _started_with:
+                warn_once(
+                    f"forebay.start() was called before, at {_started_at}, with other arguments; "
+                    "those hold",
+                    stacklevel=3,
+                )
+            return _default
+        level = _capture_level(capture_logging)
+        collector = _make(arguments)
+        _default = collector
+        _started_at = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        _started_with = arguments
+        _core.set_default(collector._core)
+        if level is not None:
+            from ._logging import capture
+
+            collector._undo.append(capture(collector, level))
+        return collector
+
+
+def get_collector() -> Collector | None:
+    """The process default that `start` made; None where there is none, or it was shut down."""
+    collector = _default
+    return None if collector is None or collector.is_shut_down else collector
+
+
+def get_logger(
+    name: str,
+    *,
+    version: str | None = None,
+    level: int | str = "INFO",
+    attributes: Mapping[str, object] | None = None,
+) -> _core.Logger:
+    """The logger of that name, of the process default: the same each time.
+
+    May be called before `start`: it binds at first use, and what is emitted earlier is counted as
+    ``not_started``. Arguments and errors as for `Collector.logger`.
+    """
+    global _loggers
+    if _loggers is None:
+        from ._collector import LoggerCache
+
+        # Two threads may both come here: the core gives both the same handles.
+        _loggers = LoggerCache(None)
+    return _loggers.get(name, version, level, attributes)
+
+
+def _capture_level(capture_logging: object) -> int | None:
+    if capture_logging is None or capture_logging is False:
+        return None
+    from ._levels import level_number
+
+    return level_number("INFO" if capture_logging is True else capture_logging, "capture_logging")
+
+
+def _make(arguments: Mapping[str, Any]) -> Collector:
+    from ._collector import Collector
+    from ._environment import read_environment
+    from ._options import check_resource, service_name_of
+
+    console = arguments["console"]
+    if console != "auto" and not isinstance(console, bool):
+        raise OptionError(f"console: {console!r} is not 'auto', True or False")
+    environment = read_environment()
+    in_code = check_resource(arguments["resource"])
+    name = service_name_of(arguments["service_name"], in_code) or environment.service_name
+    exporter = arguments["exporter"]
+    if exporter is None:
+        exporter = _exporter_without_code(environment, name, console)
+    elif console is True:
+        raise OptionError("console: True, but there is an exporter; give ConsoleExporter() instead")
+    options = {k: v for k, v in arguments.items() if k not in ("console", "capture_logging")}
+    options["resource"] = {**environment.resource, **in_code}
+    options["service_name"] = name
+    options["exporter"] = exporter
+    return Collector(**options)
+
+
+def _exporter_without_code(
+    environment: Environment, service_name: str | None, console: bool | str
+) -> Exporter:
+    from ._exporters import ConsoleExporter, FileExporter
+    from ._local_files import can_be_written, default_directory
+
+    if environment.exporter is not None:
+        if console is True:
+            warn_once("console=True is not followed: the environment names an endpoint", 5)
+        return environment.exporter
+    if console is True:
+        return ConsoleExporter()
+    directory = default_directory(service_name)
+    if directory is not None and can_be_written(directory):
+        say_once(
+            f"no endpoint is set, so records go to {directory} "
+            f"(read them: python -m forebay cat {directory})"
+        )
+        return FileExporter(directory)
+    where = "there is no home directory" if directory is None else f"{directory} cannot be written"
+    if console is False and directory is not None:
+        warn_once(f"{where}; records are held until it can", 5)
+        return FileExporter(directory)
+    warn_once(f"{where}; records go to the console instead of local files", 5)
+    return ConsoleExporter()

@@ -1,0 +1,189 @@
+"""The bridge from stdlib `logging`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from types import MethodType
+from typing import TYPE_CHECKING
+
+from . import _core
+
+if TYPE_CHECKING:
+    from ._collector import Collector
+
+# The scope of records that come through a handler without a logger of its own.
+SCOPE = "logging"
+# Lower than any level that a record can have: it is `logging` that decides what comes here.
+_EVERYTHING = 1
+_FLUSH_TIMEOUT = 5.0
+
+# Where one of these is overridden, or set on the handler, the record goes the long way.
+_OVERRIDABLE = (
+    "handle",
+    "emit",
+    "filter",
+    "format",
+    "handleError",
+    "acquire",
+    "release",
+    "__getattribute__",
+)
+
+
+class _Busy(threading.local):
+    """Set while this thread is in a formatter, filter or override of some handler of ours."""
+
+    handling = False
+
+
+_busy = _Busy()
+
+
+class LoggingHandler(logging.Handler):
+    """Hands records of `logging` over to a Forebay collector.
+
+    Keeps the contract of `logging.Handler`: filters, `setLevel`, `handleError`, subclasses. A
+    formatter's output becomes the body; without one the body is the message, with its arguments
+    %-formatted. What ``extra=`` brought becomes attributes, of any type; ``exc_info`` becomes
+    ``exception.type``, ``.message`` and ``.stacktrace``; place and thread of the call become
+    ``code.*`` and ``thread.*``. `flush` flushes the collector, `close` never shuts it down.
+
+    Where nothing is set or overridden, ``handle`` is a function of the core: no lock, no filter
+    loop.
+
+    Args:
+        level: The lowest level taken, by name or number.
+        logger: Whose records they become: a `forebay.Logger`, or the name of one of the process
+            default. None: the process default's. It binds at first use, so a handler may be made
+            before `forebay.start`, also by ``logging.config``.
+    """
+
+    def __init__(
+        self, level: int | str = logging.NOTSET, logger: _core.Logger | str | None = None
+    ) -> None:
+        if isinstance(logger, _core.Logger):
+            self._logger = logger
+        else:
+            from ._lifecycle import get_logger
+
+            self._logger = get_logger(SCOPE if logger is None else logger, level=_EVERYTHING)
+        super().__init__(level)
+        self._choose_way()
+
+    def __repr__(self) -> str:
+        level = logging.getLevelName(self.level)
+        return f"<{type(self).__name__} {self._logger.name!r} ({level})>"
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter, lock and emit, as `logging.Handler` does; the long way."""
+        if _busy.handling:
+            # A formatter or filter of ours logs: its record goes in as it is, or it would come here
+            # for ever.
+            return _core.handle_record(self._logger, record)
+        _busy.handling = True
+        try:
+            return bool(super().handle(record))
+        finally:
+            _busy.handling = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand the record over, with the formatter's output as body where there is one."""
+        try:
+            if self.formatter is not None or type(self).format is not logging.Handler.format:
+                record = _with_body(record, self.format(record))
+            _core.handle_record(self._logger, record)
+        except RecursionError:
+            raise
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait until what was emitted has left the process, 5 s at most."""
+        collector = _collector_of(self._logger)
+        if collector is not None and not collector.is_shut_down:
+            collector.flush(_FLUSH_TIMEOUT)
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:
+        super().setFormatter(fmt)
+        self._choose_way()
+
+    def addFilter(self, filter: logging._FilterType) -> None:
+        super().addFilter(filter)
+        self._choose_way()
+
+    def removeFilter(self, filter: logging._FilterType) -> None:
+        super().removeFilter(filter)
+        self._choose_way()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in _OVERRIDABLE or name in ("formatter", "filters"):
+            self._choose_way()
+
+    def _choose_way(self) -> None:
+        """Put the core's function in the place of `handle`, or take it away again.
+
+        `logging` asks the handler for ``handle`` for each record, and finds an attribute of the
+        instance before the method of the class. So the choice costs nothing where records pass.
+        """
+        own = self.__dict__
+        fast = own.get("handle")
+        if isinstance(fast, MethodType) and fast.__func__ is _core.handle_record:
+            del own["handle"]
+        plain = (
+            not own.get("filters")
+            and own.get("formatter") is None
+            and "_logger" in own
+            and not any(name in own for name in _OVERRIDABLE)
+            and _overrides_nothing(type(self))
+        )
+        if plain:
+            own["handle"] = MethodType(_core.handle_record, self._logger)
+
+
+def _overrides_nothing(cls: type[LoggingHandler]) -> bool:
+    return all(getattr(cls, name) is getattr(LoggingHandler, name) for name in _OVERRIDABLE)
+
+
+def _with_body(record: logging.LogRecord, body: str) -> logging.LogRecord:
+    """The same record with another message. Other handlers see the first one after us."""
+    copy = object.__new__(logging.LogRecord)
+    copy.__dict__.update(record.__dict__)
+    copy.msg = body
+    copy.args = None
+    return copy
+
+
+def _collector_of(logger: _core.Logger) -> Collector | None:
+    from ._collector import _live
+    from ._lifecycle import get_collector
+
+    for collector in list(_live):
+        if collector._loggers.holds(logger):
+            return collector
+    return get_collector()
+
+
+def capture(collector: Collector, level: int) -> Callable[[], None]:
+    """Hang a handler into the root logger, and have it let `level` through.
+
+    Returns:
+        What undoes both; a level that was changed again meanwhile stays.
+    """
+    root = logging.getLogger()
+    handler = LoggingHandler(level, collector.logger(SCOPE, level=_EVERYTHING))
+    before = root.level
+    if before == logging.NOTSET or before > level:
+        root.setLevel(level)
+    set_to = root.level
+    root.addHandler(handler)
+
+    def undo() -> None:
+        root.removeHandler(handler)
+        handler.close()
+        if root.level == set_to:
+            root.setLevel(before)
+
+    return undo

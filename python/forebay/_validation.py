@@ -1,0 +1,142 @@
+"""Checks of option values, each of which names the option's path, the value and the range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from ._errors import OptionError
+
+Value = bool | int | float | str | bytes | None
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def suggests_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Make an unknown keyword a TypeError that tells the nearest name there is."""
+    code = function.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(_unknown_keyword(function.__qualname__, name, known))
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def suggests_fields(cls: type[T]) -> type[T]:
+    """`suggests_names` for the constructor of a class."""
+    initializer: Any = cls.__init__
+    initializer.__qualname__ = cls.__qualname__
+    cls.__init__ = suggests_names(initializer)  # type: ignore[method-assign]
+    return cls
+
+
+def _unknown_keyword(function: str, name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    names = [each for each in known if each != "self"]
+    text = f"{function}() got an unexpected keyword argument {name!r}"
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"{text}; did you mean {near[0]!r}?"
+    return f"{text}; it takes {', '.join(names)}"
+
+
+class OptionList:
+    """The options of a collector as the core takes them: pairs of a path and a value, in order.
+
+    Every function leaves an option out whose value is None, so that the core's default holds, and
+    raises `OptionError` for a value that is not in the range.
+    """
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[str, Value]] = []
+
+    def add(self, path: str, value: Value) -> None:
+        """Add what has been checked."""
+        self.pairs.append((path, value))
+
+    def whole(self, path: str, value: object, low: int, high: int) -> None:
+        """An integer in ``low..high``."""
+        if value is None:
+            return
+        self.add(path, whole(path, value, low, high))
+
+    def number(self, path: str, value: object, low: float, high: float) -> None:
+        """A finite number in ``low..high``."""
+        if value is None:
+            return
+        self.add(path, number(path, value, low, high))
+
+    def seconds(self, path: str, value: object, low: float, high: float) -> None:
+        """A duration in seconds, in ``low..high``."""
+        if value is None:
+            return
+        self.add(path, number(path, value, low, high, unit=" s"))
+
+    def text(self, path: str, value: object) -> None:
+        """A text that is not empty."""
+        if value is None:
+            return
+        self.add(path, text(path, value))
+
+    def choice(self, path: str, value: object, choices: tuple[str, ...]) -> None:
+        """One of some words."""
+        if value is None:
+            return
+        if not isinstance(value, str) or value not in choices:
+            raise OptionError(f"{path}: {value!r} is not one of {', '.join(map(repr, choices))}")
+        self.add(path, value)
+
+    def flag(self, path: str, value: object) -> None:
+        """True or False."""
+        if value is None:
+            return
+        if not isinstance(value, bool):
+            raise OptionError(f"{path}: {value!r} is not True or False")
+        self.add(path, value)
+
+
+def whole(path: str, value: object, low: int, high: int) -> int:
+    """Check an integer."""
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise OptionError(f"{path}: {value!r} is not a whole number in {low}..{high}")
+    result = int(value.__index__())  # type: ignore[attr-defined]
+    if not low <= result <= high:
+        raise OptionError(f"{path}: {result} is not in {low}..{high}")
+    return result
+
+
+def number(path: str, value: object, low: float, high: float, unit: str = "") -> float:
+    """Check a finite number."""
+    span = f"{low:g}..{high:g}{unit}"
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        raise OptionError(f"{path}: {value!r} is not a number in {span}")
+    result = float(value)  # type: ignore[arg-type]
+    if not (math.isfinite(result) and low <= result <= high):
+        raise OptionError(f"{path}: {value!r} is not in {span}")
+    return result
+
+
+def text(path: str, value: object) -> str:
+    """Check a text that is not empty and can be UTF-8."""
+    if not isinstance(value, str) or not value:
+        raise OptionError(f"{path}: {value!r} is not a text of one character or more")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"{path}: {value!r} holds a lone surrogate") from None
+    return value
+
+
+def timeout(value: object, highest: float = 86_400.0) -> float | None:
+    """Check the ``timeout`` of a call, in seconds; None waits without end."""
+    return None if value is None else number("timeout", value, 0.0, highest, unit=" s")
