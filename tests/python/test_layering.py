@@ -1,4 +1,4 @@
-"""The source tree keeps its shape: no include goes up, no stage knows another, no file grows unseen.
+"""The source tree keeps its shape: no include goes up, no stage knows another, no file overgrows.
 
 Each check is a function from a tree to the sentences that say what is wrong with it; the tests run
 it over this tree, where it must find nothing, and over small wrong ones, where it must find the
