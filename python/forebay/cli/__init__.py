@@ -1,0 +1,100 @@
+"""The command line: one module a command, loaded when that command is asked for.
+
+Exit codes: 0 all is well; 1 the command's own finding (a ledger that does not balance, lines that
+are not accounted for, a file that could not be read whole); 2 wrong use; 3 something is missing
+(an extra package, the compiled core); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+# Command -> module. In the order of `--help`.
+COMMANDS = ("demo", "cat", "receive", "pipe")
+
+OK = 0
+FINDING = 1
+USAGE = 2
+MISSING = 3
+INTERRUPTED = 130
+
+
+class MissingError(Exception):
+    """Something that this command needs is not installed; the text says what to run."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit code; argparse itself leaves with 2."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    parsed = parser.parse_args(arguments)
+    if not hasattr(parsed, "run"):
+        parser.print_help()
+        return OK
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except MissingError as error:
+        print(f"forebay {parsed.command}: {error}", file=sys.stderr)
+        return MISSING
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`forebay cat | head`). Python would complain once
+        # more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="forebay",
+        description="Look at what Forebay writes and counts, and try it out.",
+        epilog="forebay COMMAND --help says more about one of them.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    # Only the module of the command that is asked for is loaded; for help, all of them.
+    wanted = [argument for argument in arguments if not argument.startswith("-")][:1]
+    names = wanted if wanted and wanted[0] in COMMANDS else COMMANDS
+    for name in names:
+        importlib.import_module(f".{name}", __name__).add_parser(subparsers)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"forebay {version()}")
+        parser.exit(OK)
+
+
+def version() -> str:
+    """The installed version, whether or not the compiled core can be loaded."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("forebay")
+    except metadata.PackageNotFoundError:
+        with contextlib.suppress(ImportError):
+            core = importlib.import_module("forebay._core")
+            return str(core.version)
+        return "(not installed)"
+
+
+def need_core() -> None:
+    """Raise `MissingError` unless the compiled core can be loaded."""
+    try:
+        importlib.import_module("forebay._core")
+    except ImportError as error:
+        raise MissingError(
+            f"the compiled core cannot be loaded ({error}); run: python -m pip install forebay"
+        ) from None

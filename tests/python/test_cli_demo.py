@@ -1,0 +1,117 @@
+"""``forebay demo``: it runs, its policies show, and its verdict can also be no."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forebay._stats import Audit, Counts, Stats, stats_from
+from forebay.cli import demo, demo_text
+
+COUNTS: dict[str, Any] = {
+    "requests": 3,
+    "records": 25,
+    "unique_records": 20,
+    "scopes": {"demo.api": 20},
+}
+
+
+def run(tmp_path: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "forebay", "demo", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env={**os.environ, "FOREBAY_RUN_DIR": str(tmp_path / "run")},
+    )
+
+
+def test_the_demonstration_balances_and_its_policies_show(tmp_path: Path) -> None:
+    """In a few seconds, from a file of the user's, into a pipe."""
+    path = tmp_path / "my.log"
+    path.write_text("".join(f"{i} half-installed or configured {i * 7919}\n" for i in range(3000)))
+    result = run(tmp_path, "--seconds", "6", "--input", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    out = result.stdout
+    assert f"real log text: 3,000 lines of {path}" in out
+    assert "STALLS" in out
+    assert "dropped.queue_full_newest" in out
+    assert "dropped.queue_full_oldest" in out
+    assert "balanced: " in out
+    assert "NOT BALANCED" not in out
+
+
+def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
+    """Before anything is started."""
+    result = run(tmp_path, "--input", tmp_path / "missing")
+    assert result.returncode == 2
+    assert "missing" in result.stderr
+
+
+def stats(**changes: int) -> Stats:
+    return stats_from({"emitted": 24, "internal": 1, "delivered": 20, "dropped": 5, **changes})
+
+
+@pytest.mark.parametrize(
+    ("ledger", "inside", "arrived", "agree"),
+    [
+        (stats(), 0, 20, True),
+        (stats(), 0, 19, False),
+        (stats(), 0, 21, False),
+        (stats(dropped=4), 0, 20, False),
+        (stats(), 1, 20, False),
+        (stats(dropped=3, unknown=2), 0, 21, True),
+        (stats(dropped=3, unknown=2), 0, 22, True),
+        (stats(dropped=3, unknown=2), 0, 23, False),
+    ],
+)
+def test_the_verdict_is_no_where_any_count_differs(
+    ledger: Stats,
+    inside: int,
+    arrived: int,
+    agree: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The ledger itself, what is inside, and the receiver; `unknown` is its margin."""
+    audit = Audit(balanced=inside == 0, exact=True, difference=inside)
+    counts = {**COUNTS, "unique_records": arrived}
+    assert demo.report(ledger, audit, counts, {"demo.api": 24}) is agree
+    out = capsys.readouterr().out
+    assert ("\nbalanced: " in out) is agree
+    assert ("NOT BALANCED" in out) is not agree
+
+
+def test_losses_are_listed_by_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """In sum, and for each lane."""
+    lane = Counts(emitted=24, delivered=20, dropped=5)
+    ledger = Stats(
+        emitted=24,
+        internal=1,
+        delivered=20,
+        dropped=5,
+        dropped_by_reason={"queue_full_oldest": 5, "memory": 0},
+        lanes={"urgent": lane},
+    )
+    demo.report(ledger, Audit(True, True, 0), COUNTS, {})
+    out = capsys.readouterr().out
+    assert "dropped.queue_full_oldest" in out
+    assert "dropped.memory" not in out
+    assert "urgent" in out
+
+
+def test_generated_text_is_called_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only where no real text can be read."""
+    monkeypatch.setattr(demo_text, "_CANDIDATES", (str(tmp_path / "*.log"),))
+    text = demo_text.read_text(None)
+    assert text.generated
+    assert "generated" in text.source
+    (tmp_path / "a.log").write_text("real\n\n")
+    (tmp_path / "b.log").write_text("text\n")
+    real = demo_text.read_text(None)
+    assert (real.lines, real.generated) == (["real", "text"], False)
