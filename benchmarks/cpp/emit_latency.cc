@@ -1,0 +1,212 @@
+// What an emit costs its caller: a record with a string, an int and a double, Forebay through the C
+// ABI's function table against spdlog's asynchronous logger. Method: benchmarks/README.md.
+//
+//   emit_latency [--json FILE] [--repeats N]
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "figures.h"
+#include "forebay_subject.h"
+#include "silent_server.h"
+#include "spdlog_subject.h"
+#include "tick_timer.h"
+
+namespace forebay::bench {
+namespace {
+
+constexpr size_t kBurstRecords = 2'000;    // fits both queues
+constexpr size_t kBursts = 200;            // of each kind, a repeat
+constexpr int64_t kForebayQueue = 65'536;  // each with the capacity that it has by default
+constexpr size_t kSpdlogQueue = 8'192;
+constexpr int64_t kOverloadQueue = 8'192;  // the same for both
+constexpr size_t kOverloadRecords = 1'000'000;
+
+double mean_ns(const TickScale& scale, Subject& subject, size_t count) {
+  const uint64_t begin = ticks();
+  static_cast<void>(subject.emit(count));
+  return scale.ns(static_cast<double>(ticks() - begin)) / static_cast<double>(count);
+}
+
+// Bursts that fit the queue, each after the consumer has taken the one before. Bursts whose every
+// emit is timed alternate with bursts that are timed as a whole: the stamps cost as much as an
+// emit.
+bool measure_bursts(const TickScale& scale, Subject& subject, const std::string& prefix,
+                    Figures& figures) {
+  std::vector<double> means;
+  std::vector<double> single;
+  std::vector<uint64_t> taken(kBurstRecords);
+  for (size_t burst = 0; burst < kBursts; ++burst) {
+    means.push_back(mean_ns(scale, subject, kBurstRecords));
+    if (!subject.settle()) return false;
+    subject.emit_timed(taken);
+    for (const uint64_t one : taken) single.push_back(static_cast<double>(one));
+    if (!subject.settle()) return false;
+  }
+  figures.add(prefix + ".burst_mean_ns", quantile(means, 0.5));
+  figures.add(prefix + ".p50_ns", scale.ns_over_floor(quantile(single, 0.5)));
+  figures.add(prefix + ".p99_ns", scale.ns_over_floor(quantile(single, 0.99)));
+  figures.add(prefix + ".p999_ns", scale.ns_over_floor(quantile(single, 0.999)));
+  return true;
+}
+
+// `producers` threads begin each burst together; the mean of a burst is each thread's own.
+// Returns the median over all bursts of all threads, negative where the consumer got stuck.
+//
+// Between bursts the threads sleep, so that the consumer has a core; before a burst they spin until
+// all are awake, so that they really run at the same time.
+double together_ns(const TickScale& scale, Subject& subject, size_t producers) {
+  std::vector<std::vector<double>> means(producers);
+  std::atomic<size_t> round{0};
+  std::atomic<size_t> awake{0};
+  std::atomic<size_t> finished{0};
+  std::vector<std::thread> threads;
+  for (size_t index = 0; index < producers; ++index) {
+    threads.emplace_back([&, index] {
+      for (size_t burst = 1; burst <= kBursts; ++burst) {
+        round.wait(burst - 1);
+        awake.fetch_add(1);
+        while (awake.load() < burst * producers) {
+        }
+        means[index].push_back(mean_ns(scale, subject, kBurstRecords));
+        finished.fetch_add(1);
+      }
+    });
+  }
+  bool settled = true;
+  for (size_t burst = 1; burst <= kBursts; ++burst) {
+    round.store(burst);
+    round.notify_all();
+    while (finished.load() < burst * producers) {
+      std::this_thread::sleep_for(std::chrono::microseconds{200});
+    }
+    settled = settled && subject.settle();
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<double> all;
+  for (const auto& of_thread : means) all.insert(all.end(), of_thread.begin(), of_thread.end());
+  return settled ? quantile(all, 0.5) : -1.0;
+}
+
+struct Subjects {
+  std::unique_ptr<Subject> forebay;
+  std::unique_ptr<Subject> spdlog;
+};
+
+// A new collector and a new worker a repeat, so that no repeat inherits the memory of another.
+bool repeat_bursts(const TickScale& scale, Figures& figures, std::string& error) {
+  Subjects subjects{ForebaySubject::create(to_nowhere(kForebayQueue, "drop_newest"), error),
+                    make_spdlog_subject(kSpdlogQueue, WhenFull::kBlock)};
+  if (subjects.spdlog != nullptr) {
+    measure_bursts(scale, *subjects.spdlog, "spdlog.emit", figures);
+  }
+  if (subjects.forebay == nullptr) return false;
+  if (!measure_bursts(scale, *subjects.forebay, "forebay.emit", figures)) {
+    error = "the drain thread did not empty the queue in 10 s";
+    return false;
+  }
+  for (const size_t producers : {size_t{1}, size_t{2}}) {
+    const std::string name = ".emit_" + std::to_string(producers) + "_producers_ns";
+    const double ns = together_ns(scale, *subjects.forebay, producers);
+    if (ns < 0) {
+      error = "the drain thread did not empty the queue in 10 s";
+      return false;
+    }
+    figures.add("forebay" + name, ns);
+    if (subjects.spdlog != nullptr) {
+      figures.add("spdlog" + name, together_ns(scale, *subjects.spdlog, producers));
+    }
+  }
+  // More than nothing here means that bursts did not fit, and that the figures above are no
+  // figures.
+  figures.add("forebay.emit.lost", static_cast<double>(subjects.forebay->lost()));
+  return true;
+}
+
+bool repeat_overload(const TickScale& scale, Figures& figures, std::string& error) {
+  Subjects subjects{ForebaySubject::create(to_nowhere(kOverloadQueue, "drop_oldest"), error),
+                    make_spdlog_subject(kOverloadQueue, WhenFull::kOverwriteOldest)};
+  if (subjects.spdlog != nullptr) {
+    figures.add("spdlog.overload_ns", mean_ns(scale, *subjects.spdlog, kOverloadRecords));
+    figures.add("spdlog.overload_lost", static_cast<double>(subjects.spdlog->lost()));
+    subjects.spdlog->settle();
+  }
+  if (subjects.forebay == nullptr) return false;
+  // As many records again before the clock starts: the first fill of the queue is no overload yet.
+  mean_ns(scale, *subjects.forebay, kOverloadRecords);
+  figures.add("forebay.overload_ns", mean_ns(scale, *subjects.forebay, kOverloadRecords));
+  figures.add("forebay.overload_lost", static_cast<double>(subjects.forebay->lost()));
+  return true;
+}
+
+// Fills the lane until nothing has been taken for a while, then measures what a refusal costs.
+bool repeat_refusal(const TickScale& scale, const SilentServer& server, Figures& figures,
+                    std::string& error) {
+  const auto subject =
+      ForebaySubject::create(to_silence(server.url(), 1'024, "drop_newest"), error);
+  if (subject == nullptr) return false;
+  int quiet = 0;
+  for (int tries = 0; quiet < 200; ++tries) {
+    if (tries == 200'000) {
+      error = "the lane never stayed full";
+      return false;
+    }
+    quiet = subject->emit(kBurstRecords) == 0 ? quiet + 1 : 0;
+    std::this_thread::sleep_for(std::chrono::microseconds{500});
+  }
+  std::vector<double> means;
+  size_t accepted = 0;
+  for (size_t burst = 0; burst < kBursts; ++burst) {
+    const uint64_t begin = ticks();
+    accepted += subject->emit(kBurstRecords);
+    means.push_back(scale.ns(static_cast<double>(ticks() - begin)) / kBurstRecords);
+  }
+  figures.add("forebay.refuse_newest_ns", quantile(means, 0.5));
+  figures.add("forebay.refuse_newest_accepted", static_cast<double>(accepted));
+  return true;
+}
+
+int run(const std::string& json, int repeats) {
+  const TickScale scale = calibrate();
+  const SilentServer server;
+  Figures figures;
+  figures.add("floor_ns", scale.floor_ns);
+  figures.add("ns_per_tick", scale.ns_per_tick);
+  figures.note("caller_compiler", caller_compiler());
+  const std::vector<std::function<bool(std::string&)>> parts = {
+      [&](std::string& error) { return repeat_bursts(scale, figures, error); },
+      [&](std::string& error) { return repeat_overload(scale, figures, error); },
+      [&](std::string& error) { return repeat_refusal(scale, server, figures, error); },
+  };
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    for (size_t part = 0; part < parts.size(); ++part) {
+      std::string error;
+      if (!parts[part](error)) figures.note("missing." + std::to_string(part), error);
+    }
+  }
+  if (make_spdlog_subject(kSpdlogQueue, WhenFull::kBlock) == nullptr) {
+    figures.note("missing.spdlog",
+                 "built without spdlog: install the Debian package libspdlog-dev");
+  }
+  return write_json(figures, json) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace forebay::bench
+
+int main(int argc, char** argv) {
+  std::string json;
+  int repeats = 5;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    if (flag == "--json") json = argv[i + 1];
+    if (flag == "--repeats") repeats = std::atoi(argv[i + 1]);
+  }
+  return forebay::bench::run(json, repeats > 0 ? repeats : 1);
+}
