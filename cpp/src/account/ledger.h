@@ -7,6 +7,11 @@
 // here, whole batches at a time, under one mutex, by the drain and ship threads; so those numbers
 // are exact at any moment. snapshot() reads them first and the emit side after: a record that is
 // drained in between can make in_queue too large, never negative.
+//
+// A step is in the file wholly or not at all, also where the process is killed in the middle of it:
+// its new values are written down first (flow_books.h).
+//
+// Any thread may call anything but abandon_in_child().
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -29,6 +34,9 @@ struct LedgerOptions {
   std::vector<std::string> lanes;   // 1..kMaxLanes
   std::vector<std::string> routes;  // 1..kMaxRoutes
   bool in_memory = false;           // no file at all: tests and simulation
+
+  // Names the field, its value and the range. create() wants options that pass.
+  [[nodiscard]] Status validate() const;
 };
 
 // $FOREBAY_RUN_DIR, else $XDG_RUNTIME_DIR/forebay, else /tmp/forebay-<uid> (0700, checked to be
@@ -54,10 +62,19 @@ class Ledger {
   // A finished batch enters the backlog of every route.
   void batched(uint32_t lane, const SeverityCounts& records);
   void move(uint32_t route, uint32_t lane, const SeverityCounts& records, Place from, Place to);
-  // Ends records that were at `from` (kNowhere for kRecovered, which enters at `to`).
+  // Ends records that were at `from`. A class of which `from` holds fewer than are ended (always so
+  // for `unattributed`) is taken from the largest class there: the sums are exact, the classes of
+  // what is held are then the likeliest.
   void end(uint32_t route, uint32_t lane, const SeverityCounts& records, Place from,
            RouteName name);
+  // Records of a process that has ended enter at `to`.
   void recovered(uint32_t route, uint32_t lane, const SeverityCounts& records, Place to);
+
+  // -- any thread --
+  // Counts what is in no law.
+  void note(NoteName name, uint64_t n = 1) noexcept;
+  // Written by the drain thread now and then: a reader sees that it still runs.
+  void heartbeat(WallTime now) noexcept;
 
   [[nodiscard]] Snapshot snapshot() const;
 
@@ -66,7 +83,9 @@ class Ledger {
   // The file's path; empty where the ledger lives in memory.
   [[nodiscard]] const std::string& path() const noexcept;
   [[nodiscard]] const std::string& warning() const noexcept;
-  // In a forked child: lets go of the mapping without touching a counter or the file.
+  // In a forked child, whose memory never held the mapping (MADV_DONTFORK): puts empty pages in its
+  // place, so that a thread of the child that forked in the middle of a count writes to nothing
+  // that matters. Takes no lock. All that may follow is give_back() and the destructor.
   void abandon_in_child() noexcept;
 
  private:

@@ -118,6 +118,35 @@ inline constexpr size_t kPlaces = 3;
 inline constexpr std::array<std::string_view, kPlaces> kPlaceTexts = {"in_backlog", "in_spool",
                                                                       "in_flight"};
 
+// Numbers of the whole process that are in no law.
+enum class NoteName : uint8_t {
+  kTruncatedRecords,
+  kAttributeConversionErrors,
+  kEncodingFallbacks,   // the destination refused zstd, and gzip took over
+  kRetries,             // attempts after the first
+  kSplits,              // batches cut in two after a 413
+  kResponsesMalformed,  // an answer that made no sense, and was clamped
+  kAmbiguousAttempts,   // ended without an answer: what was sent may have arrived
+  kBytesSentRaw,        // before compression
+  kBytesSentCompressed,
+  kRepresented,  // records that sampled ones stand for, themselves included
+};
+inline constexpr size_t kNotes = 10;
+inline constexpr size_t kNoteSlots = 64;
+inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
+    "truncated_records",
+    "attribute_conversion_errors",
+    "encoding_fallbacks",
+    "retries",
+    "splits",
+    "responses_malformed",
+    "ambiguous_attempts",
+    "bytes_sent_raw",
+    "bytes_sent_compressed",
+    "represented",
+};
+
+inline constexpr size_t kPlaceSlots = 8;
 inline constexpr size_t kMaxLanes = 16;
 inline constexpr size_t kMaxRoutes = 8;
 

@@ -15,6 +15,9 @@ namespace forebay::account {
 struct LaneNumbers {
   std::array<SeverityCounts, kEmitNames> emit;
   std::array<SeverityCounts, kIntakeNames> intake;
+  // Records that were seen to leave before emit's count of them was seen. snapshot() has added them
+  // to `emitted`, so that the law holds; anything but zero while nobody emits is a bug.
+  SeverityCounts ahead;
 
   [[nodiscard]] const SeverityCounts& operator[](EmitName n) const noexcept {
     return emit[static_cast<size_t>(n)];
@@ -22,6 +25,8 @@ struct LaneNumbers {
   [[nodiscard]] const SeverityCounts& operator[](IntakeName n) const noexcept {
     return intake[static_cast<size_t>(n)];
   }
+  // Makes up for reads that were not at one moment: see `ahead`. For who fills the numbers in.
+  void settle() noexcept;
   // emitted, less what emit itself ended, less what was drained. Never negative in a snapshot.
   [[nodiscard]] uint64_t in_queue() const noexcept;
   [[nodiscard]] uint64_t in_batch() const noexcept;
@@ -44,6 +49,7 @@ struct Snapshot {
   std::vector<std::string> route_names;
   std::vector<LaneNumbers> lanes;                     // [lane]
   std::vector<std::vector<RouteLaneNumbers>> routes;  // [route][lane]
+  std::array<uint64_t, kNotes> notes{};               // [NoteName]
 
   // How far the second law is from holding for a lane of a route: batched + recovered less
   // everything it may be. Zero in every snapshot of a ledger that is kept rightly. (The first law
@@ -55,7 +61,8 @@ struct Snapshot {
   //   emitted internal recovered delivered sampled_out rate_limited refused dropped expired
   //   rejected unknown handed_over superseded held   and  refused.<reason> dropped.<reason>
   //   rejected.<reason> in_queue in_batch in_backlog in_spool in_flight batched   (totals: those of
-  //   the first route) by_severity.<class>.<name>, lanes.<lane>.<name>, routes.<route>.<name>
+  //   the first route) by_severity.<class>.<name>, lanes.<lane>.<name>, routes.<route>.<name>,
+  //   notes.<name>
   // All of the plain ones are visited, zero or not; below by_severity, lanes and routes the reasons
   // that are zero are left out.
   void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;

@@ -8,11 +8,13 @@
 
 namespace forebay::account {
 
-// Counters of one leased slot: [lane][EmitName, kEmitNameSlots][SeverityClass], 1 KiB a lane.
+// Counters of one leased slot: [lane][EmitName, kEmitNameSlots][SeverityClass], 1 KiB a lane, so
+// that no two threads write to one cache line.
 //
 // A slot has one writer, the thread that leases it, so a count is a load, an add and a store, all
 // relaxed: the reader sums slots and wants no order between them, only that none is torn or lost.
-// The last slot is shared by every thread beyond 1,024 and takes atomic adds.
+// Beyond 1,024 threads, and where the file cannot grow, one further slot is shared by all and takes
+// atomic adds.
 class ThreadCounters {
  public:
   ThreadCounters() = default;
@@ -20,6 +22,7 @@ class ThreadCounters {
       : cells_(cells), slot_(slot), shared_(shared) {}
 
   [[nodiscard]] bool is_leased() const noexcept { return cells_ != nullptr; }
+  [[nodiscard]] bool is_shared() const noexcept { return shared_; }
   [[nodiscard]] uint32_t slot() const noexcept { return slot_; }
 
   void add(uint32_t lane, EmitName name, SeverityClass severity, uint64_t n = 1) const noexcept {
