@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -51,6 +52,10 @@ class Backlog {
   // Takes the batch, or says false (kHold, and no room now): then `batch` is unchanged. Batches
   // that had to go for it are added to `departures`; the batch itself may be among them, and then
   // true is returned.
+  //
+  // Room is made in this order: what is too old goes; then the lowest lane below this one that is
+  // over its share gives up its oldest (kLowerPriority); then this lane's own on_full. Nobody loses
+  // anything for a batch that would not fit even then.
   bool push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures);
   // Whether push() of a batch of that cost would be taken now without anybody's loss.
   [[nodiscard]] bool has_room(uint8_t lane, uint64_t cost_bytes) const noexcept;
@@ -84,19 +89,39 @@ class Backlog {
 
  private:
   struct Entry {
-    EncodedBatch batch;
+    uint64_t order = 0;  // of arrival; the parts of a split batch keep the whole's
     uint64_t cost = 0;
+    bool returned = false;  // came back from a failed attempt
+    EncodedBatch batch;
   };
   struct Lane {
     LaneBacklogOptions options;
     uint64_t guaranteed = 0;       // bytes
     uint64_t used = 0;             // bytes, in flight included
-    std::deque<Entry> waiting;     // oldest first
+    std::deque<Entry> waiting;     // by order, then id
     std::vector<Entry> in_flight;  // body released to the sender; cost kept
-    uint32_t passed_over = 0;
+    size_t returned = 0;           // of those waiting
+    uint32_t passed_over = 0;      // batches that others sent while this one waited
   };
+
+  [[nodiscard]] uint64_t over_share(const Lane& lane) const noexcept;
+  [[nodiscard]] uint64_t own_room(const Lane& lane) const noexcept;
+  [[nodiscard]] int64_t common_balance() const noexcept;
+  [[nodiscard]] bool can_ever_hold(const Lane& lane, uint64_t cost) const noexcept;
+  [[nodiscard]] Lane* lowest_over_share_below(uint8_t lane) noexcept;
+  [[nodiscard]] bool room_can_be_made(uint8_t lane, uint64_t cost) const noexcept;
+  void make_room(uint8_t lane, uint64_t cost, std::vector<Departure>& departures);
+  [[nodiscard]] static bool is_expired(const Lane& lane, const EncodedBatch& batch,
+                                       MonotonicTime now) noexcept;
+  Entry remove_waiting(Lane& lane, size_t position);
+  void insert_waiting(Lane& lane, Entry entry);
+  Lane* next_lane() noexcept;
+  std::pair<Lane*, size_t> find_in_flight(const BatchId& id) noexcept;
+
   BacklogOptions options_;
   std::vector<Lane> lanes_;
+  uint64_t common_ = 0;  // bytes that no lane is guaranteed
+  uint64_t arrivals_ = 0;
 };
 
 }  // namespace forebay::backlog

@@ -1,0 +1,334 @@
+#include "backlog/backlog.h"
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+#include <tuple>
+
+namespace forebay::backlog {
+namespace {
+
+constexpr uint64_t kSmallest = 64u << 10;
+constexpr size_t kMostLanes = 256;  // EncodedBatch::lane is one byte
+// Shares are decimal fractions; their sum may miss 1 by rounding.
+constexpr double kRounding = 1e-9;
+
+Status lane_field(size_t lane, const std::string& field, const std::string& says) {
+  return Status::invalid("backlog.lanes[" + std::to_string(lane) + "]." + field + ": " + says);
+}
+
+uint64_t share_of(uint64_t bytes, double share) noexcept {
+  return std::min(bytes, static_cast<uint64_t>(static_cast<double>(bytes) * share));
+}
+
+}  // namespace
+
+Status BacklogOptions::validate() const {
+  if (max_bytes < kSmallest) {
+    return Status::invalid("backlog.max_bytes: " + std::to_string(max_bytes) +
+                           " is not in 65536..");
+  }
+  if (lanes.empty() || lanes.size() > kMostLanes) {
+    return Status::invalid("backlog.lanes: " + std::to_string(lanes.size()) +
+                           " lanes, not in 1..256");
+  }
+  double sum = 0;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    const LaneBacklogOptions& lane = lanes[i];
+    // Written so that NaN is refused as well.
+    if (!(lane.share >= 0.0 && lane.share <= 1.0)) {
+      return lane_field(i, "share", std::to_string(lane.share) + " is not in 0..1");
+    }
+    if (lane.max_age && *lane.max_age <= Duration::zero()) {
+      return lane_field(i, "max_age", std::to_string(lane.max_age->count()) + " ns is not above 0");
+    }
+    sum += lane.share;
+  }
+  if (sum > 1.0 + kRounding) {
+    return Status::invalid("backlog.lanes: the shares add up to " + std::to_string(sum) +
+                           ", not to at most 1");
+  }
+  return Status::ok();
+}
+
+Backlog::Backlog(const BacklogOptions& options) : options_(options) {
+  common_ = options_.max_bytes;
+  lanes_.reserve(options_.lanes.size());
+  for (const LaneBacklogOptions& lane : options_.lanes) {
+    const uint64_t guaranteed = std::min(common_, share_of(options_.max_bytes, lane.share));
+    common_ -= guaranteed;
+    lanes_.push_back(Lane{.options = lane,
+                          .guaranteed = guaranteed,
+                          .used = 0,
+                          .waiting = {},
+                          .in_flight = {},
+                          .returned = 0,
+                          .passed_over = 0});
+  }
+}
+
+uint64_t Backlog::over_share(const Lane& lane) const noexcept {
+  return lane.used > lane.guaranteed ? lane.used - lane.guaranteed : 0;
+}
+
+int64_t Backlog::common_balance() const noexcept {
+  uint64_t taken = 0;
+  for (const Lane& lane : lanes_) taken += over_share(lane);
+  // Below zero where a batch came back, or was split, into more than it had cost.
+  return static_cast<int64_t>(common_) - static_cast<int64_t>(taken);
+}
+
+uint64_t Backlog::own_room(const Lane& lane) const noexcept {
+  return lane.used < lane.guaranteed ? lane.guaranteed - lane.used : 0;
+}
+
+bool Backlog::can_ever_hold(const Lane& lane, uint64_t cost) const noexcept {
+  return cost <= lane.guaranteed + common_;
+}
+
+bool Backlog::has_room(uint8_t lane, uint64_t cost_bytes) const noexcept {
+  const uint64_t own = own_room(lanes_[lane]);
+  return cost_bytes <= own || static_cast<int64_t>(cost_bytes - own) <= common_balance();
+}
+
+Backlog::Lane* Backlog::lowest_over_share_below(uint8_t lane) noexcept {
+  for (size_t i = lanes_.size(); i-- > size_t{lane} + 1;) {
+    if (over_share(lanes_[i]) > 0 && !lanes_[i].waiting.empty()) return &lanes_[i];
+  }
+  return nullptr;
+}
+
+bool Backlog::room_can_be_made(uint8_t lane, uint64_t cost) const noexcept {
+  int64_t common = common_balance();
+  for (size_t i = size_t{lane} + 1; i < lanes_.size(); ++i) {
+    // Only what a lane has over its share is common; the rest of a batch frees that lane's own.
+    uint64_t over = over_share(lanes_[i]);
+    for (const Entry& entry : lanes_[i].waiting) {
+      const uint64_t freed = std::min(over, entry.cost);
+      common += static_cast<int64_t>(freed);
+      over -= freed;
+    }
+  }
+  const Lane& l = lanes_[lane];
+  uint64_t left = l.used;
+  if (l.options.on_full == OnBacklogFull::kEvictOldest) {
+    for (const Entry& entry : l.waiting) left -= entry.cost;
+  }
+  const uint64_t over_left = left > l.guaranteed ? left - l.guaranteed : 0;
+  common += static_cast<int64_t>(over_share(l) - over_left);
+  const uint64_t own = left < l.guaranteed ? l.guaranteed - left : 0;
+  return cost <= own || static_cast<int64_t>(cost - own) <= common;
+}
+
+bool Backlog::is_expired(const Lane& lane, const EncodedBatch& batch, MonotonicTime now) noexcept {
+  return lane.options.max_age && now - batch.newest > *lane.options.max_age;
+}
+
+Backlog::Entry Backlog::remove_waiting(Lane& lane, size_t position) {
+  const auto at = lane.waiting.begin() + static_cast<std::ptrdiff_t>(position);
+  Entry entry = std::move(*at);
+  lane.waiting.erase(at);
+  if (entry.returned) --lane.returned;
+  return entry;
+}
+
+void Backlog::insert_waiting(Lane& lane, Entry entry) {
+  if (entry.returned) ++lane.returned;
+  const auto later = [](const Entry& a, const Entry& b) {
+    return std::tie(a.order, a.batch.id) < std::tie(b.order, b.batch.id);
+  };
+  // New ones go to the end, and that is nearly all of them.
+  auto at = lane.waiting.end();
+  if (!lane.waiting.empty() && later(entry, lane.waiting.back())) {
+    at = std::upper_bound(lane.waiting.begin(), lane.waiting.end(), entry, later);
+  }
+  lane.waiting.insert(at, std::move(entry));
+}
+
+// Only where room_can_be_made().
+void Backlog::make_room(uint8_t lane, uint64_t cost, std::vector<Departure>& departures) {
+  while (!has_room(lane, cost)) {
+    Lane* victim = lowest_over_share_below(lane);
+    const LetGo reason = victim != nullptr ? LetGo::kLowerPriority : LetGo::kBacklogFull;
+    if (victim == nullptr) victim = &lanes_[lane];
+    Entry entry = remove_waiting(*victim, 0);
+    victim->used -= entry.cost;
+    departures.push_back({std::move(entry.batch), reason});
+  }
+}
+
+bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures) {
+  const uint8_t number = batch.lane;
+  Lane& lane = lanes_[number];
+  const uint64_t cost = batch.cost_bytes();
+  if (is_expired(lane, batch, now)) {
+    departures.push_back({std::move(batch), LetGo::kExpired});
+    return true;
+  }
+  if (!can_ever_hold(lane, cost)) {
+    departures.push_back({std::move(batch), LetGo::kBacklogFull});
+    return true;
+  }
+  if (!has_room(number, cost)) expire(now, departures);
+  if (!has_room(number, cost)) {
+    if (!room_can_be_made(number, cost)) {
+      if (lane.options.on_full == OnBacklogFull::kHold) return false;
+      departures.push_back({std::move(batch), LetGo::kBacklogFull});
+      return true;
+    }
+    make_room(number, cost, departures);
+  }
+  lane.used += cost;
+  insert_waiting(lane, {arrivals_++, cost, false, std::move(batch)});
+  return true;
+}
+
+Backlog::Lane* Backlog::next_lane() noexcept {
+  Lane* next = nullptr;
+  for (Lane& lane : lanes_) {
+    if (lane.waiting.empty()) {
+      lane.passed_over = 0;
+      continue;
+    }
+    const bool starved = lane.passed_over >= kTurns;
+    if (next == nullptr || (starved && lane.passed_over > next->passed_over)) next = &lane;
+  }
+  return next;
+}
+
+std::optional<EncodedBatch> Backlog::take(MonotonicTime now, std::vector<Departure>& departures) {
+  while (Lane* lane = next_lane()) {
+    size_t position = 0;
+    if (options_.order == Order::kNewestFirst) {
+      position = lane->waiting.size() - 1;
+      if (lane->returned > 0) {
+        const auto at = std::find_if(lane->waiting.begin(), lane->waiting.end(),
+                                     [](const Entry& entry) { return entry.returned; });
+        position = static_cast<size_t>(at - lane->waiting.begin());
+      }
+    }
+    Entry entry = remove_waiting(*lane, position);
+    if (is_expired(*lane, entry.batch, now)) {
+      lane->used -= entry.cost;
+      departures.push_back({std::move(entry.batch), LetGo::kExpired});
+      continue;
+    }
+    for (Lane& other : lanes_) {
+      if (&other != lane && !other.waiting.empty()) ++other.passed_over;
+    }
+    lane->passed_over = 0;
+    EncodedBatch batch = std::move(entry.batch);
+    entry.batch = batch;
+    entry.batch.body.reset();
+    lane->in_flight.push_back(std::move(entry));
+    return batch;
+  }
+  return std::nullopt;
+}
+
+std::pair<Backlog::Lane*, size_t> Backlog::find_in_flight(const BatchId& id) noexcept {
+  for (Lane& lane : lanes_) {
+    for (size_t i = 0; i < lane.in_flight.size(); ++i) {
+      if (lane.in_flight[i].batch.id == id) return {&lane, i};
+    }
+  }
+  return {nullptr, 0};
+}
+
+void Backlog::finish(const BatchId& id) {
+  const auto [lane, position] = find_in_flight(id);
+  assert(lane != nullptr);
+  if (lane == nullptr) return;
+  lane->used -= lane->in_flight[position].cost;
+  lane->in_flight.erase(lane->in_flight.begin() + static_cast<std::ptrdiff_t>(position));
+}
+
+void Backlog::put_back(EncodedBatch batch) {
+  const auto [lane, position] = find_in_flight(batch.id);
+  assert(lane != nullptr);
+  if (lane == nullptr) return;
+  Entry entry = std::move(lane->in_flight[position]);
+  lane->in_flight.erase(lane->in_flight.begin() + static_cast<std::ptrdiff_t>(position));
+  lane->used -= entry.cost;
+  entry.cost = batch.cost_bytes();
+  lane->used += entry.cost;
+  entry.returned = true;
+  entry.batch = std::move(batch);
+  insert_waiting(*lane, std::move(entry));
+}
+
+void Backlog::replace(const BatchId& id, const std::vector<EncodedBatch>& parts) {
+  const auto [lane, position] = find_in_flight(id);
+  assert(lane != nullptr);
+  if (lane == nullptr) return;
+  const uint64_t order = lane->in_flight[position].order;
+  lane->used -= lane->in_flight[position].cost;
+  lane->in_flight.erase(lane->in_flight.begin() + static_cast<std::ptrdiff_t>(position));
+  for (const EncodedBatch& part : parts) {
+    Entry entry{order, part.cost_bytes(), false, part};
+    entry.batch.body.reset();
+    lane->used += entry.cost;
+    lane->in_flight.push_back(std::move(entry));
+  }
+}
+
+void Backlog::expire(MonotonicTime now, std::vector<Departure>& departures) {
+  for (Lane& lane : lanes_) {
+    if (!lane.options.max_age) continue;
+    for (size_t i = 0; i < lane.waiting.size();) {
+      if (!is_expired(lane, lane.waiting[i].batch, now)) {
+        ++i;
+        continue;
+      }
+      Entry entry = remove_waiting(lane, i);
+      lane.used -= entry.cost;
+      departures.push_back({std::move(entry.batch), LetGo::kExpired});
+    }
+  }
+}
+
+std::vector<EncodedBatch> Backlog::drain_all() {
+  std::vector<EncodedBatch> all;
+  for (Lane& lane : lanes_) {
+    while (!lane.waiting.empty()) {
+      Entry entry = remove_waiting(lane, 0);
+      lane.used -= entry.cost;
+      all.push_back(std::move(entry.batch));
+    }
+  }
+  return all;
+}
+
+uint64_t Backlog::bytes() const noexcept {
+  uint64_t sum = 0;
+  for (const Lane& lane : lanes_) sum += lane.used;
+  return sum;
+}
+
+uint64_t Backlog::bytes(uint8_t lane) const noexcept { return lanes_[lane].used; }
+
+size_t Backlog::batches() const noexcept {
+  size_t sum = 0;
+  for (const Lane& lane : lanes_) sum += lane.waiting.size();
+  return sum;
+}
+
+bool Backlog::empty() const noexcept {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+    return lane.waiting.empty() && lane.in_flight.empty();
+  });
+}
+
+SeverityCounts Backlog::waiting(uint8_t lane) const noexcept {
+  SeverityCounts counts;
+  for (const Entry& entry : lanes_[lane].waiting) counts += entry.batch.counts;
+  return counts;
+}
+
+SeverityCounts Backlog::in_flight(uint8_t lane) const noexcept {
+  SeverityCounts counts;
+  for (const Entry& entry : lanes_[lane].in_flight) counts += entry.batch.counts;
+  return counts;
+}
+
+}  // namespace forebay::backlog
