@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
     from ._logging import LoggingHandler
     from ._options import BacklogOptions, BatchOptions, Block, Lane, RetryOptions
-    from ._stats import Audit, Counts, Receipt, Stats
+    from ._stats import Audit, Counts, LaneCounts, Receipt, Stats
     from ._warnings import ForebayWarning
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "ForebayError",
     "ForebayWarning",
     "Lane",
+    "LaneCounts",
     "Logger",
     "LoggingHandler",
     "MemoryExporter",
@@ -68,6 +69,7 @@ _LOADED_WHEN_NAMED = {
     "FileExporter": "_exporters",
     "ForebayWarning": "_warnings",
     "Lane": "_options",
+    "LaneCounts": "_stats",
     "LoggingHandler": "_logging",
     "MemoryExporter": "_exporters",
     "OtlpHttpExporter": "_exporters",

@@ -25,7 +25,7 @@ from ._options import (
     flatten,
     service_name_of,
 )
-from ._stats import Audit, Counts, Receipt, Stats, audit_from, receipt_from, stats_from
+from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._validation import suggests_fields, text
 from ._validation import timeout as checked_timeout
 from ._warnings import say, warn_once
@@ -125,9 +125,9 @@ class Collector:
                 `MemoryExporter`. None: local files (``FileExporter()``).
             lanes: 1 to 16, highest priority first. None: ``urgent`` (WARNING and up) and
                 ``normal``.
-            memory_limit: Most memory for queues, batches and backlog. Unit: bytes, 8 MiB..1 TiB.
+            memory_limit: Most memory for queues, batches and backlog. Unit: bytes, 1 MiB..1 TiB.
                 None: 48 MiB, but at most 2 % of the container's limit and at least 8 MiB.
-            max_record_bytes: Longer records are truncated and counted. Unit: bytes, 256..256 MiB.
+            max_record_bytes: Longer records are truncated and counted. Unit: bytes, 256..16 MiB.
                 None: 1 MiB. At most a quarter of a lane's room.
             batch: When a batch is finished.
             backlog: The memory of batches that wait for the destination.
@@ -141,13 +141,14 @@ class Collector:
         """
         name = service_name_of(service_name, check_resource(resource))
         name = fallback_service_name() if name is None else name
+        attributes = {"telemetry.sdk.language": "python", **(resource or {})}
         if exporter is None:
             exporter = FileExporter()
         if isinstance(exporter, FileExporter) and exporter.directory is None:
             exporter = _in_default_directory(exporter, name)
         options = flatten(
             service_name=name,
-            resource=resource,
+            resource=attributes,
             exporter=exporter,
             lanes=lanes,
             memory_limit=memory_limit,
@@ -185,7 +186,10 @@ class Collector:
 
     @property
     def instance_id(self) -> str:
-        """The resource's ``service.instance.id``: another one in each process."""
+        """The resource's ``service.instance.id``: another one in each process.
+
+        Empty before the first record, which is when a process begins to count.
+        """
         return self._core.text("instance_id")
 
     @property
@@ -310,7 +314,7 @@ class Collector:
         """Shut down by ``deadline``, and sooner where the destination never answered."""
         left = _exit.seconds_left(deadline)
         first = self.flush(min(left, _exit.TIMEOUT_UNANSWERED))
-        if not first.complete and not _has_answered(self.stats()):
+        if not first.complete and not self.stats().destination_answered:
             left = 0.0
         else:
             left = _exit.seconds_left(deadline)
@@ -318,10 +322,6 @@ class Collector:
         lost = self.stats().dropped_by_reason.get("shutdown", 0)
         if lost:
             say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")
-
-
-def _has_answered(counts: Counts) -> bool:
-    return counts.delivered + counts.rejected > 0
 
 
 def _in_default_directory(exporter: FileExporter, service_name: str) -> FileExporter:

@@ -84,10 +84,10 @@ def _with_settings(environ: Mapping[str, str], fields: dict[str, Any]) -> OtlpHt
         if _checked(variable, {**fields, field_name: parsed}) is not None:
             fields[field_name] = parsed
     certificate, certificate_file = _per_signal(environ, "CLIENT_CERTIFICATE")
-    _, key_file = _per_signal(environ, "CLIENT_KEY")
+    key, key_file = _per_signal(environ, "CLIENT_KEY")
     if certificate_file or key_file:
         pair = {"client_certificate": certificate_file or None, "client_key": key_file or None}
-        if _checked(certificate, {**fields, **pair}) is not None:
+        if _checked(f"{certificate}, {key}", {**fields, **pair}) is not None:
             fields.update(pair)
     protocol_variable, protocol = _per_signal(environ, "PROTOCOL")
     if protocol and protocol.lower() != "http/protobuf":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._otlp.logs import LogRecord, ResourceLogs
 
 _DAY = 86_400.0
-_YEAR = 366 * _DAY
+_YEAR = 365 * _DAY
 _TIB = 1 << 40
 
 
@@ -41,8 +41,12 @@ class OtlpHttpExporter:
     # "zstd", "gzip" or "none". Where the destination refuses zstd, gzip takes over, once and
     # loudly.
     compression: str = "zstd"
-    # zstd -7..22, gzip 1..9; 0 and None: the codec's own default (3; 6). Higher costs CPU.
+    # zstd -7..22 (0: 3), gzip 1..9; None: the codec's own default (3; 6). Higher costs CPU.
     compression_level: int | None = None
+    # Most requests under way at once. 1..64. None: the core's default.
+    concurrency: int | None = None
+    # False takes any certificate: anybody on the way can read and change what is sent.
+    verify: bool = True
     # PEM files: authorities to trust instead of the system's, and who we are (mutual TLS).
     ca_file: str | os.PathLike[str] | None = None
     client_certificate: str | os.PathLike[str] | None = None
@@ -66,7 +70,10 @@ class OtlpHttpExporter:
         name = "exporter.endpoint" if self.logs_endpoint is None else "exporter.logs_endpoint"
         _check_url(name, self.endpoint if self.logs_endpoint is None else self.logs_endpoint)
         options.add("exporter.type", "otlp_http")
-        options.add("exporter.endpoint", self.url())
+        if self.logs_endpoint is None:
+            options.add("exporter.endpoint", self.endpoint)
+        else:
+            options.add("exporter.logs_endpoint", self.logs_endpoint)
         for header, value in self.headers.items():
             path = f"exporter.headers:{header}"
             if not isinstance(header, str) or not _is_token(header):
@@ -77,8 +84,10 @@ class OtlpHttpExporter:
         options.seconds("exporter.timeout", self.timeout, 0.0, 3600.0)
         options.choice("exporter.compression", self.compression, ("zstd", "gzip", "none"))
         if self.compression_level is not None:
-            low, high = {"zstd": (-7, 22), "gzip": (0, 9)}.get(self.compression, (0, 0))
+            low, high = {"zstd": (-7, 22), "gzip": (1, 9)}.get(self.compression, (0, 0))
             options.whole("exporter.compression_level", self.compression_level, low, high)
+        options.whole("exporter.concurrency", self.concurrency, 1, 64)
+        options.flag("exporter.verify", self.verify)
         for name in ("ca_file", "client_certificate", "client_key"):
             value = getattr(self, name)
             if value is not None:
@@ -103,9 +112,9 @@ class FileExporter:
     # When a new file is begun. Unit: bytes, 4096..1 TiB. None: the core's default.
     max_file_bytes: int | None = None
     # All files of the directory together, whichever process wrote them; the oldest are deleted
-    # first. Unit: bytes, 4096..1 TiB. None: 256 MiB.
+    # first. Unit: bytes, 4096..1 PiB, at least ``max_file_bytes``. None: 256 MiB.
     max_total_bytes: int | None = None
-    # Older files are deleted. Unit: s, 1 s..366 days. None: 7 days.
+    # Older files are deleted. Unit: s, 1 s..10 years. None: 7 days.
     max_age: float | None = None
 
     def _flatten(self, options: OptionList) -> None:
@@ -115,17 +124,32 @@ class FileExporter:
         options.add("exporter.directory", _path("exporter.directory", self.directory))
         options.choice("exporter.format", self.format, ("jsonl", "otlp"))
         options.whole("exporter.max_file_bytes", self.max_file_bytes, 4096, _TIB)
-        options.whole("exporter.max_total_bytes", self.max_total_bytes, 4096, _TIB)
-        options.seconds("exporter.max_age", self.max_age, 1.0, _YEAR)
+        options.whole("exporter.max_total_bytes", self.max_total_bytes, 4096, 1 << 50)
+        options.seconds("exporter.max_age", self.max_age, 1.0, 10 * _YEAR)
+        if (
+            self.max_file_bytes is not None
+            and self.max_total_bytes is not None
+            and self.max_total_bytes < self.max_file_bytes
+        ):
+            raise OptionError(
+                f"exporter.max_total_bytes: {self.max_total_bytes} is less than "
+                f"exporter.max_file_bytes, {self.max_file_bytes}"
+            )
 
 
 @suggests_fields
 @dataclass(frozen=True)
 class ConsoleExporter:
-    """Writes records to standard error: for people where it is a terminal, else as JSON lines."""
+    """Writes records to standard error."""
+
+    _: KW_ONLY
+    # "pretty": aligned, and in colour on a terminal; "json": a JSON object a line; "auto": pretty
+    # on a terminal, else json.
+    format: str = "auto"
 
     def _flatten(self, options: OptionList) -> None:
         options.add("exporter.type", "console")
+        options.choice("exporter.format", self.format, ("auto", "pretty", "json"))
 
 
 @suggests_fields
@@ -140,11 +164,11 @@ class MemoryExporter:
         """Make one.
 
         Args:
-            max_bytes: Room for batches that were not read yet, 4096..1 TiB; beyond it the exporter
+            max_bytes: Room for batches that were not read yet, 1024..1 TiB; beyond it the exporter
                 asks for a retry, like a destination that is full. None: the core's default.
         """
         self._max_bytes = (
-            None if max_bytes is None else whole("exporter.max_bytes", max_bytes, 4096, _TIB)
+            None if max_bytes is None else whole("exporter.max_bytes", max_bytes, 1024, _TIB)
         )
         self._core: _core.Collector | None = None
         self._requests: list[bytes] = []
@@ -177,7 +201,7 @@ class MemoryExporter:
         if self._core is not None:
             raise OptionError("exporter: this MemoryExporter belongs to another collector")
         options.add("exporter.type", "memory")
-        options.whole("exporter.max_bytes", self._max_bytes, 4096, _TIB)
+        options.whole("exporter.max_bytes", self._max_bytes, 1024, _TIB)
 
 
 Exporter = OtlpHttpExporter | FileExporter | ConsoleExporter | MemoryExporter

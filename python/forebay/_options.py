@@ -19,7 +19,7 @@ from ._validation import OptionList, Value, suggests_fields, text
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
-_YEAR = 366 * _DAY
+_YEAR = 365 * _DAY
 _TIB = 1 << 40
 MAX_LANES = 16
 
@@ -50,7 +50,7 @@ class Lane:
     where the common part of the backlog is short, the last one gives way first.
     """
 
-    # In the ledger and in messages: 1..64 letters, digits, "_" and "-".
+    # In the ledger and in messages: 1..31 letters, digits, "_" and "-".
     name: str
     _: KW_ONLY
     # Lowest level it takes, by name or number. None: any.
@@ -68,7 +68,7 @@ class Lane:
     on_backlog_full: Literal["hold", "evict_oldest"] | None = None
     # Part of the backlog that no other lane can take, 0..1; all lanes together at most 1.
     backlog_share: float | None = None
-    # Older records are let go as `expired`. Unit: s, 0.001..366 days. None: never.
+    # Older records are let go as `expired`. Unit: s, 0.001..365 days. None: never.
     max_age: float | None = None
 
     def _flatten(self, options: OptionList, path: str) -> None:
@@ -130,7 +130,7 @@ class RetryOptions:
     initial: float | None = None
     # Where doubling ends. Unit: s, ``initial``..86400.
     max: float | None = None
-    # A batch is given up this long after its first attempt. Unit: s, 0..366 days. None: never;
+    # A batch is given up this long after its first attempt. Unit: s, 0..365 days. None: never;
     # room and max_age decide.
     max_elapsed: float | None = None
 
@@ -173,8 +173,8 @@ def flatten(
     check_exporter(exporter)._flatten(options)
     if lanes is not None:
         _flatten_lanes(options, lanes)
-    options.whole("memory_limit", memory_limit, 8 << 20, _TIB)
-    options.whole("max_record_bytes", max_record_bytes, 256, 256 << 20)
+    options.whole("memory_limit", memory_limit, 1 << 20, _TIB)
+    options.whole("max_record_bytes", max_record_bytes, 256, 16 << 20)
     for name, group, kind in (
         ("batch", batch, BatchOptions),
         ("backlog", backlog, BacklogOptions),
@@ -240,8 +240,8 @@ def _flatten_lanes(options: OptionList, lanes: Sequence[Lane]) -> None:
 
 
 def _lane_name(path: str, name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= 64:
-        raise OptionError(f"{path}: {name!r} is not a text of 1..64 characters")
+    if not isinstance(name, str) or not 1 <= len(name) <= 31:
+        raise OptionError(f"{path}: {name!r} is not a text of 1..31 characters")
     if not all(c.isascii() and (c.isalnum() or c in "_-") for c in name):
         raise OptionError(f"{path}: {name!r} is not made of letters, digits, '_' and '-'")
     return name

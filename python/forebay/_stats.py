@@ -67,25 +67,44 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Stats(Counts):
-    """A collector's ledger at one moment: what `Collector.stats` returns.
+class LaneCounts(Counts):
+    """A lane's part of the ledger, and its queue."""
 
-    The plain names are sums over all lanes; with several routes, those of the first.
+    # How many slots the queue has, and how many are free. 0 where it is not in use.
+    slots: int = 0
+    room: int = 0
+
+
+@dataclass(frozen=True)
+class Totals(Counts):
+    """The ledger as sums over all lanes, and taken apart.
+
+    With several routes, the plain names from `batched` on are those of the first.
     """
 
-    lanes: Mapping[str, Counts] = field(default_factory=dict)
+    lanes: Mapping[str, LaneCounts] = field(default_factory=dict)
     # trace, debug, info, warn, error, fatal, unspecified, unattributed.
     by_severity: Mapping[str, Counts] = field(default_factory=dict)
     # A route counts from `batched` on: what comes before is the lanes' alone.
     routes: Mapping[str, Counts] = field(default_factory=dict)
+    # Everything by its full name, as the core gave it ("lanes.normal.emitted").
+    numbers: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Stats(Totals):
+    """A collector's ledger at one moment: what `Collector.stats` returns."""
+
     # What queues, batches and backlog hold now. Unit: bytes.
     memory_bytes: int = 0
-    # How full the fullest part is. Unit: as the core gives it; see docs/ledger.md.
+    # 0 normal, 1 pressured, 2 full.
     pressure: int = 0
-    # Events that end no record: truncated records, errors in %-formatting, warnings kept back.
+    # How full the fullest part is, 0..1.
+    fill: float = 0.0
+    # Whether the destination has ever answered in this process, with whatever.
+    destination_answered: bool = False
+    # Events that end no record, such as truncated_records.
     notes: Mapping[str, int] = field(default_factory=dict)
-    # Everything above by its full name, as the core gave it ("lanes.normal.emitted").
-    numbers: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,11 +120,11 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class Receipt(Stats):
+class Receipt(Totals):
     """What `Collector.flush` and `Collector.shutdown` return.
 
     Every name is the difference between call and return, so ``held`` is negative where more left
-    than came in. ``memory_bytes`` and ``pressure`` are differences too.
+    than came in.
     """
 
     # All that was emitted before the call has ended (left the process, or a loss was counted).
@@ -116,14 +135,25 @@ class Receipt(Stats):
 
 def stats_from(numbers: Mapping[str, int]) -> Stats:
     """Build `Stats` from the core's flat names."""
-    return Stats(**_stats_fields(numbers))
+    return Stats(
+        **_total_fields(numbers),
+        memory_bytes=numbers.get("memory_bytes", 0),
+        pressure=numbers.get("pressure", 0),
+        fill=numbers.get("fill_permille", 0) / 1000,
+        destination_answered=bool(numbers.get("destination_answered", 0)),
+        notes={
+            name.removeprefix("notes."): value
+            for name, value in numbers.items()
+            if name.startswith("notes.")
+        },
+    )
 
 
 def receipt_from(numbers: Mapping[str, int]) -> Receipt:
     """Build a `Receipt` from the core's flat names."""
     ledger = {k: v for k, v in numbers.items() if k not in ("complete", "elapsed_ns")}
     return Receipt(
-        **_stats_fields(ledger),
+        **_total_fields(ledger),
         complete=bool(numbers.get("complete", 0)),
         elapsed=numbers.get("elapsed_ns", 0) / 1e9,
     )
@@ -144,14 +174,15 @@ def audit_from(numbers: Mapping[str, int]) -> Audit:
     )
 
 
-_COUNT_NAMES = frozenset(
-    name for name in Counts.__dataclass_fields__ if not name.endswith(("_by_reason", "_by_place"))
+_NUMBER_NAMES = frozenset(
+    name
+    for name in LaneCounts.__dataclass_fields__
+    if not name.endswith(("_by_reason", "_by_place"))
 )
 
 
-def _stats_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
+def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
     plain: dict[str, int] = {}
-    notes: dict[str, int] = {}
     groups: dict[str, dict[str, dict[str, int]]] = {group: {} for group in _GROUPS}
     for name, value in numbers.items():
         head, dot, rest = name.partition(".")
@@ -160,20 +191,16 @@ def _stats_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
         elif head in groups:
             member, _, inner = rest.partition(".")
             groups[head].setdefault(member, {})[inner] = value
-        elif head == "notes":
-            notes[rest] = value
-    result: dict[str, Any] = dict(_count_fields(plain))
+    result = _count_fields(plain)
     for group, members in groups.items():
-        result[group] = {name: Counts(**_count_fields(inner)) for name, inner in members.items()}
-    result["memory_bytes"] = plain.get("memory_bytes", 0)
-    result["pressure"] = plain.get("pressure", 0)
-    result["notes"] = notes
+        kind = LaneCounts if group == "lanes" else Counts
+        result[group] = {name: kind(**_count_fields(inner)) for name, inner in members.items()}
     result["numbers"] = dict(numbers)
     return result
 
 
 def _count_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
-    result: dict[str, Any] = {k: v for k, v in numbers.items() if k in _COUNT_NAMES}
+    result: dict[str, Any] = {k: v for k, v in numbers.items() if k in _NUMBER_NAMES}
     for head in _WITH_REASONS:
         prefix = head + "."
         result[f"{head}_by_reason"] = {
