@@ -63,14 +63,18 @@ class OtlpHttpExporter:
         """The URL that logs are posted to."""
         if self.logs_endpoint is not None:
             return self.logs_endpoint
-        base, question, query = str(self.endpoint).partition("?")
-        return f"{base.rstrip('/')}/v1/logs{question}{query}"
+        return f"{str(self.endpoint).rstrip('/')}/v1/logs"
 
     def _flatten(self, options: OptionList) -> None:
         name = "exporter.endpoint" if self.logs_endpoint is None else "exporter.logs_endpoint"
         _check_url(name, self.endpoint if self.logs_endpoint is None else self.logs_endpoint)
         options.add("exporter.type", "otlp_http")
         if self.logs_endpoint is None:
+            if "?" in self.endpoint:
+                raise OptionError(
+                    f"exporter.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a path "
+                    "has to be appended to it; give logs_endpoint"
+                )
             options.add("exporter.endpoint", self.endpoint)
         else:
             options.add("exporter.logs_endpoint", self.logs_endpoint)
