@@ -16,6 +16,7 @@
 // credits back, then looks at waiters_. Both are sequentially consistent, so one sees the other.
 // Nobody is woken, and no lock taken, while nobody waits.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -139,6 +140,10 @@ class LaneQueue {
   [[nodiscard]] uint64_t memory_bytes() const noexcept;
   // After close() and draining: gives the slots' memory back to the system.
   void release_memory() noexcept { arena_->release_memory(); }
+  // A record may take a quarter of the lane. Unit: bytes.
+  [[nodiscard]] uint64_t largest_record() const noexcept {
+    return std::max<uint64_t>(uint64_t{slots()} * kSlotBytes / 4, 256);
+  }
   [[nodiscard]] uint32_t waiters() const noexcept {
     return waiters_.load(std::memory_order_seq_cst);
   }

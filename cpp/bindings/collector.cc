@@ -1,0 +1,191 @@
+// _core.Collector: options in, numbers and texts out. Everything that waits lets go of the GIL.
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core_api.h"
+#include "values.h"
+
+namespace py = pybind11;
+
+namespace forebay_python {
+namespace {
+
+using Numbers = std::vector<std::pair<std::string, int64_t>>;
+
+void collect(void* context, const char* name, size_t size, int64_t value) {
+  static_cast<Numbers*>(context)->emplace_back(std::string(name, size), value);
+}
+
+void append_text(void* context, const char* data, size_t size) {
+  static_cast<std::string*>(context)->append(data, size);
+}
+
+py::dict as_dict(const Numbers& numbers) {
+  py::dict dict;
+  for (const auto& [name, value] : numbers) dict[py::str(name)] = value;
+  return dict;
+}
+
+[[noreturn]] void throw_option_error(const std::string& message) {
+  const py::object type = py::module_::import("forebay._errors").attr("OptionError");
+  PyErr_SetObject(type.ptr(), py::str(message).ptr());
+  throw py::error_already_set();
+}
+
+// Seconds, or None for "as long as it takes".
+int64_t nanoseconds(const py::object& timeout) {
+  if (timeout.is_none()) return -1;
+  const double seconds = timeout.cast<double>();
+  if (!(seconds >= 0)) throw_option_error("timeout: it must be 0 or more seconds, or None");
+  return seconds > 9e9 ? -1 : static_cast<int64_t>(seconds * 1e9);
+}
+
+class PyCollector {
+ public:
+  explicit PyCollector(const py::list& options) {
+    Scratch scratch;
+    std::vector<forebay_option> cells;
+    for (const py::handle& item : options) {
+      const auto pair = py::cast<py::tuple>(item);
+      const py::str path = pair[0];
+      const py::object value = pair[1];
+      scratch.keep(path.inc_ref().ptr());
+      scratch.keep(value.inc_ref().ptr());
+      const forebay_string key = to_text(path.ptr(), scratch);
+      cells.push_back(
+          {key.data, static_cast<uint32_t>(key.size), 0, to_value(value.ptr(), scratch)});
+    }
+    std::string error;
+    const int32_t status =
+        core().collector_create(cells.data(), cells.size(), &handle_, append_text, &error);
+    if (status == FOREBAY_INVALID_ARGUMENT) throw_option_error(error);
+    if (status != FOREBAY_OK) throw std::bad_alloc();
+  }
+  explicit PyCollector(forebay_collector* retained) : handle_(retained) {}
+  ~PyCollector() {
+    if (handle_ == nullptr) return;
+    py::gil_scoped_release released;
+    core().collector_release(handle_);
+  }
+  PyCollector(const PyCollector&) = delete;
+  PyCollector& operator=(const PyCollector&) = delete;
+
+  [[nodiscard]] py::dict stats() const {
+    Numbers numbers;
+    {
+      py::gil_scoped_release released;
+      core().collector_stats(handle_, collect, &numbers);
+    }
+    return as_dict(numbers);
+  }
+  [[nodiscard]] py::dict audit() const {
+    Numbers numbers;
+    {
+      py::gil_scoped_release released;
+      core().collector_audit(handle_, collect, &numbers);
+    }
+    return as_dict(numbers);
+  }
+  [[nodiscard]] py::dict flush(const py::object& timeout) const {
+    return wait(core().collector_flush, timeout);
+  }
+  [[nodiscard]] py::dict shutdown(const py::object& timeout) const {
+    return wait(core().collector_shutdown, timeout);
+  }
+  [[nodiscard]] std::string text_of(const std::string& name) const {
+    std::string found;
+    if (core().collector_text(handle_, {name.data(), name.size()}, append_text, &found) !=
+        FOREBAY_OK) {
+      throw py::key_error(name);
+    }
+    return found;
+  }
+  [[nodiscard]] py::list take_memory() const {
+    std::vector<std::string> bodies;
+    const int32_t status = core().collector_take_memory(
+        handle_,
+        [](void* context, const char* data, size_t size) {
+          static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
+        },
+        &bodies);
+    if (status != FOREBAY_OK) throw py::value_error("the exporter is not the memory exporter");
+    py::list list;
+    for (const std::string& body : bodies) list.append(py::bytes(body));
+    return list;
+  }
+  [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
+
+ private:
+  using Wait = int32_t (*)(forebay_collector*, int64_t, forebay_number_visitor, void*);
+  [[nodiscard]] py::dict wait(Wait function, const py::object& timeout) const {
+    const int64_t timeout_ns = nanoseconds(timeout);
+    Numbers numbers;
+    {
+      py::gil_scoped_release released;
+      (void)function(handle_, timeout_ns, collect, &numbers);
+    }
+    return as_dict(numbers);
+  }
+
+  forebay_collector* handle_ = nullptr;
+};
+
+py::bytes decompress(const std::string& codec, const py::bytes& data, size_t max_bytes) {
+  const std::string_view view = data;
+  struct Result {
+    std::string content;
+    std::string error;
+  } result;
+  int32_t status = FOREBAY_OK;
+  {
+    py::gil_scoped_release released;
+    status = core().decompress(
+        {codec.data(), codec.size()}, {view.data(), view.size()}, max_bytes,
+        [](void* context, const char* text, size_t size) {
+          static_cast<Result*>(context)->content.assign(text, size);
+        },
+        [](void* context, const char* text, size_t size) {
+          static_cast<Result*>(context)->error.assign(text, size);
+        },
+        &result);
+  }
+  if (status == FOREBAY_INVALID_ARGUMENT) throw py::value_error(result.error);
+  if (status != FOREBAY_OK) throw std::bad_alloc();
+  return py::bytes(result.content);
+}
+
+}  // namespace
+
+forebay_collector* collector_handle(PyObject* object) {
+  if (object == Py_None) return nullptr;
+  return py::cast<PyCollector&>(py::handle(object)).handle();
+}
+
+void register_collector(py::module_& module) {
+  py::class_<PyCollector>(module, "Collector", py::is_final())
+      .def(py::init<const py::list&>(), py::arg("options"))
+      .def("stats", &PyCollector::stats)
+      .def("audit", &PyCollector::audit)
+      .def("flush", &PyCollector::flush, py::arg("timeout"))
+      .def("shutdown", &PyCollector::shutdown, py::arg("timeout"))
+      .def("text", &PyCollector::text_of, py::arg("name"))
+      .def("take_memory", &PyCollector::take_memory);
+  module.def(
+      "set_default",
+      [](const py::object& collector) {
+        forebay_collector* handle = collector_handle(collector.ptr());
+        py::gil_scoped_release released;
+        core().collector_set_default(handle);
+      },
+      py::arg("collector"));
+  module.def("get_default", []() -> py::object {
+    forebay_collector* handle = core().collector_default();
+    if (handle == nullptr) return py::none();
+    return py::cast(new PyCollector(handle), py::return_value_policy::take_ownership);
+  });
+  module.def("decompress", &decompress, py::arg("codec"), py::arg("data"), py::arg("max_bytes"));
+}
+
+}  // namespace forebay_python

@@ -1,0 +1,220 @@
+// handle_record: a stdlib LogRecord straight into the core. What LoggingHandler.handle is where
+// nothing of its contract is set or overridden.
+#include <array>
+
+#include "attribute_list.h"
+#include "core_api.h"
+#include "emit_slow.h"
+#include "levels.h"
+#include "site_cache.h"
+
+namespace forebay_python {
+namespace {
+
+// What LogRecord.__init__ sets, in its order (Python 3.11; taskName since 3.12). A record's dict is
+// read from front to back: names are compared by identity where the order holds, else looked up.
+enum Field {
+  kName,
+  kMsg,
+  kArgs,
+  kLevelname,
+  kLevelno,
+  kPathname,
+  kFilename,
+  kModule,
+  kExcInfo,
+  kExcText,
+  kStackInfo,
+  kLineno,
+  kFuncName,
+  kCreated,
+  kMsecs,
+  kRelativeCreated,
+  kThread,
+  kThreadName,
+  kProcessName,
+  kProcess,
+  kTaskName,
+  kMessage,
+  kAsctime,
+  kFieldCount
+};
+constexpr std::array<const char*, kFieldCount> kFieldNames = {
+    "name",        "msg",     "args",     "levelname",       "levelno",    "pathname",
+    "filename",    "module",  "exc_info", "exc_text",        "stack_info", "lineno",
+    "funcName",    "created", "msecs",    "relativeCreated", "thread",     "threadName",
+    "processName", "process", "taskName", "message",         "asctime"};
+
+PyObject* field_names[kFieldCount];
+PyObject* field_indexes;  // dict: name → index
+PyObject* site_keys;      // of the site that every record of the handler has
+PyObject* default_scope;  // the name under which a record's own logger name is the scope
+
+// The field of a name; kFieldCount for an attribute that extra= brought. `expected` is where the
+// order says we are, and moves on.
+int field_of(PyObject* name, int& expected) {
+  if (expected < kFieldCount && field_names[expected] == name) return expected++;
+  PyObject* index = PyDict_GetItemWithError(field_indexes, name);
+  if (index == nullptr) {
+    PyErr_Clear();
+    return kFieldCount;
+  }
+  const auto field = static_cast<int>(PyLong_AsLong(index));
+  expected = field + 1;
+  return field;
+}
+
+struct Fields {
+  PyObject* values[kFieldCount] = {};
+  PyObject* operator[](Field f) const { return values[f]; }
+};
+
+void read(PyObject* dict, Fields& fields, AttributeList& extras) {
+  Py_ssize_t position = 0;
+  PyObject* name = nullptr;
+  PyObject* value = nullptr;
+  int expected = 0;
+  // Values are only collected in here: converting one may run Python code that changes the dict.
+  std::vector<std::pair<PyObject*, PyObject*>> found;
+  while (PyDict_Next(dict, &position, &name, &value) != 0) {
+    const int field = PyUnicode_Check(name) ? field_of(name, expected) : kFieldCount;
+    Py_INCREF(value);
+    extras.scratch().keep(value);
+    if (field < kFieldCount) {
+      fields.values[field] = value;
+    } else {
+      found.emplace_back(name, value);
+    }
+  }
+  for (const auto& [key, attribute] : found) extras.add(key, attribute);
+}
+
+// getMessage() without the call where the class is the stdlib's own and there are no arguments.
+PyObject* message_of(PyObject* record, const Fields& fields, Scratch& scratch) {
+  PyObject* args = fields[kArgs];
+  PyObject* msg = fields[kMsg];
+  const bool has_args =
+      args != nullptr && args != Py_None && !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0);
+  static PyObject* const plain = [] {
+    PyObject* logging = PyImport_ImportModule("logging");
+    PyObject* type = logging == nullptr ? nullptr : PyObject_GetAttrString(logging, "LogRecord");
+    Py_XDECREF(logging);
+    PyErr_Clear();
+    return type;
+  }();
+  if (!has_args && msg != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(record)) == plain) {
+    return msg;
+  }
+  PyObject* message = PyObject_CallMethod(record, "getMessage", nullptr);
+  if (message == nullptr) return nullptr;
+  scratch.keep(message);
+  return message;
+}
+
+forebay_value field_value(PyObject* field, Scratch& scratch) {
+  return field == nullptr ? forebay_value{} : to_value(field, scratch);
+}
+
+int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
+  Scratch scratch;
+  AttributeList extras(scratch);
+  Fields fields;
+  read(dict, fields, extras);
+
+  const long level = fields[kLevelno] == nullptr ? 0 : PyLong_AsLong(fields[kLevelno]);
+  PyErr_Clear();
+  const uint32_t severity = severity_of_level(level);
+  PyObject* name = fields[kName];
+  if (name != nullptr && PyUnicode_Check(name) &&
+      (logger->name == default_scope || PyUnicode_Compare(logger->name, default_scope) == 0)) {
+    if (PyLogger* own = sibling(logger, name); own != nullptr) logger = own;
+  }
+  PyErr_Clear();
+
+  PyObject* message = message_of(record, fields, scratch);
+  if (message == nullptr) return -1;  // %-formatting failed: the handler's handleError decides
+  if (fields[kExcInfo] != nullptr && fields[kExcInfo] != Py_None && fields[kExcInfo] != Py_False) {
+    add_exception(fields[kExcInfo], extras);
+  }
+  if (fields[kStackInfo] != nullptr && fields[kStackInfo] != Py_None) {
+    extras.add(text("code.stacktrace"), fields[kStackInfo]);
+  }
+
+  forebay_value cells[6];
+  cells[0] = PyUnicode_Check(message) ? to_value(message, scratch) : forebay_value{};
+  if (cells[0].type == FOREBAY_NULL) {
+    const forebay_string s = to_description(message, scratch);
+    cells[0] = forebay_value{};
+    cells[0].type = FOREBAY_STRING;
+    cells[0].size = static_cast<uint32_t>(s.size);
+    cells[0].as.data = s.data;
+  }
+  cells[1] = field_value(fields[kPathname], scratch);
+  cells[2] = field_value(fields[kFuncName], scratch);
+  cells[3] = field_value(fields[kLineno], scratch);
+  cells[4] = field_value(fields[kThread], scratch);
+  cells[5] = field_value(fields[kThreadName], scratch);
+
+  forebay_extra extra{};
+  extra.struct_size = sizeof extra;
+  extra.severity = severity;
+  const double created = fields[kCreated] == nullptr ? 0 : PyFloat_AsDouble(fields[kCreated]);
+  PyErr_Clear();
+  if (created > 0 && created < 1e10) extra.time_unix_nano = static_cast<uint64_t>(created * 1e9);
+  if (fields[kLevelname] != nullptr && PyUnicode_Check(fields[kLevelname]) &&
+      name_of_level(level).empty()) {
+    extra.severity_text = to_text(fields[kLevelname], scratch);
+  }
+  extra.attributes = extras.data();
+  extra.attribute_count = extras.size();
+  const forebay_site* site = site_cache().dynamic_site(site_keys, severity, level);
+  if (site == nullptr) {
+    extra.body = cells[0];
+    return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, FOREBAY_EMIT_BRIDGE);
+  }
+  return emit_with_gil(logger->handle, site, cells, 6, &extra, FOREBAY_EMIT_BRIDGE);
+}
+
+PyObject* handle_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  PyLogger* logger = count == 2 ? as_logger(args[0]) : nullptr;
+  if (logger == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "handle_record(logger, record)");
+    return nullptr;
+  }
+  PyObject* dict = PyObject_GenericGetDict(args[1], nullptr);
+  if (dict == nullptr) return nullptr;
+  const int32_t outcome = [&] {
+    try {
+      return emit_record(logger, args[1], dict);
+    } catch (const std::bad_alloc&) {
+      return static_cast<int32_t>(FOREBAY_DROPPED_MEMORY);
+    }
+  }();
+  Py_DECREF(dict);
+  if (outcome < 0) return nullptr;
+  // Through a bridge nobody asked for an exception, and stdlib wants a true value.
+  return PyBool_FromLong(outcome < FOREBAY_WOULD_BLOCK);
+}
+
+}  // namespace
+
+void register_handler(pybind11::module_& module) {
+  field_indexes = PyDict_New();
+  for (int i = 0; i < kFieldCount; ++i) {
+    field_names[i] = PyUnicode_InternFromString(kFieldNames[i]);
+    PyObject* index = PyLong_FromLong(i);
+    PyDict_SetItem(field_indexes, field_names[i], index);
+    Py_DECREF(index);
+  }
+  site_keys = Py_BuildValue("(sssss)", "code.file.path", "code.function.name", "code.line.number",
+                            "thread.id", "thread.name");
+  default_scope = PyUnicode_InternFromString("logging");
+  static PyMethodDef method = {
+      "handle_record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle_record)),
+      METH_FASTCALL, "Hands a record of logging over to a logger's collector."};
+  PyObject* function = PyCFunction_NewEx(&method, nullptr, nullptr);
+  if (function == nullptr) throw pybind11::error_already_set();
+  module.add_object("handle_record", function);
+}
+
+}  // namespace forebay_python

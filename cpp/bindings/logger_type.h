@@ -1,0 +1,30 @@
+// The type _core.Logger.
+#pragma once
+#include <Python.h>
+
+#include <forebay/c_api.h>
+
+namespace forebay_python {
+
+struct PyLogger {
+  PyObject_HEAD forebay_logger* handle;
+  PyObject* name;      // str
+  PyObject* children;  // dict: name of a stdlib logger → _core.Logger; null until one is asked for
+  PyObject* owner;     // the _core.Collector whose logger it is; null: the process default's
+  long level;          // stdlib's number
+};
+
+// Null where `object` is none.
+PyLogger* as_logger(PyObject* object) noexcept;
+// A new reference, or null with an error set.
+PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* name,
+                     PyObject* version, long level, PyObject* attributes);
+// The logger of that name beside `logger`: same collector, same level. Borrowed; null with an error
+// set.
+PyLogger* sibling(PyLogger* logger, PyObject* name);
+
+// Emits with the GIL held, and lets go of it only where the lane's policy is to wait.
+int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
+                      uint32_t count, const forebay_extra* extra, uint32_t flags) noexcept;
+
+}  // namespace forebay_python

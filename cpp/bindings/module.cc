@@ -1,0 +1,10 @@
+// The module forebay._core.
+#include "core_api.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "Forebay's native module; see the package's stubs.";
+  forebay_python::register_logger(module);
+  forebay_python::register_collector(module);
+  forebay_python::register_handler(module);
+  forebay_python::register_capsule(module);
+}

@@ -1,0 +1,150 @@
+// The table of the C ABI. Every function is a thin translation: no decision is made here.
+#include "forebay/c_api.h"
+
+#include <new>
+
+#include "base/codec.h"
+#include "collector.h"
+#include "model/site.h"
+#include "ship/memory_exporter.h"
+
+// A collector's opaque handle is the engine's object.
+struct forebay_collector {};
+
+namespace forebay::engine {
+namespace {
+
+Collector* unwrap(forebay_collector* collector) { return reinterpret_cast<Collector*>(collector); }
+forebay_collector* wrap(Collector* collector) {
+  return reinterpret_cast<forebay_collector*>(collector);
+}
+
+NumberVisitor visitor(forebay_number_visitor visit, void* context) {
+  return [visit, context](std::string_view name, int64_t value) {
+    if (visit != nullptr) visit(context, name.data(), name.size(), value);
+  };
+}
+
+forebay_logger* api_logger(forebay_collector* collector, const forebay_logger_spec* spec) {
+  return Registry::process().logger(unwrap(collector), spec);
+}
+
+const forebay_site* api_site(const forebay_site_spec* spec) {
+  return reinterpret_cast<const forebay_site*>(model::SiteRegistry::process().intern(*spec));
+}
+
+void api_count_not_started(uint32_t severity, uint64_t records) {
+  Registry::process().count_not_started(severity, records);
+}
+
+int32_t api_create(const forebay_option* options, size_t count, forebay_collector** collector,
+                   forebay_text_visitor error, void* context) try {
+  auto created = Registry::process().create(options, count);
+  if (!created) {
+    const std::string message = created.status().message();
+    if (error != nullptr) error(context, message.data(), message.size());
+    return FOREBAY_INVALID_ARGUMENT;
+  }
+  *collector = wrap(*created);
+  return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
+void api_retain(forebay_collector* collector) { Registry::retain(*unwrap(collector)); }
+void api_release(forebay_collector* collector) { Registry::process().release(*unwrap(collector)); }
+forebay_collector* api_default() { return wrap(Registry::process().default_collector()); }
+void api_set_default(forebay_collector* collector) {
+  Registry::process().set_default(unwrap(collector));
+}
+
+void api_stats(forebay_collector* collector, forebay_number_visitor visit, void* context) {
+  unwrap(collector)->stats(visitor(visit, context));
+}
+
+void api_audit(forebay_collector* collector, forebay_number_visitor visit, void* context) {
+  unwrap(collector)->audit(visitor(visit, context));
+}
+
+int32_t api_flush(forebay_collector* collector, int64_t timeout_ns, forebay_number_visitor visit,
+                  void* context) {
+  return unwrap(collector)->flush(timeout_ns, visitor(visit, context)) ? FOREBAY_OK
+                                                                       : FOREBAY_TIMED_OUT;
+}
+
+int32_t api_shutdown(forebay_collector* collector, int64_t timeout_ns, forebay_number_visitor visit,
+                     void* context) {
+  return unwrap(collector)->shutdown(timeout_ns, visitor(visit, context)) ? FOREBAY_OK
+                                                                          : FOREBAY_TIMED_OUT;
+}
+
+int32_t api_text(forebay_collector* collector, forebay_string name, forebay_text_visitor visit,
+                 void* context) {
+  std::string text;
+  if (!unwrap(collector)->text(std::string_view(name.data, name.size), text)) {
+    return FOREBAY_INVALID_ARGUMENT;
+  }
+  visit(context, text.data(), text.size());
+  return FOREBAY_OK;
+}
+
+int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit, void* context) {
+  if (unwrap(collector)->options().exporter.type != "memory") return FOREBAY_INVALID_ARGUMENT;
+  Incarnation* incarnation = unwrap(collector)->incarnation();
+  if (incarnation == nullptr || incarnation->is_abandoned.load()) return FOREBAY_OK;
+  for (const auto& kept : incarnation->memory_exporter->take()) {
+    const ByteView body = kept.request->view();
+    visit(context, reinterpret_cast<const char*>(body.data()), body.size());
+  }
+  return FOREBAY_OK;
+}
+
+int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_bytes,
+                       forebay_text_visitor content, forebay_text_visitor error, void* context) try {
+  const auto fail = [&](std::string_view text) {
+    if (error != nullptr) error(context, text.data(), text.size());
+    return FOREBAY_INVALID_ARGUMENT;
+  };
+  const std::string_view name(codec.data, codec.size);
+  if (name != "zstd" && name != "gzip" && name != "none") return fail("codec: none of zstd, gzip, none");
+  const Codec chosen = name == "zstd" ? Codec::kZstd : name == "gzip" ? Codec::kGzip : Codec::kNone;
+  ByteBuffer opened;
+  Decompressor decompressor;
+  const Status status =
+      decompressor.decompress(chosen, as_bytes({data.data, data.size}), max_bytes, opened);
+  if (!status.is_ok()) return fail(status.message());
+  const std::string_view text = as_text(opened.view());
+  content(context, text.data(), text.size());
+  return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
+const forebay_api table = {
+    .abi_version = FOREBAY_ABI_VERSION,
+    .struct_size = sizeof(forebay_api),
+    .library_version = {FOREBAY_VERSION, sizeof(FOREBAY_VERSION) - 1},
+    .logger = api_logger,
+    .site = api_site,
+    .emit = emit,
+    .count_not_started = api_count_not_started,
+    .collector_create = api_create,
+    .collector_retain = api_retain,
+    .collector_release = api_release,
+    .collector_default = api_default,
+    .collector_set_default = api_set_default,
+    .collector_stats = api_stats,
+    .collector_audit = api_audit,
+    .collector_flush = api_flush,
+    .collector_shutdown = api_shutdown,
+    .collector_text = api_text,
+    .collector_take_memory = api_take_memory,
+    .decompress = api_decompress,
+};
+
+}  // namespace
+}  // namespace forebay::engine
+
+extern "C" const forebay_api* forebay_get_api(uint32_t abi_version) {
+  return abi_version == FOREBAY_ABI_VERSION ? &forebay::engine::table : nullptr;
+}

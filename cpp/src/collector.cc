@@ -1,0 +1,230 @@
+#include "collector.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+#include <new>
+
+#include "base/diagnostics.h"
+#include "exporter_factory.h"
+#include "model/site.h"
+
+namespace forebay::engine {
+namespace {
+
+using account::EmitName;
+
+// A random UUID (version 4), as service.instance.id asks for.
+std::string make_instance_id() {
+  Random random = Random::from_system();
+  const uint64_t high = (random.next() & ~uint64_t{0xf000}) | 0x4000;
+  const uint64_t low = (random.next() & ~(uint64_t{3} << 62)) | (uint64_t{1} << 63);
+  char text[37];
+  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(high >> 32),
+                static_cast<unsigned>(high >> 16) & 0xffff, static_cast<unsigned>(high) & 0xffff,
+                static_cast<unsigned>(low >> 48),
+                static_cast<unsigned long long>(low & 0xffffffffffffULL));
+  return text;
+}
+
+std::chrono::steady_clock::time_point deadline_after(int64_t timeout_ns) {
+  constexpr int64_t kForever = int64_t{100} * 365 * 86400 * 1'000'000'000;
+  if (timeout_ns < 0 || timeout_ns > kForever) timeout_ns = kForever;
+  return std::chrono::steady_clock::now() + std::chrono::nanoseconds{timeout_ns};
+}
+
+}  // namespace
+
+Collector::Collector(CollectorOptions options, Logger* unbound)
+    : options_(std::move(options)), unbound_(unbound) {}
+
+Incarnation* Collector::activate() noexcept try {
+  if (is_closed_.load()) return nullptr;
+  const pid_t pid = getpid();
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid == pid) return current;
+  if (current != nullptr && !current->is_abandoned.load()) {
+    // A fork that no handler saw: clone(2) by hand.
+    current->pipeline->abandon_in_child();
+    current->is_abandoned.store(true);
+  }
+  auto incarnation = std::make_unique<Incarnation>();
+  incarnation->pid = pid;
+  incarnation->max_record_bytes = options_.max_record_bytes;
+  pipeline::PipelineOptions made = options_.pipeline;
+  incarnation->instance_id = made.instance_id = make_instance_id();
+  bool has_id = false;
+  for (const model::OwnedAttribute& a : made.resource.attributes) {
+    has_id |= a.key == "service.instance.id";
+  }
+  if (!has_id) {
+    made.resource.attributes.push_back(
+        {"service.instance.id", model::OwnedValue::text(made.instance_id)});
+  }
+  CollectorOptions with_id = options_;
+  with_id.pipeline.instance_id = made.instance_id;
+  MadeExporter exporter = make_exporter(with_id, Clock::system());
+  incarnation->memory_exporter = exporter.memory;
+  auto pipeline = pipeline::Pipeline::create(made, std::move(exporter.exporter));
+  if (!pipeline) {
+    warn("activate", pipeline.status().message());
+    return nullptr;
+  }
+  incarnation->pipeline = pipeline.take();
+  for (pipeline::Lane& lane : incarnation->pipeline->lanes()) {
+    incarnation->lanes.push_back(lane.queue.get());
+  }
+  if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
+    warn("threads", status.message());
+  }
+  if (not_started_.total() != 0) {
+    account::Ledger& ledger = incarnation->pipeline->ledger();
+    const account::ThreadCounters counters = ledger.lease();
+    for (size_t c = 0; c < kSeverityClasses; ++c) {
+      const auto severity = static_cast<SeverityClass>(c);
+      const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+      counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
+      counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
+    }
+    ledger.give_back(counters);
+    not_started_ = {};
+  }
+  incarnation_.store(incarnation.get());
+  return incarnation.release();
+} catch (const std::exception& error) {
+  warn("activate", error.what());
+  return nullptr;
+}
+
+void Collector::add_not_started(const SeverityCounts& records) noexcept {
+  not_started_ += records;
+  // Once there is an incarnation, its ledger takes them at once.
+  Incarnation* current = incarnation_.load();
+  if (current == nullptr || current->pid != getpid()) return;
+  account::Ledger& ledger = current->pipeline->ledger();
+  const account::ThreadCounters counters = ledger.lease();
+  for (size_t c = 0; c < kSeverityClasses; ++c) {
+    const auto severity = static_cast<SeverityClass>(c);
+    const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+    counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
+    counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
+  }
+  ledger.give_back(counters);
+  not_started_ = {};
+}
+
+account::Snapshot Collector::snapshot() const {
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid == getpid()) {
+    return current->pipeline->ledger().snapshot();
+  }
+  account::Snapshot empty;
+  for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) {
+    empty.lane_names.push_back(lane.name);
+    empty.lanes.emplace_back();
+  }
+  empty.route_names = {"main"};
+  empty.routes.emplace_back(empty.lanes.size());
+  for (size_t c = 0; c < kSeverityClasses; ++c) {
+    const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+    auto& emit = empty.lanes[lane].emit;
+    emit[static_cast<size_t>(EmitName::kEmitted)].by_class[c] += not_started_.by_class[c];
+    emit[static_cast<size_t>(EmitName::kRefusedNotStarted)].by_class[c] += not_started_.by_class[c];
+  }
+  return empty;
+}
+
+void Collector::stats(const NumberVisitor& visit) const {
+  snapshot().visit(visit);
+  Incarnation* current = incarnation_.load();
+  const bool lives = current != nullptr && current->pid == getpid() && !is_closed_.load();
+  const double fill = lives ? current->pipeline->pressure() : 0.0;
+  visit("memory_bytes", lives ? static_cast<int64_t>(current->pipeline->memory_bytes()) : 0);
+  visit("fill_permille", static_cast<int64_t>(fill * 1000));
+  // 0 normal, 1 pressured, 2 full. (Watermarks with hysteresis come with the signals.)
+  visit("pressure", fill >= 0.999 ? 2 : fill >= 0.8 ? 1 : 0);
+  visit("destination_answered",
+        current != nullptr && current->pid == getpid() && current->pipeline->destination_answered()
+            ? 1
+            : 0);
+  if (!lives) return;
+  for (pipeline::Lane& lane : current->pipeline->lanes()) {
+    visit("lanes." + lane.name + ".slots", lane.queue->slots());
+    visit("lanes." + lane.name + ".room", lane.queue->room());
+  }
+}
+
+void Collector::audit(const NumberVisitor& visit) {
+  pipeline::Audit audit;
+  audit.balanced = true;
+  audit.exact = true;
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid == getpid()) audit = current->pipeline->audit();
+  visit("balanced", audit.balanced ? 1 : 0);
+  visit("exact", audit.exact ? 1 : 0);
+  visit("difference", audit.difference);
+  for (size_t i = 0; i < audit.by_lane.size(); ++i) {
+    visit("lanes." + options_.pipeline.lanes[i].name + ".difference", audit.by_lane[i]);
+  }
+}
+
+void Collector::receipt(const account::Snapshot& before, bool complete, Duration elapsed,
+                        const NumberVisitor& visit) const {
+  std::map<std::string, int64_t, std::less<>> numbers;
+  before.visit([&](std::string_view name, int64_t value) { numbers[std::string(name)] -= value; });
+  snapshot().visit(
+      [&](std::string_view name, int64_t value) { numbers[std::string(name)] += value; });
+  for (const auto& [name, difference] : numbers) visit(name, difference);
+  visit("complete", complete ? 1 : 0);
+  visit("elapsed_ns", elapsed.count());
+}
+
+bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
+  const auto begin = std::chrono::steady_clock::now();
+  const account::Snapshot before = snapshot();
+  Incarnation* current = incarnation_.load();
+  bool complete = true;
+  if (current != nullptr && current->pid == getpid()) {
+    complete = current->pipeline->flush(deadline_after(timeout_ns));
+  }
+  receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
+  return complete;
+}
+
+bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::lock_guard lock(shutdown_mutex_);
+  const account::Snapshot before = snapshot();
+  is_closed_.store(true);
+  Registry::process().unbind(this);
+  Incarnation* current = incarnation_.load();
+  bool complete = true;
+  if (current != nullptr && current->pid == getpid()) {
+    complete = current->pipeline->shutdown(deadline_after(timeout_ns));
+  }
+  receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
+  return complete;
+}
+
+bool Collector::text(std::string_view name, std::string& found) const {
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid != getpid()) current = nullptr;
+  found.clear();
+  if (name == "service_name") {
+    found = options_.pipeline.service_name;
+  } else if (name == "directory") {
+    found = options_.exporter.directory;
+  } else if (name == "instance_id") {
+    if (current != nullptr) found = current->instance_id;
+  } else if (name == "stats_file") {
+    if (current != nullptr) found = current->pipeline->ledger().path();
+  } else if (name == "last_error") {
+    if (current != nullptr) found = current->pipeline->last_error();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace forebay::engine

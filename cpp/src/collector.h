@@ -1,0 +1,116 @@
+// Collectors and loggers of this process, and the way of a record from emit to its lane.
+#pragma once
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "account/snapshot.h"
+#include "admit/lane_rules.h"
+#include "base/status.h"
+#include "collector_options.h"
+#include "forebay/c_api.h"
+#include "fork_page.h"
+#include "incarnation.h"
+
+namespace forebay::engine {
+
+class Collector;
+using NumberVisitor = std::function<void(std::string_view, int64_t)>;
+
+// A logger: a handle that is never freed. Bound to a collector's incarnation at first use, again
+// after a fork, and where it is of the process default, again when that changes.
+struct Logger : forebay_logger {
+  std::atomic<uint32_t>* level_word = nullptr;  // what forebay_logger::level points to
+  Collector* collector = nullptr;               // null: the process default
+  std::atomic<Incarnation*> incarnation{nullptr};
+  uint32_t min_severity = 9;
+  uint32_t scope = 0;
+  admit::LaneTable lanes{};
+  std::string name;
+};
+
+class Collector {
+ public:
+  Collector(CollectorOptions options, Logger* unbound);
+
+  // The incarnation of this process: made at the first call (threads, files), again in a forked
+  // child. Null after shutdown, and where it cannot be made. Under the registry's mutex.
+  Incarnation* activate() noexcept;
+  // The one that there is, or null.
+  [[nodiscard]] Incarnation* incarnation() const noexcept { return incarnation_.load(); }
+  [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(); }
+  [[nodiscard]] const CollectorOptions& options() const noexcept { return options_; }
+
+  void stats(const NumberVisitor& visit) const;
+  void audit(const NumberVisitor& visit);
+  // The receipt: every name's difference between call and return, "complete", "elapsed_ns".
+  bool flush(int64_t timeout_ns, const NumberVisitor& visit);
+  bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
+  // False where there is no text of that name.
+  bool text(std::string_view name, std::string& found) const;
+
+  // Records that were emitted before anything was started, counted here from now on.
+  void add_not_started(const SeverityCounts& records) noexcept;
+
+ private:
+  friend class Registry;
+  [[nodiscard]] account::Snapshot snapshot() const;
+  void receipt(const account::Snapshot& before, bool complete, Duration elapsed,
+               const NumberVisitor& visit) const;
+
+  const CollectorOptions options_;
+  Logger* const unbound_;  // routes what has no logger: for its lane table
+  std::atomic<Incarnation*> incarnation_{nullptr};
+  std::atomic<bool> is_closed_{false};
+  std::atomic<int64_t> references_{1};
+  std::mutex shutdown_mutex_;
+  SeverityCounts not_started_;  // waits for the first incarnation
+};
+
+// What the process has: collectors, loggers, the default. One mutex, slow paths only.
+class Registry {
+ public:
+  static Registry& process() noexcept;
+
+  Result<Collector*> create(const forebay_option* options, size_t count);
+  static void retain(Collector& collector) noexcept;
+  void release(Collector& collector) noexcept;
+  Collector* default_collector() noexcept;  // retained
+  void set_default(Collector* collector) noexcept;
+
+  Logger* logger(Collector* collector, const forebay_logger_spec* spec) noexcept;
+  // Binds a logger whose level reads 0. FOREBAY_ACCEPTED: it is bound; else the refusal, counted.
+  int32_t bind(Logger& logger, uint32_t severity) noexcept;
+  void count_not_started(uint32_t severity, uint64_t records) noexcept;
+  // Loggers of a collector that ended, or of the default that changed, are bound anew at next use.
+  void unbind(Collector* collector) noexcept;
+
+  // Around fork (fork.cc).
+  void lock() noexcept { mutex_.lock(); }
+  void unlock() noexcept { mutex_.unlock(); }
+  void abandon_in_child() noexcept;
+
+ private:
+  friend class Collector;
+  Logger* make_logger(Collector* collector, const forebay_logger_spec* spec);
+  void refuse(Collector& collector, const Logger& logger, uint32_t severity,
+              account::EmitName name) noexcept;
+
+  std::mutex mutex_;
+  ForkPages pages_;
+  std::vector<Collector*> collectors_;
+  std::unordered_map<std::string, Logger*> loggers_;  // by collector, name, version, attributes
+  Collector* default_ = nullptr;
+  std::array<std::atomic<uint64_t>, kSeverityClasses> not_started_{};
+};
+
+int32_t emit(forebay_logger* handle, const forebay_site* site, const forebay_value* values,
+             uint32_t value_count, const forebay_extra* extra, uint32_t flags) noexcept;
+
+}  // namespace forebay::engine

@@ -1,0 +1,393 @@
+#include "collector_options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "model/severity.h"
+#include "model/value.h"
+
+namespace forebay::engine {
+namespace {
+
+using model::OwnedValue;
+
+std::string shown(const OwnedValue& value) {
+  switch (value.type) {
+    case FOREBAY_BOOL:
+      return value.i64 != 0 ? "true" : "false";
+    case FOREBAY_INT64:
+      return std::to_string(value.i64);
+    case FOREBAY_DOUBLE: {
+      char text[32];
+      std::snprintf(text, sizeof text, "%.9g", value.f64);
+      return text;
+    }
+    case FOREBAY_STRING:
+      return "'" + value.bytes + "'";
+    default:
+      return "that value";
+  }
+}
+
+// Reads options by path; keeps the first error, and knows in the end what nobody asked for.
+class Reader {
+ public:
+  Reader(const forebay_option* options, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      const std::string path(options[i].key, options[i].key_size);
+      if (!values_.emplace(path, OwnedValue::copy_of(options[i].value)).second) {
+        fail(path, "is given twice");
+      }
+    }
+  }
+
+  [[nodiscard]] bool has(const std::string& path) const { return values_.contains(path); }
+
+  std::string text(const std::string& path, std::string fallback) {
+    const OwnedValue* value = take(path);
+    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
+    if (value->type != FOREBAY_STRING) {
+      fail(path, shown(*value) + " is not a string");
+      return fallback;
+    }
+    return value->bytes;
+  }
+  std::string one_of(const std::string& path, std::string fallback,
+                     std::initializer_list<const char*> choices) {
+    std::string chosen = text(path, std::move(fallback));
+    if (std::find(choices.begin(), choices.end(), chosen) == choices.end()) {
+      std::string list;
+      for (const char* choice : choices) list += (list.empty() ? "" : ", ") + std::string(choice);
+      fail(path, "'" + chosen + "' is none of " + list);
+    }
+    return chosen;
+  }
+  bool flag(const std::string& path, bool fallback) {
+    const OwnedValue* value = take(path);
+    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
+    if (value->type != FOREBAY_BOOL) fail(path, shown(*value) + " is not a bool");
+    return value->i64 != 0;
+  }
+  uint64_t whole(const std::string& path, uint64_t fallback, uint64_t least, uint64_t most) {
+    const OwnedValue* value = take(path);
+    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
+    const bool fits = value->type == FOREBAY_INT64 && value->i64 >= 0 &&
+                      static_cast<uint64_t>(value->i64) >= least &&
+                      static_cast<uint64_t>(value->i64) <= most;
+    if (!fits) {
+      fail(path, shown(*value) + " is not a whole number in " + std::to_string(least) + ".." +
+                     std::to_string(most));
+      return fallback;
+    }
+    return static_cast<uint64_t>(value->i64);
+  }
+  int level(const std::string& path, int least, int most) {
+    const OwnedValue* value = take(path);
+    if (value == nullptr || value->type == FOREBAY_NULL) return 0;
+    if (value->type != FOREBAY_INT64 || value->i64 < least || value->i64 > most) {
+      fail(path, shown(*value) + " is not a whole number in " + std::to_string(least) + ".." +
+                     std::to_string(most));
+      return 0;
+    }
+    return static_cast<int>(value->i64);
+  }
+  double number(const std::string& path, double fallback, double least, double most) {
+    const OwnedValue* value = take(path);
+    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
+    const double given = value->type == FOREBAY_INT64    ? static_cast<double>(value->i64)
+                         : value->type == FOREBAY_DOUBLE ? value->f64
+                                                         : std::nan("");
+    if (!(given >= least && given <= most)) {
+      char range[64];
+      std::snprintf(range, sizeof range, " is not in %.9g..%.9g", least, most);
+      fail(path, shown(*value) + range);
+      return fallback;
+    }
+    return given;
+  }
+  Duration seconds(const std::string& path, Duration fallback, double least, double most) {
+    const double given = number(path, std::chrono::duration<double>(fallback).count(), least, most);
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(given));
+  }
+  std::optional<Duration> maybe_seconds(const std::string& path, double least, double most) {
+    const auto found = values_.find(path);
+    if (found == values_.end() || found->second.type == FOREBAY_NULL) {
+      (void)take(path);
+      return std::nullopt;
+    }
+    return seconds(path, Duration::zero(), least, most);
+  }
+  // Everything under "<name>:", the rest of the path being a key.
+  std::vector<std::pair<std::string, OwnedValue>> map(const std::string& name) {
+    std::vector<std::pair<std::string, OwnedValue>> entries;
+    const std::string prefix = name + ":";
+    for (auto it = values_.lower_bound(prefix);
+         it != values_.end() && it->first.starts_with(prefix); ++it) {
+      entries.emplace_back(it->first.substr(prefix.size()), it->second);
+      asked_.insert(it->first);
+    }
+    return entries;
+  }
+  void fail(const std::string& path, const std::string& what) {
+    if (error_.empty()) error_ = path + ": " + what;
+  }
+  void fail(const std::string& prefix, const Status& status) {
+    if (!status.is_ok() && error_.empty()) error_ = prefix + status.message();
+  }
+  Status status() {
+    if (error_.empty()) {
+      for (const auto& [path, value] : values_) {
+        if (!asked_.contains(path)) {
+          fail(path, "there is no such option");
+          break;
+        }
+      }
+    }
+    return error_.empty() ? Status::ok() : Status::invalid(error_);
+  }
+
+ private:
+  const OwnedValue* take(const std::string& path) {
+    asked_.insert(path);
+    const auto found = values_.find(path);
+    return found == values_.end() ? nullptr : &found->second;
+  }
+
+  std::map<std::string, OwnedValue> values_;
+  std::set<std::string> asked_;
+  std::string error_;
+};
+
+constexpr double kYear = 365.0 * 86400;
+
+queue::FullAction read_action(Reader& reader, const std::string& path) {
+  queue::FullAction action;
+  const std::string kind =
+      reader.one_of(path, "drop_newest", {"drop_newest", "drop_oldest", "fail", "block"});
+  using Kind = queue::FullAction::Kind;
+  action.kind = kind == "drop_oldest" ? Kind::kDropOldest
+                : kind == "fail"      ? Kind::kFail
+                : kind == "block"     ? Kind::kBlock
+                                      : Kind::kDropNewest;
+  if (action.kind == Kind::kBlock) {
+    action.timeout = reader.maybe_seconds(path + ".timeout", 0, 86400);
+    action.on_event_loop = reader.flag(path + ".on_event_loop", false);
+  }
+  return action;
+}
+
+pipeline::LaneOptions read_lane(Reader& reader, const std::string& at, uint32_t default_slots) {
+  pipeline::LaneOptions lane;
+  lane.name = reader.text(at + "name", "");
+  if (lane.name.empty() || lane.name.size() > 31 ||
+      lane.name.find_first_of(". \t\n") != std::string::npos) {
+    reader.fail(at + "name",
+                "'" + lane.name + "' is not a name of 1 to 31 bytes without spaces or dots");
+  }
+  lane.rule.min_severity = static_cast<uint32_t>(reader.whole(at + "min_level", 0, 0, 24));
+  lane.rule.logger = reader.text(at + "logger", "");
+  reader.fail(at, lane.rule.validate());
+  const bool has_records = reader.has(at + "queue_records");
+  const bool has_bytes = reader.has(at + "queue_bytes");
+  uint64_t slots = reader.whole(at + "queue_records", default_slots, 8, queue::kMaxSlots);
+  const uint64_t bytes =
+      reader.whole(at + "queue_bytes", slots * queue::kSlotBytes, 8 * queue::kSlotBytes,
+                   uint64_t{queue::kMaxSlots} * queue::kSlotBytes);
+  // The same bound in two units; given both, the lower holds.
+  if (has_bytes) {
+    slots = has_records ? std::min(slots, bytes / queue::kSlotBytes) : bytes / queue::kSlotBytes;
+  }
+  lane.queue.slots = static_cast<uint32_t>(slots);
+  lane.queue.on_full.clear();
+  for (size_t i = 0; reader.has(at + "on_full[" + std::to_string(i) + "]"); ++i) {
+    lane.queue.on_full.push_back(read_action(reader, at + "on_full[" + std::to_string(i) + "]"));
+  }
+  if (lane.queue.on_full.empty()) lane.queue.on_full.emplace_back();
+  reader.fail(at, lane.queue.validate());
+  lane.backlog.share = reader.number(at + "backlog_share", 0.0, 0.0, 1.0);
+  lane.backlog.on_full =
+      reader.one_of(at + "on_backlog_full", "hold", {"hold", "evict_oldest"}) == "hold"
+          ? backlog::OnBacklogFull::kHold
+          : backlog::OnBacklogFull::kEvictOldest;
+  lane.backlog.max_age = reader.maybe_seconds(at + "max_age", 0.001, kYear);
+  return lane;
+}
+
+void read_lanes(Reader& reader, CollectorOptions& options) {
+  auto& lanes = options.pipeline.lanes;
+  // The default sizes are for a limit of 48 MiB and shrink with it.
+  const double scale =
+      std::min(1.0, static_cast<double>(options.memory_limit) / static_cast<double>(48u << 20));
+  const auto sized = [&](uint32_t slots) {
+    return std::max(1024u, static_cast<uint32_t>(slots * scale));
+  };
+  for (size_t i = 0; reader.has("lanes[" + std::to_string(i) + "].name"); ++i) {
+    lanes.push_back(read_lane(reader, "lanes[" + std::to_string(i) + "].", sized(65'536)));
+  }
+  if (lanes.size() > account::kMaxLanes) reader.fail("lanes", "there are more than 16");
+  if (lanes.empty()) {
+    pipeline::LaneOptions urgent;
+    urgent.name = "urgent";
+    urgent.rule.min_severity = model::kWarn;
+    urgent.queue.slots = sized(16'384);
+    urgent.backlog.share = 0.25;
+    pipeline::LaneOptions normal;
+    normal.name = "normal";
+    normal.queue.slots = sized(65'536);
+    lanes = {urgent, normal};
+  }
+  std::set<std::string> names;
+  double shares = 0;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    shares += lanes[i].backlog.share;
+    if (!names.insert(lanes[i].name).second) {
+      reader.fail("lanes[" + std::to_string(i) + "].name", "'" + lanes[i].name + "' is used twice");
+    }
+  }
+  if (shares > 1.0 + 1e-9) {
+    reader.fail("lanes", "their backlog_share sum up to more than 1");
+  }
+}
+
+void read_exporter(Reader& reader, ExporterOptions& exporter) {
+  const std::string at = "exporter.";
+  exporter.type =
+      reader.one_of(at + "type", exporter.type, {"otlp_http", "file", "console", "memory", "null"});
+  if (exporter.type == "otlp_http") {
+    exporter.endpoint = reader.text(at + "endpoint", exporter.endpoint);
+    exporter.logs_endpoint = reader.text(at + "logs_endpoint", "");
+    for (const std::string& url : {exporter.endpoint, exporter.logs_endpoint}) {
+      if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://")) {
+        reader.fail(at + "endpoint", "'" + url + "' does not begin with http:// or https://");
+      }
+    }
+    for (auto& [name, value] : reader.map(at + "headers")) {
+      if (value.type != FOREBAY_STRING || name.empty() ||
+          name.find_first_of(":\r\n ") != std::string::npos ||
+          value.bytes.find_first_of("\r\n") != std::string::npos) {
+        reader.fail(at + "headers:" + name, "is not a header's name and value");  // never the value
+      }
+      exporter.headers.emplace_back(name, value.bytes);
+    }
+    exporter.timeout = reader.seconds(at + "timeout", exporter.timeout, 0, 3600);
+    exporter.concurrency =
+        static_cast<uint32_t>(reader.whole(at + "concurrency", exporter.concurrency, 1, 64));
+    exporter.ca_file = reader.text(at + "ca_file", "");
+    exporter.client_certificate = reader.text(at + "client_certificate", "");
+    exporter.client_key = reader.text(at + "client_key", "");
+    exporter.verify = reader.flag(at + "verify", true);
+    if (exporter.client_certificate.empty() != exporter.client_key.empty()) {
+      reader.fail(at + "client_key", "client_certificate and client_key go together");
+    }
+  }
+  if (exporter.type == "otlp_http" || exporter.type == "null") {
+    const std::string codec = reader.one_of(at + "compression", "zstd", {"zstd", "gzip", "none"});
+    exporter.codec = codec == "zstd" ? Codec::kZstd : codec == "gzip" ? Codec::kGzip : Codec::kNone;
+    exporter.compression_level = codec == "gzip" ? reader.level(at + "compression_level", 1, 9)
+                                                 : reader.level(at + "compression_level", -7, 22);
+  } else {
+    exporter.codec = Codec::kNone;  // written out plain: compressing first would be for nothing
+  }
+  if (exporter.type == "file") {
+    exporter.directory = reader.text(at + "directory", "");
+    if (exporter.directory.empty()) reader.fail(at + "directory", "is not given");
+    exporter.format = reader.one_of(at + "format", "jsonl", {"jsonl", "otlp"});
+    exporter.max_file_bytes =
+        reader.whole(at + "max_file_bytes", exporter.max_file_bytes, 4096, uint64_t{1} << 40);
+    exporter.max_total_bytes =
+        reader.whole(at + "max_total_bytes", exporter.max_total_bytes, 4096, uint64_t{1} << 50);
+    exporter.max_age = reader.seconds(at + "max_age", exporter.max_age, 1, 10 * kYear);
+    if (exporter.max_total_bytes < exporter.max_file_bytes) {
+      reader.fail(at + "max_total_bytes", "is less than max_file_bytes");
+    }
+  }
+  if (exporter.type == "console") {
+    exporter.format = reader.one_of(at + "format", "auto", {"auto", "pretty", "json"});
+  }
+  if (exporter.type == "memory") {
+    exporter.max_bytes =
+        reader.whole(at + "max_bytes", exporter.max_bytes, 1024, uint64_t{1} << 40);
+  }
+}
+
+void read_resource(Reader& reader, CollectorOptions& options) {
+  auto& attributes = options.pipeline.resource.attributes;
+  for (auto& [key, value] : reader.map("resource")) {
+    if (key.empty()) reader.fail("resource", "a key is empty");
+    if (key == "service.name" && value.type == FOREBAY_STRING) {
+      options.pipeline.service_name = value.bytes;
+    }
+    attributes.push_back({key, value});
+  }
+  const std::string name = reader.text("service_name", "");
+  const auto is_name = [](const model::OwnedAttribute& a) { return a.key == "service.name"; };
+  if (!name.empty() || options.pipeline.service_name.empty()) {
+    options.pipeline.service_name = name.empty() ? "unknown_service" : name;
+    std::erase_if(attributes, is_name);
+    attributes.push_back({"service.name", OwnedValue::text(options.pipeline.service_name)});
+  }
+  const auto set_default = [&](const char* key, const char* value) {
+    const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                    [&](const auto& a) { return a.key == key; });
+    if (found == attributes.end()) attributes.push_back({key, OwnedValue::text(value)});
+  };
+  set_default("telemetry.sdk.name", "forebay");
+  set_default("telemetry.sdk.language", "cpp");
+  set_default("telemetry.sdk.version", FOREBAY_VERSION);
+}
+
+}  // namespace
+
+Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, size_t count) {
+  Reader reader(given, count);
+  CollectorOptions options;
+  auto& pipeline = options.pipeline;
+  read_resource(reader, options);
+  options.memory_limit =
+      reader.whole("memory_limit", options.memory_limit, 1u << 20, uint64_t{1} << 40);
+  read_lanes(reader, options);
+  read_exporter(reader, options.exporter);
+  options.max_record_bytes =
+      reader.whole("max_record_bytes", options.max_record_bytes, 256, 16u << 20);
+  pipeline.batch.max_records = static_cast<uint32_t>(
+      reader.whole("batch.max_records", pipeline.batch.max_records, 1, 1'000'000));
+  pipeline.batch.max_bytes =
+      reader.whole("batch.max_bytes", pipeline.batch.max_bytes, 1024, 16u << 20);
+  pipeline.batch.max_delay = reader.seconds("batch.max_delay", pipeline.batch.max_delay, 0, 3600);
+  const uint64_t default_backlog =
+      std::min<uint64_t>(pipeline.backlog_max_bytes, options.memory_limit / 3 * 2);
+  pipeline.backlog_max_bytes =
+      reader.whole("backlog.max_bytes", default_backlog, 64u << 10, uint64_t{1} << 40);
+  pipeline.backlog_order = reader.one_of("backlog.order", "oldest_first",
+                                         {"oldest_first", "newest_first"}) == "oldest_first"
+                               ? backlog::Order::kOldestFirst
+                               : backlog::Order::kNewestFirst;
+  pipeline.retry.initial = reader.seconds("retry.initial", pipeline.retry.initial, 0.001, 3600);
+  pipeline.retry.max = reader.seconds("retry.max", pipeline.retry.max, 0.001, 86400);
+  pipeline.retry.max_elapsed = reader.maybe_seconds("retry.max_elapsed", 0, kYear);
+  if (pipeline.retry.max < pipeline.retry.initial) {
+    reader.fail("retry.max", "is less than retry.initial");
+  }
+  pipeline.run_directory = reader.text("run_directory", "");
+  pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
+  pipeline.compress.codec = options.exporter.codec;
+  pipeline.compress.level = options.exporter.compression_level;
+
+  uint64_t bounds = pipeline.backlog_max_bytes;
+  for (const pipeline::LaneOptions& lane : pipeline.lanes) {
+    bounds += uint64_t{lane.queue.slots} * queue::kSlotBytes;
+  }
+  const bool is_given = reader.has("memory_limit");
+  if (!is_given) options.memory_limit = std::max(options.memory_limit, bounds);
+  if (bounds > options.memory_limit) {
+    reader.fail("memory_limit", std::to_string(options.memory_limit) +
+                                    " is less than the lanes' queues and the backlog together, " +
+                                    std::to_string(bounds));
+  }
+  if (Status status = reader.status(); !status.is_ok()) return status;
+  return options;
+}
+
+}  // namespace forebay::engine

@@ -1,0 +1,52 @@
+// A collector's options, from the flat list of (path, value) that both languages hand over.
+//
+// One place validates them: a message begins with the path of the option, then says its value and
+// range. docs/options.md lists every path.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "forebay/c_api.h"
+#include "pipeline/lane.h"
+
+namespace forebay::engine {
+
+struct ExporterOptions {
+  std::string type = "otlp_http";  // otlp_http | file | console | memory | null
+  // otlp_http
+  std::string endpoint = "http://localhost:4318";  // base: v1/logs is appended
+  std::string logs_endpoint;                       // as it is; empty: from `endpoint`
+  std::vector<std::pair<std::string, std::string>> headers;
+  Duration timeout = std::chrono::seconds{10};  // zero: no limit
+  Codec codec = Codec::kZstd;
+  int compression_level = 0;
+  uint32_t concurrency = 1;
+  std::string ca_file;
+  std::string client_certificate;
+  std::string client_key;
+  bool verify = true;
+  // file
+  std::string directory;
+  std::string format = "jsonl";  // of file: jsonl | otlp; of console: auto | pretty | json
+  uint64_t max_file_bytes = 16u << 20;
+  uint64_t max_total_bytes = 256u << 20;
+  Duration max_age = std::chrono::hours{24 * 7};
+  // memory
+  uint64_t max_bytes = 64u << 20;
+};
+
+struct CollectorOptions {
+  pipeline::PipelineOptions pipeline;
+  ExporterOptions exporter;
+  uint64_t max_record_bytes = 1u << 20;
+  uint64_t memory_limit = 48u << 20;
+
+  static Result<CollectorOptions> parse(const forebay_option* options, size_t count);
+};
+
+}  // namespace forebay::engine

@@ -1,0 +1,145 @@
+// The way of a record from the C ABI to its lane. Everything up to the queue is in this file,
+// because this is what the application waits for.
+#include "collector.h"
+#include "model/record.h"
+#include "model/site.h"
+#include "model/truncate.h"
+
+namespace forebay::engine {
+namespace {
+
+using account::EmitName;
+using queue::Admission;
+
+constexpr uint32_t kMaxAttributes = 65'535;
+
+// Counts what the queue refused, and gives the caller's answer.
+int32_t answer(Admission admission, const account::ThreadCounters& counters, uint32_t lane,
+               SeverityClass severity) noexcept {
+  switch (admission) {
+    case Admission::kAccepted:
+      return FOREBAY_ACCEPTED;
+    case Admission::kWouldBlock:
+      // The caller will come again: this call never was.
+      counters.add(lane, EmitName::kEmitted, severity, static_cast<uint64_t>(-1));
+      return FOREBAY_WOULD_BLOCK;
+    case Admission::kRefusedQueueFull:
+      counters.add(lane, EmitName::kRefusedQueueFull, severity);
+      return FOREBAY_REFUSED_QUEUE_FULL;
+    case Admission::kRefusedBlockTimeout:
+      counters.add(lane, EmitName::kRefusedBlockTimeout, severity);
+      return FOREBAY_REFUSED_BLOCK_TIMEOUT;
+    case Admission::kRefusedShutdown:
+      counters.add(lane, EmitName::kRefusedShutdown, severity);
+      return FOREBAY_REFUSED_SHUTDOWN;
+    case Admission::kDroppedNewest:
+      return FOREBAY_DROPPED_QUEUE_FULL_NEWEST;
+    case Admission::kDroppedTooLarge:
+    case Admission::kDroppedMemory:
+      break;
+  }
+  return FOREBAY_DROPPED_MEMORY;
+}
+
+// A record over the limit is cut; an attribute beyond the 65,535th is left out.
+[[gnu::noinline]] Admission emit_cut(queue::LaneQueue& lane, queue::Producer& producer,
+                                     const model::RecordInput& input, uint64_t limit,
+                                     const TickSource& ticks, uint32_t flags,
+                                     const account::ThreadCounters& counters,
+                                     account::Ledger& ledger) noexcept try {
+  const model::TruncatedRecord cut(input, limit);
+  ledger.note(account::NoteName::kTruncatedRecords, 1);
+  return lane.emit(producer, cut.input(), static_cast<uint32_t>(model::measure_record(cut.input())),
+                   ticks, flags, counters);
+} catch (...) {
+  return Admission::kDroppedMemory;
+}
+
+[[gnu::noinline]] int32_t refuse_reentrant(ThreadBinding& binding, uint32_t lane,
+                                           SeverityClass severity) noexcept {
+  // The outer call may be between the load and the store of a counter: then one count is lost to
+  // the other. An atomic add would cost every emit; a signal handler that logs costs at most one.
+  binding.counters.add(lane, EmitName::kEmitted, severity);
+  binding.counters.add(lane, EmitName::kRefusedReentrant, severity);
+  return FOREBAY_REFUSED_REENTRANT;
+}
+
+// A thread that is past its own end, or has no memory for a binding: everything for one record.
+[[gnu::noinline]] int32_t emit_unbound(Logger& logger, Incarnation& incarnation,
+                                       uint32_t severity) {
+  account::Ledger& ledger = incarnation.pipeline->ledger();
+  const account::ThreadCounters counters = ledger.lease();
+  counters.add(logger.lanes[severity], EmitName::kEmitted, severity_class(severity));
+  counters.add(logger.lanes[severity], EmitName::kDroppedMemory, severity_class(severity));
+  ledger.give_back(counters);
+  return FOREBAY_DROPPED_MEMORY;
+}
+
+}  // namespace
+
+int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const forebay_value* values,
+             uint32_t value_count, const forebay_extra* extra, uint32_t flags) noexcept {
+  auto& logger = *static_cast<Logger*>(handle);
+  const auto* site = reinterpret_cast<const model::Site*>(opaque_site);
+  uint32_t severity = site != nullptr ? site->severity : 0;
+  if (extra != nullptr && extra->severity != 0) [[unlikely]] {
+    severity = extra->severity <= 24 ? extra->severity : 0;
+  }
+  const uint32_t level = logger.level_word->load(std::memory_order_acquire);
+  if (severity < level) [[unlikely]] {
+    if (severity != 0) return FOREBAY_DISABLED;
+  } else if (level == 0) [[unlikely]] {
+    if (const int32_t bound = Registry::process().bind(logger, severity);
+        bound != FOREBAY_ACCEPTED) {
+      return bound;
+    }
+  }
+  Incarnation* incarnation = logger.incarnation.load(std::memory_order_acquire);
+  ThreadBinding* binding = current_binding;
+  if (binding == nullptr || binding->incarnation != incarnation) [[unlikely]] {
+    binding = bind_thread(*incarnation);
+    if (binding == nullptr) return emit_unbound(logger, *incarnation, severity);
+  }
+  const uint32_t lane = logger.lanes[severity];
+  const SeverityClass severity_of = severity_class(severity);
+  if (binding->is_inside.load(std::memory_order_relaxed)) [[unlikely]] {
+    return refuse_reentrant(*binding, lane, severity_of);
+  }
+  binding->is_inside.store(true, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+
+  const account::ThreadCounters& counters = binding->counters;
+  counters.add(lane, EmitName::kEmitted, severity_of);
+  Admission admission = Admission::kDroppedMemory;
+  if (queue::Producer* producer = binding->producer(lane); producer != nullptr) [[likely]] {
+    const model::RecordInput input{
+        .site = site,
+        .values = values,
+        .value_count = value_count,
+        .extra = extra,
+        .scope = logger.scope,
+        .severity = static_cast<uint8_t>(severity),
+        .flags = 0,
+    };
+    queue::LaneQueue& queue = *incarnation->lanes[lane];
+    const TickSource& ticks = incarnation->pipeline->ticks();
+    const uint64_t size = model::measure_record(input);
+    if (size > incarnation->max_record_bytes || size > queue.largest_record()) [[unlikely]] {
+      admission =
+          emit_cut(queue, *producer, input,
+                   std::min<uint64_t>(incarnation->max_record_bytes, queue.largest_record()), ticks,
+                   flags, counters, incarnation->pipeline->ledger());
+    } else {
+      admission = queue.emit(*producer, input, static_cast<uint32_t>(size), ticks, flags, counters);
+    }
+  } else {
+    counters.add(lane, EmitName::kDroppedMemory, severity_of);
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  binding->is_inside.store(false, std::memory_order_relaxed);
+  if (admission == Admission::kAccepted) [[likely]]
+    return FOREBAY_ACCEPTED;
+  return answer(admission, counters, lane, severity_of);
+}
+
+}  // namespace forebay::engine

@@ -1,0 +1,60 @@
+// A collector's life in one process: its pipeline, and the threads bound to it.
+#pragma once
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "account/thread_counters.h"
+#include "pipeline/pipeline.h"
+#include "queue/lane_queue.h"
+
+namespace forebay::ship {
+class MemoryExporter;
+}
+
+namespace forebay::engine {
+
+// Never freed: a thread that is about to emit may hold a pointer to it, and what is large in it is
+// given back at shutdown. In a forked child the parent's incarnation is abandoned: nobody reads or
+// writes it.
+struct Incarnation {
+  pid_t pid = 0;
+  std::unique_ptr<pipeline::Pipeline> pipeline;
+  ship::MemoryExporter* memory_exporter = nullptr;
+  std::vector<queue::LaneQueue*> lanes;
+  uint64_t max_record_bytes = 0;
+  std::string instance_id;
+  std::atomic<bool> is_abandoned{false};
+};
+
+// What a thread has of an incarnation: its counters and its producers, made when it first needs
+// them.
+struct ThreadBinding {
+  Incarnation* incarnation = nullptr;
+  account::ThreadCounters counters;
+  std::array<queue::Producer*, account::kMaxLanes> producers{};
+  // Set while this thread is inside emit: a signal handler that logs would write into the same
+  // slot.
+  std::atomic<bool> is_inside{false};
+
+  queue::Producer* producer(size_t lane) noexcept {
+    if (producers[lane] == nullptr) [[unlikely]] {
+      producers[lane] = incarnation->lanes[lane]->attach();
+    }
+    return producers[lane];
+  }
+  void give_back() noexcept;
+};
+
+// The calling thread's binding to the incarnation that it emitted to last; null at first. Read on
+// every emit.
+extern thread_local ThreadBinding* current_binding;
+
+// The calling thread's binding to that incarnation: found or made, and now the current one. Null
+// where memory ran out, or the thread is so far in its exit that nothing can be remembered for it.
+ThreadBinding* bind_thread(Incarnation& incarnation) noexcept;
+
+}  // namespace forebay::engine

@@ -1,0 +1,219 @@
+// The process's collectors and loggers.
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/diagnostics.h"
+#include "collector.h"
+#include "model/site.h"
+
+namespace forebay::engine {
+namespace {
+
+using account::EmitName;
+
+std::string_view view(const forebay_string& s) noexcept {
+  return s.data == nullptr ? std::string_view{} : std::string_view{s.data, s.size};
+}
+
+std::vector<model::OwnedAttribute> owned(const forebay_logger_spec& spec) {
+  std::vector<model::OwnedAttribute> attributes;
+  for (uint32_t i = 0; i < spec.attribute_count; ++i) {
+    attributes.push_back({std::string(spec.attributes[i].key, spec.attributes[i].key_size),
+                          model::OwnedValue::copy_of(spec.attributes[i].value)});
+  }
+  return attributes;
+}
+
+std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
+  std::vector<admit::LaneRule> rules;
+  for (const pipeline::LaneOptions& lane : options.pipeline.lanes) rules.push_back(lane.rule);
+  return rules;
+}
+
+// The word of handles that could not be made: never bound, always 0.
+std::atomic<uint32_t> never_bound{0};
+
+}  // namespace
+
+Registry& Registry::process() noexcept {
+  // Never destroyed: threads may emit while static objects are.
+  static auto* registry = new Registry;
+  return *registry;
+}
+
+Result<Collector*> Registry::create(const forebay_option* options, size_t count) {
+  auto parsed = CollectorOptions::parse(options, count);
+  if (!parsed) return parsed.status();
+  auto unbound = std::make_unique<Logger>();
+  unbound->lanes = admit::lanes_for_logger(rules_of(*parsed), "");
+  auto* collector = new Collector(parsed.take(), unbound.release());
+  const std::lock_guard lock(mutex_);
+  collectors_.push_back(collector);
+  return collector;
+}
+
+void Registry::retain(Collector& collector) noexcept {
+  collector.references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Registry::release(Collector& collector) noexcept {
+  if (collector.references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // Its loggers may be in use for ever, so the object stays; what is large in it goes with the
+  // shutdown.
+  collector.shutdown(0, [](std::string_view, int64_t) {});
+}
+
+Collector* Registry::default_collector() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (default_ != nullptr) retain(*default_);
+  return default_;
+}
+
+void Registry::set_default(Collector* collector) noexcept {
+  Collector* before = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    before = std::exchange(default_, collector);
+    if (collector != nullptr) {
+      retain(*collector);
+      SeverityCounts records;
+      for (size_t c = 0; c < kSeverityClasses; ++c) {
+        records.by_class[c] = not_started_[c].exchange(0);
+      }
+      collector->add_not_started(records);
+    }
+  }
+  unbind(nullptr);
+  if (before != nullptr) release(*before);
+}
+
+void Registry::unbind(Collector* collector) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, logger] : loggers_) {
+    const bool is_its =
+        logger->collector == collector || (logger->collector == nullptr && collector == default_);
+    if (is_its) logger->level_word->store(0, std::memory_order_release);
+  }
+}
+
+Logger* Registry::logger(Collector* collector, const forebay_logger_spec* spec) noexcept try {
+  const std::lock_guard lock(mutex_);
+  return make_logger(collector, spec);
+} catch (const std::bad_alloc&) {
+  static Logger* none = [] {
+    auto* logger = new (std::nothrow) Logger;
+    logger->level_word = &never_bound;
+    logger->level = reinterpret_cast<const uint32_t*>(&never_bound);
+    return logger;
+  }();
+  return none;
+}
+
+Logger* Registry::make_logger(Collector* collector, const forebay_logger_spec* spec) {
+  const std::string_view name = spec != nullptr ? view(spec->name) : std::string_view{};
+  const std::string_view version = spec != nullptr ? view(spec->version) : std::string_view{};
+  const uint32_t given = spec != nullptr ? spec->min_severity : 0;
+  const uint32_t min_severity = given == 0 ? 9 : std::min(given, 25u);
+  std::vector<model::OwnedAttribute> attributes;
+  if (spec != nullptr) attributes = owned(*spec);
+  const std::string key =
+      std::to_string(reinterpret_cast<uintptr_t>(collector)) + '/' + std::string(name);
+  const model::Scope& scope =
+      model::SiteRegistry::process().intern_scope(name, version, attributes);
+  if (const auto found = loggers_.find(key); found != loggers_.end()) {
+    Logger* logger = found->second;
+    // The first one's settings hold; zero means that the caller does not mind.
+    if ((given != 0 && logger->min_severity != min_severity) || logger->scope != scope.id) {
+      warn_once("logger_conflict", "logger '" + std::string(name) +
+                                       "' was made before with another level, version or "
+                                       "attributes; the first ones hold");
+    }
+    return logger;
+  }
+  auto logger = std::make_unique<Logger>();
+  logger->level_word = pages_.allocate();
+  if (logger->level_word == nullptr) throw std::bad_alloc();
+  logger->level = reinterpret_cast<const uint32_t*>(logger->level_word);
+  logger->collector = collector;
+  logger->min_severity = min_severity;
+  logger->scope = scope.id;
+  logger->name = name;
+  loggers_.emplace(key, logger.get());
+  return logger.release();
+}
+
+int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
+  const std::lock_guard lock(mutex_);
+  Collector* collector = logger.collector != nullptr ? logger.collector : default_;
+  if (severity != 0 && severity < logger.min_severity) return FOREBAY_DISABLED;
+  const auto severity_index = static_cast<size_t>(severity_class(severity));
+  if (collector == nullptr) {
+    not_started_[severity_index].fetch_add(1, std::memory_order_relaxed);
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  if (collector->is_closed()) {
+    refuse(*collector, logger, severity, EmitName::kRefusedShutdown);
+    return FOREBAY_REFUSED_SHUTDOWN;
+  }
+  Incarnation* incarnation = collector->activate();
+  if (incarnation == nullptr) {
+    SeverityCounts one;
+    one.by_class[severity_index] = 1;
+    collector->add_not_started(one);
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  logger.lanes = admit::lanes_for_logger(rules_of(collector->options()), logger.name);
+  logger.incarnation.store(incarnation, std::memory_order_release);
+  logger.level_word->store(logger.min_severity, std::memory_order_release);
+  return FOREBAY_ACCEPTED;
+}
+
+void Registry::refuse(Collector& collector, const Logger& logger, uint32_t severity,
+                      EmitName name) noexcept {
+  Incarnation* incarnation = collector.incarnation();
+  if (incarnation == nullptr || incarnation->pid != getpid()) {
+    // It never lived in this process: nothing was ever counted, and nothing can be.
+    not_started_[static_cast<size_t>(severity_class(severity))].fetch_add(
+        1, std::memory_order_relaxed);
+    return;
+  }
+  account::Ledger& ledger = incarnation->pipeline->ledger();
+  const account::ThreadCounters counters = ledger.lease();
+  const uint32_t lane =
+      admit::lanes_for_logger(rules_of(collector.options()), logger.name)[severity];
+  counters.add(lane, EmitName::kEmitted, severity_class(severity));
+  counters.add(lane, name, severity_class(severity));
+  ledger.give_back(counters);
+}
+
+void Registry::count_not_started(uint32_t severity, uint64_t records) noexcept {
+  const std::lock_guard lock(mutex_);
+  SeverityCounts counts;
+  counts[severity_class(severity)] = records;
+  if (default_ != nullptr) {
+    default_->add_not_started(counts);
+  } else {
+    not_started_[static_cast<size_t>(severity_class(severity))].fetch_add(
+        records, std::memory_order_relaxed);
+  }
+}
+
+void Registry::abandon_in_child() noexcept {
+  for (Collector* collector : collectors_) {
+    Incarnation* incarnation = collector->incarnation_.load();
+    if (incarnation == nullptr || incarnation->is_abandoned.load()) continue;
+    incarnation->pipeline->abandon_in_child();
+    incarnation->is_abandoned.store(true);
+  }
+  // Read zero already where the kernel wipes the page.
+  for (auto& [key, logger] : loggers_) {
+    logger->level_word->store(0, std::memory_order_relaxed);
+    logger->incarnation.store(nullptr, std::memory_order_relaxed);
+  }
+  for (auto& count : not_started_) count.store(0, std::memory_order_relaxed);
+  current_binding = nullptr;
+}
+
+}  // namespace forebay::engine
