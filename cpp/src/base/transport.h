@@ -45,8 +45,9 @@ class Transport {
   virtual ~Transport() = default;
   // Starts a request; never blocks.
   virtual RequestId start(HttpRequest request) = 0;
-  // Forgets a request: its completion never comes.
-  virtual void cancel(RequestId id) = 0;
+  // Forgets a request: its completion never comes. False where the destination surely has nothing
+  // of it, true where it may.
+  virtual bool cancel(RequestId id) = 0;
   // Does what there is to do, waits at most `wait` for more, and returns what is complete.
   virtual std::vector<Completion> poll(Duration wait) = 0;
   // Ends a poll that waits. From any thread.

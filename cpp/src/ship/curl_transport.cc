@@ -1,0 +1,381 @@
+#include "ship/curl_transport.h"
+
+#include <curl/curl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "ship/doorbell.h"
+
+namespace forebay::ship {
+namespace {
+
+constexpr long kConnectTimeoutMs = 10'000;
+constexpr int kLongestPollMs = 60'000;
+constexpr size_t kMostHeaderBytes = 8192;  // of a header line that is looked at
+
+struct FreeEasy {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct FreeMulti {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, FreeEasy>;
+using Multi = std::unique_ptr<CURLM, FreeMulti>;
+using List = std::unique_ptr<curl_slist, FreeList>;
+
+// libcurl 7.84 and later make this safe in any thread; never undone, since somebody else in the
+// process may use libcurl too.
+bool curl_is_ready() {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ready;
+}
+
+// A socket that a program started by the application does not inherit.
+curl_socket_t open_socket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+bool header_is(std::string_view line, std::string_view name, std::string_view& value) {
+  if (line.size() <= name.size() || line[name.size()] != ':') return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if ((line[i] | 0x20) != name[i] && line[i] != name[i]) return false;
+  }
+  value = line.substr(name.size() + 1);
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+  while (!value.empty() && (static_cast<unsigned char>(value.back()) <= ' '))
+    value.remove_suffix(1);
+  return true;
+}
+
+// One request under way. Never moves: libcurl holds its address.
+class Transfer {
+ public:
+  Transfer(Transport::RequestId id, HttpRequest request) noexcept
+      : id_(id), request_(std::move(request)) {}
+
+  [[nodiscard]] bool set_up(CURL* easy, const TlsOptions& tls);
+  // The answer, once libcurl is done with it.
+  [[nodiscard]] HttpResponse response(CURLcode result);
+
+  [[nodiscard]] Transport::RequestId id() const noexcept { return id_; }
+  // Whether the destination may have got the request. A request is of no use to it without its
+  // body, so what counts is whether libcurl ever took a byte of that to write it: this stays true
+  // where libcurl writes to a dead connection, tries a new one by itself, and is refused there.
+  [[nodiscard]] bool may_have_arrived() const noexcept { return body_taken_; }
+
+  Easy easy;
+
+ private:
+  static size_t on_read(char* to, size_t size, size_t count, void* user) noexcept;
+  static int on_seek(void* user, curl_off_t offset, int origin) noexcept;
+  static size_t on_header(char* line, size_t size, size_t count, void* user) noexcept;
+  static size_t on_body(char* data, size_t size, size_t count, void* user) noexcept;
+  void header_line(std::string_view line);
+
+  const Transport::RequestId id_;
+  const HttpRequest request_;
+  List headers_;
+  size_t read_at_ = 0;
+  bool body_taken_ = false;
+  bool headers_complete_ = false;
+  bool body_too_long_ = false;
+  HttpResponse response_;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+size_t Transfer::on_read(char* to, size_t size, size_t count, void* user) noexcept {
+  auto& self = *static_cast<Transfer*>(user);
+  self.body_taken_ = true;
+  if (!self.request_.body) return 0;
+  const ByteView rest = self.request_.body->view().subspan(self.read_at_);
+  const size_t taken = std::min(rest.size(), size * count);
+  if (taken > 0) std::memcpy(to, rest.data(), taken);
+  self.read_at_ += taken;
+  return taken;
+}
+
+int Transfer::on_seek(void* user, curl_off_t offset, int origin) noexcept {
+  auto& self = *static_cast<Transfer*>(user);
+  const size_t size = self.request_.body ? self.request_.body->size() : 0;
+  if (origin != SEEK_SET || offset < 0 || static_cast<size_t>(offset) > size) {
+    return CURL_SEEKFUNC_CANTSEEK;
+  }
+  self.read_at_ = static_cast<size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+void Transfer::header_line(std::string_view line) {
+  std::string_view value;
+  if (line.starts_with("HTTP/")) {
+    // After a 100 Continue comes the real answer.
+    response_.retry_after.clear();
+    response_.content_type.clear();
+    headers_complete_ = false;
+  } else if (header_is(line, "retry-after", value)) {
+    response_.retry_after = value;
+  } else if (header_is(line, "content-type", value)) {
+    response_.content_type = value;
+  } else if (line == "\r\n" || line == "\n") {
+    long status = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    headers_complete_ = status >= 200;
+  }
+}
+
+size_t Transfer::on_header(char* line, size_t size, size_t count, void* user) noexcept {
+  try {
+    static_cast<Transfer*>(user)->header_line({line, std::min(size * count, kMostHeaderBytes)});
+  } catch (...) {
+    return 0;  // no memory: libcurl ends the request
+  }
+  return size * count;
+}
+
+size_t Transfer::on_body(char* data, size_t size, size_t count, void* user) noexcept {
+  auto& self = *static_cast<Transfer*>(user);
+  const size_t room = CurlTransport::kMaxResponseBytes - self.response_.body.size();
+  const size_t taken = std::min(room, size * count);
+  try {
+    self.response_.body.append(data, taken);
+  } catch (...) {
+    return 0;
+  }
+  // Less than was offered ends the transfer and closes the connection.
+  self.body_too_long_ = taken < size * count;
+  return taken;
+}
+
+bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
+  easy.reset(handle);
+  if (!easy) return false;
+  for (const auto& [name, value] : request_.headers) {
+    // libcurl takes a header without a value only with a semicolon in place of the colon.
+    const std::string line = value.empty() ? name + ";" : name + ": " + value;
+    curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
+    if (longer == nullptr) return false;
+    (void)headers_.release();
+    headers_.reset(longer);
+  }
+  // No waiting for a 100 Continue: most servers never send one.
+  curl_slist* longer = curl_slist_append(headers_.get(), "Expect:");
+  if (longer == nullptr) return false;
+  (void)headers_.release();
+  headers_.reset(longer);
+
+  const auto timeout_ms = std::chrono::ceil<std::chrono::milliseconds>(request_.timeout).count();
+  CURLcode bad = CURLE_OK;
+  const auto set = [&](CURLoption option, auto value) {
+    if (bad == CURLE_OK) bad = curl_easy_setopt(handle, option, value);
+  };
+  set(CURLOPT_URL, request_.url.c_str());
+  set(CURLOPT_POST, 1L);
+  set(CURLOPT_POSTFIELDSIZE_LARGE,
+      static_cast<curl_off_t>(request_.body ? request_.body->size() : 0));
+  set(CURLOPT_READFUNCTION, &Transfer::on_read);
+  set(CURLOPT_READDATA, this);
+  set(CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
+  set(CURLOPT_SEEKDATA, this);
+  set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_HTTPHEADER, headers_.get());
+  set(CURLOPT_ERRORBUFFER, error_.data());
+  set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout_ms));
+  set(CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  // A resolver that hangs must not hold up the end of the request, or of the process.
+  set(CURLOPT_QUICK_EXIT, 1L);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075500
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  if (!tls.ca_file.empty()) set(CURLOPT_CAINFO, tls.ca_file.c_str());
+  if (!tls.certificate_file.empty()) {
+    set(CURLOPT_SSLCERT, tls.certificate_file.c_str());
+    set(CURLOPT_SSLKEY, tls.key_file.c_str());
+  }
+  set(CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
+  set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
+  if (bad != CURLE_OK) response_.error = curl_easy_strerror(bad);
+  return bad == CURLE_OK;
+}
+
+HttpResponse Transfer::response(CURLcode result) {
+  using Outcome = HttpResponse::Outcome;
+  // Once the headers of an answer are whole, the destination has spoken, whatever became of the
+  // body that it announced.
+  if (result == CURLE_OK || headers_complete_) {
+    long status = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    response_.outcome = Outcome::kAnswered;
+    response_.status = static_cast<int>(status);
+    response_.body_truncated = body_too_long_ || result != CURLE_OK;
+    return std::move(response_);
+  }
+  response_.outcome = body_taken_ ? Outcome::kNoAnswer : Outcome::kNotSent;
+  response_.body.clear();
+  response_.error = error_[0] != '\0' ? error_.data() : curl_easy_strerror(result);
+  return std::move(response_);
+}
+
+}  // namespace
+
+Status TlsOptions::validate() const {
+  if (certificate_file.empty() != key_file.empty()) {
+    return Status::invalid(certificate_file.empty()
+                               ? "tls.key_file: given without tls.certificate_file"
+                               : "tls.certificate_file: given without tls.key_file");
+  }
+  const std::array<std::pair<const char*, const std::string*>, 3> files = {
+      {{"tls.ca_file", &ca_file},
+       {"tls.certificate_file", &certificate_file},
+       {"tls.key_file", &key_file}}};
+  for (const auto& [field, path] : files) {
+    if (!path->empty() && ::access(path->c_str(), R_OK) != 0) {
+      return Status::invalid(std::string(field) + ": \"" + *path + "\" cannot be read");
+    }
+  }
+  return Status::ok();
+}
+
+struct CurlTransport::State {
+  explicit State(TlsOptions options) noexcept : tls(std::move(options)) {}
+  ~State() {
+    for (auto& [id, transfer] : transfers) curl_multi_remove_handle(multi, transfer->easy.get());
+  }
+
+  bool make_handles();
+  void refuse(RequestId id, std::string why);
+  void collect(std::vector<Completion>& done);
+
+  const TlsOptions tls;
+  RequestId next_id = 1;
+  std::vector<Completion> refused;  // could not even be started
+
+  // `multi` is made by the polling thread while another may call wake().
+  std::mutex multi_mutex;
+  Multi owned_multi;
+  CURLM* multi = nullptr;  // the same, for the polling thread
+  Doorbell doorbell;       // while there is no multi handle yet
+  // After owned_multi: they must leave it first.
+  std::unordered_map<RequestId, std::unique_ptr<Transfer>> transfers;
+};
+
+bool CurlTransport::State::make_handles() {
+  if (multi != nullptr) return true;
+  if (!curl_is_ready()) return false;
+  Multi made(curl_multi_init());
+  if (!made) return false;
+  const std::lock_guard lock(multi_mutex);
+  owned_multi = std::move(made);
+  multi = owned_multi.get();
+  return true;
+}
+
+void CurlTransport::State::refuse(RequestId id, std::string why) {
+  Completion completion;
+  completion.id = id;
+  completion.response.error = std::move(why);
+  refused.push_back(std::move(completion));
+}
+
+void CurlTransport::State::collect(std::vector<Completion>& done) {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    // The message is gone once its handle leaves.
+    CURL* easy = message->easy_handle;
+    const CURLcode result = message->data.result;
+    Transfer* transfer = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    Completion completion;
+    completion.id = transfer->id();
+    completion.response = transfer->response(result);
+    curl_multi_remove_handle(multi, easy);
+    transfers.erase(completion.id);
+    done.push_back(std::move(completion));
+  }
+}
+
+CurlTransport::CurlTransport(TlsOptions tls) : state_(std::make_unique<State>(std::move(tls))) {}
+CurlTransport::~CurlTransport() = default;
+
+Transport::RequestId CurlTransport::start(HttpRequest request) {
+  const RequestId id = state_->next_id++;
+  if (!state_->make_handles()) {
+    state_->refuse(id, "libcurl has no memory for a handle");
+    return id;
+  }
+  auto transfer = std::make_unique<Transfer>(id, std::move(request));
+  if (!transfer->set_up(curl_easy_init(), state_->tls)) {
+    state_->refuse(id, "libcurl refused an option or a header");
+    return id;
+  }
+  const CURLMcode added = curl_multi_add_handle(state_->multi, transfer->easy.get());
+  if (added != CURLM_OK) {
+    state_->refuse(id, curl_multi_strerror(added));
+    return id;
+  }
+  state_->transfers.emplace(id, std::move(transfer));
+  return id;
+}
+
+bool CurlTransport::cancel(RequestId id) {
+  std::erase_if(state_->refused, [&](const Completion& c) { return c.id == id; });
+  const auto found = state_->transfers.find(id);
+  if (found == state_->transfers.end()) return false;
+  const bool may_have_arrived = found->second->may_have_arrived();
+  curl_multi_remove_handle(state_->multi, found->second->easy.get());
+  state_->transfers.erase(found);
+  return may_have_arrived;
+}
+
+std::vector<Transport::Completion> CurlTransport::poll(Duration wait) {
+  std::vector<Completion> done = std::exchange(state_->refused, {});
+  if (state_->multi == nullptr) {
+    if (done.empty()) state_->doorbell.await(wait);
+    return done;
+  }
+  int running = 0;
+  curl_multi_perform(state_->multi, &running);
+  state_->collect(done);
+  if (!done.empty() || wait <= Duration::zero()) return done;
+  const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+  curl_multi_poll(state_->multi, nullptr, 0,
+                  static_cast<int>(std::min<int64_t>(wait_ms, kLongestPollMs)), nullptr);
+  curl_multi_perform(state_->multi, &running);
+  state_->collect(done);
+  return done;
+}
+
+void CurlTransport::wake() noexcept {
+  const std::lock_guard lock(state_->multi_mutex);
+  if (state_->owned_multi) {
+    curl_multi_wakeup(state_->owned_multi.get());
+  } else {
+    state_->doorbell.ring();
+  }
+}
+
+}  // namespace forebay::ship
