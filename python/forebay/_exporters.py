@@ -72,8 +72,8 @@ class OtlpHttpExporter:
         if self.logs_endpoint is None:
             if "?" in self.endpoint:
                 raise OptionError(
-                    f"exporter.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a path "
-                    "has to be appended to it; give logs_endpoint"
+                    f"exporter.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a "
+                    "path has to be appended to it; give logs_endpoint"
                 )
             options.add("exporter.endpoint", self.endpoint)
         else:
