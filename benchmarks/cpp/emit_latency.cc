@@ -132,13 +132,14 @@ bool repeat_bursts(const TickScale& scale, Figures& figures, std::string& error)
 bool repeat_overload(const TickScale& scale, Figures& figures, std::string& error) {
   Subjects subjects{ForebaySubject::create(to_nowhere(kOverloadQueue, "drop_oldest"), error),
                     make_spdlog_subject(kOverloadQueue, WhenFull::kOverwriteOldest)};
+  // As many records again before each clock starts: the first fill of a queue is no overload yet.
   if (subjects.spdlog != nullptr) {
+    mean_ns(scale, *subjects.spdlog, kOverloadRecords);
     figures.add("spdlog.overload_ns", mean_ns(scale, *subjects.spdlog, kOverloadRecords));
     figures.add("spdlog.overload_lost", static_cast<double>(subjects.spdlog->lost()));
     subjects.spdlog->settle();
   }
   if (subjects.forebay == nullptr) return false;
-  // As many records again before the clock starts: the first fill of the queue is no overload yet.
   mean_ns(scale, *subjects.forebay, kOverloadRecords);
   figures.add("forebay.overload_ns", mean_ns(scale, *subjects.forebay, kOverloadRecords));
   figures.add("forebay.overload_lost", static_cast<double>(subjects.forebay->lost()));

@@ -37,7 +37,7 @@ CollectorOptions one_lane(int64_t queue_records, std::string_view on_full) {
   CollectorOptions options;
   options.texts = {{"service_name", "bench"},
                    {"lanes[0].name", "only"},
-                   {"lanes[0].on_full", std::string(on_full)}};
+                   {"lanes[0].on_full[0]", std::string(on_full)}};
   options.numbers = {{"lanes[0].queue_records", queue_records}, {"batch.max_records", 8192}};
   return options;
 }
@@ -109,6 +109,7 @@ CollectorOptions to_nowhere(int64_t queue_records, std::string_view on_full) {
   CollectorOptions options = one_lane(queue_records, on_full);
   options.texts.emplace_back("exporter.type", "null");
   options.texts.emplace_back("exporter.compression", "zstd");
+  options.numbers.emplace_back("exporter.compression_level", 1);
   return options;
 }
 
