@@ -89,8 +89,12 @@ def run(args: argparse.Namespace) -> int:
     stats = collector.stats()
     receipt = receipt_of(lines.read, stats)
     print(json.dumps(receipt) if args.json else receipt_text(receipt))
-    if not args.json and args.endpoint is None:
-        print(f"sent to {collector.exporter!r}")
+    if not args.json:
+        if isinstance(collector.exporter, forebay.FileExporter):
+            directory = collector.exporter.directory
+            print(f"written to {directory}; to read it: forebay cat {directory}")
+        else:
+            print(f"sent to {collector.exporter!r}")
     if receipt["lost"] and collector.last_error:
         print(f"forebay pipe: {collector.last_error}", file=sys.stderr)
     return 0 if receipt["balanced"] and not lines.failed else 1

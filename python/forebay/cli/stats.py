@@ -1,0 +1,172 @@
+"""``forebay stats``: the ledgers of living and dead processes, from outside."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .._stats_file import (
+    StatsFile,
+    StatsFileError,
+    list_stats_files,
+    prune,
+    read_stats_file,
+    run_directory,
+)
+from . import ledger_text, paint
+from .cat import time_text
+
+_DESCRIPTION = """\
+Reads the stats files that every collector keeps, without asking the process: each name of the
+ledger by lane, then the two laws with their numbers, and whether they hold. Shows what runs and
+what was killed; --all adds what has ended in good order. Of a killed process, what it still held is
+lost_in_crash.
+
+Ends with 1 if a law does not hold, or if nothing is found.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "stats",
+        help="print the ledgers of running and of killed processes",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pid", type=int, help="only this process")
+    parser.add_argument("--service", metavar="NAME", help="only this service")
+    parser.add_argument("--all", action="store_true", help="also those that have ended")
+    parser.add_argument("--json", action="store_true", help="one JSON object a process")
+    parser.add_argument(
+        "--directory", type=Path, help="of stats files (default: $FOREBAY_RUN_DIR, else the user's)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every ledger that is asked for."""
+    directory = args.directory if args.directory is not None else run_directory()
+    # Somebody has to tidy up after processes that cannot any more: the dead of more than a week.
+    prune(directory)
+    files, failed = _wanted(directory, args)
+    style = paint.for_stream(sys.stdout)
+    balanced = True
+    for number, file in enumerate(files):
+        balanced &= _holds(file)
+        if args.json:
+            print(json.dumps(as_object(file)))
+        else:
+            if number:
+                print()
+            _print_ledger(file, style)
+    if not files:
+        print(f"forebay stats: no ledger in {directory} {_wish(args)}", file=sys.stderr)
+    return 0 if files and balanced and not failed else 1
+
+
+def _wish(args: argparse.Namespace) -> str:
+    if args.pid is not None:
+        return f"of pid {args.pid}"
+    if args.service is not None:
+        return f"of service {args.service}"
+    return "" if args.all else "of a process that runs or was killed (--all shows ended ones)"
+
+
+def _wanted(directory: Path, args: argparse.Namespace) -> tuple[list[StatsFile], bool]:
+    """The ledgers asked for, those that began last at the end; and whether a file is damaged."""
+    problems: list[StatsFileError] = []
+    named = args.pid is not None or args.service is not None
+    files = [
+        _settled(file)
+        for file in list_stats_files(directory, problems=problems)
+        if (args.pid is None or file.pid == args.pid)
+        and (args.service is None or file.service_name == args.service)
+        and (file.state != "ended" or named or args.all)
+    ]
+    for problem in problems:
+        print(f"forebay stats: {problem}", file=sys.stderr)
+    return files, bool(problems)
+
+
+_ATTEMPTS = 5
+
+
+def _settled(file: StatsFile) -> StatsFile:
+    """Read again where a law differs: a process that runs may have been read in mid-step."""
+    for _ in range(_ATTEMPTS):
+        if file.state != "running" or _holds(file):
+            break
+        time.sleep(0.01)
+        with contextlib.suppress(OSError, StatsFileError):
+            file = read_stats_file(file.path)
+    return file
+
+
+def _holds(file: StatsFile) -> bool:
+    by_lane = [n for lanes in file.route_differences.values() for n in lanes.values()]
+    return not any(law.difference for law in _laws(file)) and not any(by_lane)
+
+
+def _laws(file: StatsFile) -> list[ledger_text.Law]:
+    return ledger_text.laws(file.numbers, list(file.routes))
+
+
+def as_object(file: StatsFile) -> dict[str, Any]:
+    """Everything that is known of a process, for JSON."""
+    return {
+        "service": file.service_name,
+        "pid": file.pid,
+        "instance_id": file.instance_id,
+        "state": file.state,
+        "started": time_text(int(file.started * 1e9)),
+        "last_seen": time_text(int(file.last_seen * 1e9)),
+        "path": str(file.path),
+        "lanes": list(file.lanes),
+        "routes": list(file.routes),
+        "numbers": dict(file.numbers),
+        "balanced": _holds(file),
+        "differences": {law.name: law.difference for law in _laws(file)},
+        "route_differences": {name: dict(lanes) for name, lanes in file.route_differences.items()},
+        "consistent": file.consistent,
+        "lost_in_crash": file.lost_in_crash if file.state == "killed" else None,
+        "lost_in_crash_margin": file.lost_uncertainty,
+    }
+
+
+def _print_ledger(file: StatsFile, style: paint.Style) -> None:
+    state = style.bad(file.state) if file.state == "killed" else file.state
+    print(
+        f"{file.service_name}  pid {file.pid}  {state}  since"
+        f" {time_text(int(file.started * 1e9), spec='seconds')}  {style.dim(str(file.path))}"
+    )
+    for line in ledger_text.table(file.numbers, list(file.lanes)):
+        print(f"  {line}")
+    for law in _laws(file):
+        paint_verdict = style.good if law.difference == 0 else style.bad
+        print(f"  {law.text()}  {paint_verdict(law.verdict)}")
+    for route, lanes in file.route_differences.items():
+        for lane, difference in lanes.items():
+            if difference:
+                print(style.bad(f"  route {route}, lane {lane}: DIFFERS by {difference:+,}"))
+    for note, count in _notes(file).items():
+        print(f"  {count:,} {note}")
+    if file.state == "killed":
+        margin = file.lost_uncertainty
+        between = f" (up to {margin:,} more or less)" if margin else ""
+        print(f"  {style.bad('lost_in_crash')} {file.lost_in_crash:,}{between}")
+    if not file.consistent:
+        print("  it wrote too fast to be read between two steps; the numbers may mix them")
+
+
+def _notes(file: StatsFile) -> dict[str, int]:
+    return {
+        name.removeprefix("notes."): value
+        for name, value in file.numbers.items()
+        if name.startswith("notes.") and value
+    }
