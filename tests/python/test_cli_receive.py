@@ -6,8 +6,10 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,32 @@ def test_a_port_that_is_taken_is_said_in_one_line(start: Start) -> None:
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert str(process.port) in second.stderr
+
+
+def test_it_ends_with_its_parent_when_asked_to() -> None:
+    """So that a demonstration that is killed leaves no process behind."""
+    code = (
+        "import subprocess, sys\n"
+        "command = [sys.executable, '-m', 'forebay', 'receive', '--port', '0', '--with-parent']\n"
+        "child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)\n"
+        "print(child.stdout.readline().strip().rpartition(':')[2], flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    port = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate(timeout=10)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the receiver outlived its parent")
 
 
 def run(*arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:

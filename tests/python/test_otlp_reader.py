@@ -381,6 +381,32 @@ def test_a_zstd_bomb_is_stopped_at_the_cap() -> None:
             compression.decompress("zstd", data[:-1], 8 << 20)
 
 
+def test_every_source_of_zstd_behaves_the_same() -> None:
+    """Python's own, the zstandard package, and Forebay's core: whichever is there."""
+    sources = {
+        "zstandard": compression._from_zstandard(),
+        "core": compression._from_core(),
+        "standard library": compression._from_standard_library(),
+    }
+    assert sources["zstandard"] is not None
+    assert sources["core"] is not None
+    streamed = zstandard.ZstdCompressor().compressobj()
+    for plain in (b"", b"x", os.urandom(100_000), b"0" * 5_000_000):
+        unsized = streamed.compress(plain) + streamed.flush()
+        streamed = zstandard.ZstdCompressor().compressobj()
+        for frame in (zstandard.compress(plain), unsized):
+            for name, source in sources.items():
+                if source is None:
+                    continue
+                assert source(frame, max(len(plain), 1)) == plain, name
+                for damaged in (frame[:-1], frame[1:], frame + b"1", b""):
+                    with pytest.raises(compression.CompressionError):
+                        source(damaged, 8 << 20)
+                if len(plain) > 1:
+                    with pytest.raises(compression.TooLargeError):
+                        source(frame, len(plain) - 1)
+
+
 def test_segments_come_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
     """The one written to last comes last, wherever it lies."""
     now = time.time_ns()

@@ -106,7 +106,14 @@ def _from_zstandard() -> _Decompress | None:
             if size > max_bytes:
                 raise TooLargeError(f"more than {max_bytes} bytes")
             result: bytes
-            if size >= 0:
+            if size == 0:
+                # The one-shot call looks no further than the size here.
+                empty = decompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()
+                result = empty.decompress(data)
+                if not empty.eof or empty.unused_data:
+                    raise CompressionError("zstd: not one whole frame")
+                return result
+            if size > 0:
                 result = decompressor(max_window_size=MAX_WINDOW_BYTES).decompress(
                     data, allow_extra_data=False
                 )
@@ -167,8 +174,8 @@ def _from_core() -> _Decompress | None:
     def decompress_all(data: bytes, max_bytes: int) -> bytes:
         try:
             result: bytes = function("zstd", data, max_bytes)
-        except Exception as error:
-            if "large" in str(error):
+        except ValueError as error:
+            if "longer than" in str(error):
                 raise TooLargeError(f"more than {max_bytes} bytes") from None
             raise CompressionError(f"zstd: {error}") from None
         return result

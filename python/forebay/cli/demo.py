@@ -251,7 +251,7 @@ class ReceiverProcess:
 @contextlib.contextmanager
 def receiver_process() -> Iterator[ReceiverProcess]:
     """Start a receiver on a free port, and end it afterwards."""
-    command = [sys.executable, "-m", "forebay", "receive", "--port", "0", "--count-only", "--json"]
+    command = [sys.executable, "-m", "forebay", "receive", "--port", "0", "--with-parent"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
