@@ -1,0 +1,59 @@
+// Shows records on a terminal, or as JSON lines where there is none.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ship/console_text.h"
+#include "ship/doorbell.h"
+#include "ship/exporter.h"
+#include "ship/otlp_json.h"
+#include "ship/transcode.h"
+
+namespace forebay::ship {
+
+enum class ConsoleFormat : uint8_t {
+  kAuto,    // kPretty on a terminal, else kJson
+  kPretty,  // a line a record, aligned; colored on a terminal unless NO_COLOR is set
+  kJson,    // a flat JSON object a record
+};
+
+// Writes to a file descriptor that stays the caller's. Never waits for it: a terminal that was
+// stopped, or a pipe that nobody reads, holds up nothing but this destination. Where nobody can
+// read any more (a broken pipe, a closed descriptor) batches are rejected, with one warning.
+// Metrics are shown as OTLP/JSON, a line a batch.
+class ConsoleExporter final : public Exporter {
+ public:
+  ConsoleExporter(ConsoleFormat format, int fd);
+
+  void send(EncodedBatch batch, MonotonicTime now) override;
+  std::vector<Attempt> poll(Duration wait) override;
+  std::vector<Attempt> cancel_all() override;
+  void wake() noexcept override { doorbell_.ring(); }
+  [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
+  [[nodiscard]] uint32_t concurrency() const noexcept override { return 1; }
+  [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+
+ private:
+  Status show(const EncodedBatch& batch, ByteBuffer& output);
+  void end(Attempt::Kind kind, std::string message);
+  void write_some();
+
+  const int fd_;
+  const bool pretty_;
+  const std::string description_ = "console";
+  PrettyText text_;
+  OtlpJsonWriter json_;
+  Transcoder transcoder_;
+  Doorbell doorbell_;
+  bool gone_ = false;  // nobody will ever read it again
+
+  std::vector<EncodedBatch> waiting_;  // sent while another was being written
+  std::optional<EncodedBatch> batch_;  // being written
+  ByteBuffer output_;
+  size_t written_ = 0;
+  std::vector<Attempt> ended_;
+};
+
+}  // namespace forebay::ship
