@@ -69,3 +69,14 @@ def run_python(
     )
     assert done.returncode == expect, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def start_python(source: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a script in a process of its own, with pipes to and from it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(source), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

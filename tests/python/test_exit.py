@@ -1,0 +1,200 @@
+"""The end of the process: what was emitted is shipped, within its time, and nothing crashes."""
+
+from __future__ import annotations
+
+import time
+
+from forebay.testing import Receiver
+from tests.python.in_memory import run_python, start_python
+
+
+def bodies(receiver: Receiver) -> list[str]:
+    return sorted(str(received.record.body) for received in receiver.records())
+
+
+def test_records_are_shipped_at_exit_without_a_shutdown() -> None:
+    """A script that just ends."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import sys, forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            log = forebay.get_logger("x")
+            for i in range(1000):
+                log.info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert receiver.counts().unique_records == 1000
+
+
+def test_a_collector_that_nobody_kept_is_shut_down_at_exit_too() -> None:
+    """Only its logger is still held."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import sys, forebay
+            log = forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1])).logger("x")
+            log.info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_an_exception_that_ends_the_program_is_no_obstacle() -> None:
+    """atexit runs all the same."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import sys, forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            forebay.get_logger("x").info("m")
+            raise SystemExit(3)
+            """,
+            receiver.endpoint,
+            expect=3,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_daemon_threads_that_go_on_emitting_do_no_harm() -> None:
+    """Their last records are refused or delivered; the process ends cleanly."""
+    with Receiver() as receiver:
+        done = run_python(
+            """
+            import sys, threading, forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]), capture_logging=True)
+            log = forebay.get_logger("x")
+            import logging
+            def work():
+                while True:
+                    log.info("m", a=1, nested=[1])
+                    logging.info("n %s", 1)
+            for _ in range(3):
+                threading.Thread(target=work, daemon=True).start()
+            while forebay.get_collector().stats().delivered < 100:
+                pass
+            """,
+            receiver.endpoint,
+        )
+        assert receiver.counts().unique_records >= 100
+        assert "Traceback" not in done.stderr
+
+
+def test_emitting_from_atexit_and_del_after_our_own_shutdown_is_refused() -> None:
+    """Later than us there is only False."""
+    with Receiver() as receiver:
+        done = run_python(
+            """
+            import atexit, sys
+            def late():
+                print("late", log.info("late"))
+            atexit.register(late)            # before ours, so it runs after it
+            import forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            log = forebay.get_logger("x")
+            class Thing:
+                def __del__(self, log=log):
+                    log.info("from del", value=[1])
+            thing = Thing()
+            cycle = [thing]; cycle.append(cycle)
+            log.info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert done.stdout == "late False\n"
+        assert bodies(receiver) == ["m"]
+
+
+def test_logging_shutdown_after_ours_is_quick() -> None:
+    """Its atexit handler flushes ours once more."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import logging, sys, forebay
+            logging.getLogger().addHandler(forebay.LoggingHandler())
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            logging.warning("m")
+            """,
+            receiver.endpoint,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_where_the_destination_never_answered_exit_does_not_wait_long() -> None:
+    """Half a second, and it says how many records it let go."""
+    with Receiver() as receiver:
+        endpoint = receiver.endpoint
+    begin = time.monotonic()
+    done = run_python(
+        """
+        import sys, forebay
+        forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+        log = forebay.get_logger("x")
+        for _ in range(7):
+            log.info("m")
+        """,
+        endpoint,
+    )
+    assert time.monotonic() - begin < 4
+    assert "7 records were let go at exit" in done.stderr
+
+
+def test_a_destination_that_says_503_has_answered_and_is_waited_for() -> None:
+    """It speaks: so it is worth more than half a second."""
+    with Receiver() as receiver:
+        receiver.fail(503, times=4)
+        run_python(
+            """
+            import sys, forebay
+            forebay.start(
+                exporter=forebay.OtlpHttpExporter(sys.argv[1]),
+                retry=forebay.RetryOptions(initial=0.3, max=0.3),
+            )
+            forebay.get_logger("x").info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_exit_while_the_destination_hangs_ends_in_five_seconds() -> None:
+    """It answered once, so it is waited for; but not for ever."""
+    with Receiver() as receiver:
+        process = start_python(
+            """
+            import sys, time, forebay
+            collector = forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            log = forebay.get_logger("x")
+            log.info("one")
+            assert collector.flush(10).complete
+            print("flushed", flush=True)
+            sys.stdin.readline()
+            log.info("two")
+            """,
+            receiver.endpoint,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "flushed\n"
+        receiver.stall()
+        begin = time.monotonic()
+        _, told = process.communicate("go\n", timeout=60)
+        elapsed = time.monotonic() - begin
+        assert process.returncode == 0
+        assert 4 < elapsed < 10
+        assert "forebay: " not in told or "unknown" in told
+        receiver.stall(0)
+
+
+def test_sigterm_is_left_alone() -> None:
+    """No handler is installed uninvited."""
+    run_python(
+        """
+        import signal, forebay
+        before = {s: signal.getsignal(s) for s in signal.valid_signals()}
+        forebay.start(exporter=forebay.MemoryExporter())
+        forebay.get_logger("x").info("m")
+        assert before == {s: signal.getsignal(s) for s in signal.valid_signals()}
+        """
+    )

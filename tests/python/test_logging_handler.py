@@ -1,0 +1,440 @@
+"""LoggingHandler keeps stdlib's contract; its short way is taken only where nothing is lost."""
+
+from __future__ import annotations
+
+import io
+import logging
+import logging.config
+import logging.handlers
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import MethodType
+from typing import Any
+
+import pytest
+
+import forebay
+from forebay import _core
+from forebay.testing import LogRecord
+from tests.python.in_memory import InMemory, in_memory, run_python
+
+
+class Bridge(InMemory):
+    """A collector behind a logger of stdlib's with one handler."""
+
+    handler: forebay.LoggingHandler
+    stdlib: logging.Logger
+
+    def attach(self, handler: forebay.LoggingHandler) -> None:
+        self.handler = handler
+        self.stdlib.handlers = [handler]
+
+
+@pytest.fixture
+def bridge() -> Iterator[Bridge]:
+    made = Bridge()
+    made.stdlib = logging.getLogger("tests.bridge")
+    made.stdlib.propagate = False
+    made.stdlib.setLevel(1)
+    made.attach(forebay.LoggingHandler(logger=made.collector.logger("logging", level=1)))
+    yield made
+    made.stdlib.handlers = []
+    made.collector.shutdown(timeout=30)
+    assert made.collector.audit().balanced
+
+
+def takes_the_short_way(handler: logging.Handler) -> bool:
+    handle: Any = handler.handle
+    return isinstance(handle, MethodType) and handle.__func__ is _core.handle_record
+
+
+# What each record has besides what the call brought.
+STANDARD = {
+    "code.file.path",
+    "code.function.name",
+    "code.line.number",
+    "thread.id",
+    "thread.name",
+}
+
+
+def brought(record: LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in record.attributes.items() if key not in STANDARD}
+
+
+def test_a_record_arrives_with_level_place_and_thread(bridge: Bridge) -> None:
+    """Body, severity, code.* and thread.* by OpenTelemetry's names."""
+    bridge.stdlib.warning("hello %s", "world")
+    record = bridge.record()
+    assert record.body == "hello world"
+    assert (record.severity_number, record.severity_text) == (13, "WARNING")
+    assert record.attributes["code.file.path"] == __file__
+    assert record.attributes["code.function.name"] == (
+        "test_a_record_arrives_with_level_place_and_thread"
+    )
+    assert isinstance(record.attributes["code.line.number"], int)
+    assert record.attributes["thread.id"] == threading.get_ident()
+    assert record.attributes["thread.name"] == threading.current_thread().name
+    assert set(record.attributes) == STANDARD
+
+
+def test_the_scope_is_the_name_of_the_stdlib_logger(bridge: Bridge) -> None:
+    """One handler serves many loggers."""
+    bridge.stdlib.info("m")
+    child = logging.getLogger("tests.bridge.child")
+    child.info("m")
+    bridge.collector.flush(timeout=30)
+    scopes = {s.name for r in bridge.exporter.resource_logs() for s, _ in r.records()}
+    assert scopes == {"tests.bridge", "tests.bridge.child"}
+
+
+def test_extra_becomes_attributes_of_any_type(bridge: Bridge) -> None:
+    """Nested ones, and no standard field among them."""
+    extra = {"order": 42, "items": [{"sku": "a", "price": 1.5}], "raw": b"\x00", "none": None}
+    bridge.stdlib.info("m", extra=extra)
+    assert brought(bridge.record()) == extra
+
+
+def test_what_other_handlers_leave_on_the_record_is_no_attribute(bridge: Bridge) -> None:
+    """message, asctime and exc_text are set by formatters."""
+    first = logging.StreamHandler(io.StringIO())
+    first.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    bridge.stdlib.handlers.insert(0, first)
+    try:
+        raise ValueError("v")
+    except ValueError:
+        bridge.stdlib.exception("m")
+    keys = {"exception.type", "exception.message", "exception.stacktrace"}
+    assert set(brought(bridge.record())) == keys
+
+
+def test_exc_info_and_stack_info_become_attributes(bridge: Bridge) -> None:
+    """exception.* by OpenTelemetry's names."""
+    try:
+        raise ValueError("v")
+    except ValueError:
+        bridge.stdlib.error("m", exc_info=True, stack_info=True)
+    attributes = bridge.record().attributes
+    assert attributes["exception.type"] == "ValueError"
+    assert attributes["exception.message"] == "v"
+    assert "raise ValueError" in str(attributes["exception.stacktrace"])
+    assert "test_exc_info_and_stack_info" in str(attributes["code.stacktrace"])
+
+
+def test_a_level_of_the_users_own_keeps_its_name(bridge: Bridge) -> None:
+    """SeverityText is the source's word."""
+    logging.addLevelName(35, "NOTEWORTHY")
+    bridge.stdlib.log(35, "m")
+    bridge.stdlib.log(5, "n")
+    first, second = bridge.records()
+    assert (first.severity_number, first.severity_text) == (16, "NOTEWORTHY")
+    assert second.severity_number == 4
+
+
+@pytest.mark.parametrize("way", ["short", "long"])
+def test_an_error_in_formatting_is_never_raised(
+    bridge: Bridge, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither way lets a typo in a log call into the application."""
+    if way == "long":
+        bridge.handler.addFilter(lambda record: True)
+    assert takes_the_short_way(bridge.handler) == (way == "short")
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    bridge.stdlib.info("%d", "not a number")
+    bridge.stdlib.info("next")
+    assert "next" in [record.body for record in bridge.records()]
+
+
+def test_a_stdlib_logger_does_not_change_the_level_of_a_forebay_logger_of_that_name() -> None:
+    """Both may be in use: the one is filtered by logging, the other by its own level."""
+    with in_memory() as memory:
+        own = memory.collector.logger("tests.shared", level="WARNING")
+        stdlib = logging.getLogger("tests.shared")
+        stdlib.propagate = False
+        stdlib.setLevel(logging.DEBUG)
+        handler = forebay.LoggingHandler(logger=memory.collector.logger("logging", level=1))
+        stdlib.addHandler(handler)
+        try:
+            stdlib.debug("by logging")
+            own.info("no")
+            own.warning("by forebay")
+        finally:
+            stdlib.removeHandler(handler)
+        assert [record.body for record in memory.records()] == ["by logging", "by forebay"]
+
+
+# -- the contract ---------------------------------------------------------------------------------
+
+
+def test_the_short_way_is_taken_where_nothing_is_set(bridge: Bridge) -> None:
+    """`handle` is the core's function, bound to the logger."""
+    assert takes_the_short_way(bridge.handler)
+    assert bridge.handler.handle(logging.makeLogRecord({"msg": "m", "levelno": 20})) is True
+    assert bridge.record().body == "m"
+
+
+def test_set_level_decides_what_comes_through(bridge: Bridge) -> None:
+    """It does not cost the short way: logging itself looks at it."""
+    bridge.handler.setLevel("ERROR")
+    bridge.stdlib.warning("no")
+    bridge.stdlib.error("yes")
+    assert takes_the_short_way(bridge.handler)
+    assert bridge.record().body == "yes"
+    assert forebay.LoggingHandler(logging.ERROR).level == logging.ERROR
+
+
+def test_a_filter_decides_and_may_change_the_record(bridge: Bridge) -> None:
+    """As for every handler; without filters the short way is back."""
+
+    def allow(record: logging.LogRecord) -> bool:
+        record.user = "me"
+        return "no" not in record.getMessage()
+
+    bridge.handler.addFilter(allow)
+    assert not takes_the_short_way(bridge.handler)
+    bridge.stdlib.info("no")
+    bridge.stdlib.info("yes")
+    record = bridge.record()
+    assert record.body == "yes"
+    assert brought(record) == {"user": "me"}
+    bridge.handler.removeFilter(allow)
+    assert takes_the_short_way(bridge.handler)
+    bridge.stdlib.info("no")
+    assert bridge.record().body == "no"
+
+
+def test_a_formatters_output_becomes_the_body(bridge: Bridge) -> None:
+    """And extra= and the exception stay attributes; the record itself is not changed."""
+    seen: list[logging.LogRecord] = []
+
+    class After(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record)
+
+    bridge.handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    bridge.stdlib.addHandler(After())
+    assert not takes_the_short_way(bridge.handler)
+    bridge.stdlib.info("a %s", "b", extra={"k": 1})
+    record = bridge.record()
+    assert record.body == "[INFO] a b"
+    assert brought(record) == {"k": 1}
+    assert (seen[0].msg, seen[0].args) == ("a %s", ("b",))
+    bridge.handler.setFormatter(None)
+    assert takes_the_short_way(bridge.handler)
+
+
+def test_setting_an_attribute_instead_of_calling_a_setter_counts_too(bridge: Bridge) -> None:
+    """`handler.formatter = …` and a patched `emit` are seen as they are set."""
+    bridge.handler.formatter = logging.Formatter("<%(message)s>")
+    bridge.stdlib.info("m")
+    assert bridge.record().body == "<m>"
+    bridge.handler.formatter = None
+    seen: list[str] = []
+    bridge.handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+    assert not takes_the_short_way(bridge.handler)
+    bridge.stdlib.info("patched")
+    assert seen == ["patched"]
+    assert bridge.records() == []
+
+
+def test_handle_error_is_called_for_what_fails_on_the_way(bridge: Bridge) -> None:
+    """A formatter that raises is the handler's business, not the application's."""
+    failed: list[logging.LogRecord] = []
+
+    class Mine(forebay.LoggingHandler):
+        def handleError(self, record: logging.LogRecord) -> None:
+            failed.append(record)
+
+    class Broken(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            raise RuntimeError("broken")
+
+    bridge.attach(Mine(logger=bridge.collector.logger("logging", level=1)))
+    assert not takes_the_short_way(bridge.handler)
+    bridge.handler.setFormatter(Broken())
+    bridge.stdlib.info("m")
+    assert [record.msg for record in failed] == ["m"]
+
+
+@pytest.mark.parametrize("name", ["emit", "handle", "format", "filter", "handleError"])
+def test_a_subclass_that_overrides_goes_the_long_way(bridge: Bridge, name: str) -> None:
+    """Its method is called, and what it passes on arrives."""
+    called: list[str] = []
+
+    def override(self: Any, record: logging.LogRecord) -> Any:
+        called.append(name)
+        return getattr(forebay.LoggingHandler, name)(self, record)
+
+    mine: Any = type("Mine", (forebay.LoggingHandler,), {name: override})
+    bridge.attach(mine(logger=bridge.collector.logger("logging", level=1)))
+    assert not takes_the_short_way(bridge.handler)
+    bridge.stdlib.info("m")
+    if name != "handleError":
+        assert called == [name]
+    assert bridge.record().body == "m"
+
+
+def test_a_subclass_that_overrides_nothing_of_that_takes_the_short_way(bridge: Bridge) -> None:
+    """A class of one's own for dictConfig costs nothing."""
+
+    class Mine(forebay.LoggingHandler):
+        def flush(self) -> None:
+            pass
+
+    assert takes_the_short_way(Mine())
+
+
+def test_flush_flushes_the_collector(bridge: Bridge) -> None:
+    """What was logged has left when it returns."""
+    bridge.stdlib.info("m")
+    bridge.handler.flush()
+    assert [record.body for record in bridge.exporter.records()] == ["m"]
+
+
+def test_close_does_not_shut_the_collector_down(bridge: Bridge) -> None:
+    """A handler is not the owner."""
+    bridge.handler.close()
+    assert not bridge.collector.is_shut_down
+    assert bridge.log.info("still open")
+    assert bridge.record().body == "still open"
+
+
+def test_a_formatter_that_logs_ends(bridge: Bridge) -> None:
+    """Its own record goes in as it is."""
+
+    class Logs(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            bridge.stdlib.info("from the formatter")
+            return "formatted"
+
+    bridge.handler.setFormatter(Logs())
+    bridge.stdlib.info("m")
+    assert {record.body for record in bridge.records()} == {"from the formatter", "formatted"}
+
+
+def test_a_value_that_logs_through_logging_ends(bridge: Bridge) -> None:
+    """On the short way too."""
+
+    class Logs:
+        def __str__(self) -> str:
+            bridge.stdlib.info("again", extra={"value": self})
+            return "at last"
+
+    bridge.stdlib.info("m", extra={"value": Logs()})
+    assert "m" in [record.body for record in bridge.records()]
+
+
+def test_a_full_lane_with_fail_is_counted_and_not_raised() -> None:
+    """Library code never asked for an exception."""
+    lane = forebay.Lane("only", queue_records=8, on_full="fail")
+    with in_memory(lanes=[lane], backlog=forebay.BacklogOptions(max_bytes=65536)) as memory:
+        stdlib = logging.getLogger("tests.full")
+        stdlib.propagate = False
+        stdlib.setLevel(1)
+        handler = forebay.LoggingHandler(logger=memory.collector.logger("logging", level=1))
+        stdlib.handlers = [handler]
+        for _ in range(5000):
+            stdlib.info("m")
+        stdlib.handlers = []
+        stats = memory.collector.stats()
+        assert stats.emitted == 5000
+        memory.collector.flush(timeout=30)
+
+
+def test_dict_config_makes_one(bridge: Bridge) -> None:
+    """By its public name, before anything is started, with a level and a logger's name."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {
+                "forebay": {
+                    "class": "forebay.LoggingHandler",
+                    "level": "ERROR",
+                    "logger": "by.name",
+                }
+            },
+            "loggers": {"tests.configured": {"handlers": ["forebay"]}},
+        }
+    )
+    (handler,) = logging.getLogger("tests.configured").handlers
+    assert isinstance(handler, forebay.LoggingHandler)
+    assert handler.level == logging.ERROR
+    assert takes_the_short_way(handler)
+    logging.getLogger("tests.configured").handlers = []
+
+
+def test_a_queue_handler_in_front_works(bridge: Bridge) -> None:
+    """Records that another thread hands on keep their own thread's name."""
+    import queue
+
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    listener = logging.handlers.QueueListener(waiting, bridge.handler)
+    bridge.stdlib.handlers = [logging.handlers.QueueHandler(waiting)]
+    listener.start()
+    bridge.stdlib.info("m %s", 1, extra={"k": [1]})
+    listener.stop()
+    record = bridge.record()
+    assert record.body == "m 1"
+    assert brought(record) == {"k": [1]}
+    assert record.attributes["thread.name"] == threading.current_thread().name
+
+
+# -- capture_logging -------------------------------------------------------------------------------
+
+
+def test_capture_logging_hangs_into_the_root_logger_and_out_again() -> None:
+    """Level and handlers are as before after shutdown."""
+    run_python(
+        """
+        import logging, forebay
+        exporter = forebay.MemoryExporter()
+        root = logging.getLogger()
+        assert (root.level, root.handlers) == (logging.WARNING, [])
+        collector = forebay.start(exporter=exporter, capture_logging="INFO")
+        logging.getLogger("a.b").info("yes", extra={"k": 1})
+        logging.getLogger("a.b").debug("no")
+        assert root.level == logging.INFO and len(root.handlers) == 1
+        collector.flush(10)
+        (record,) = exporter.records()
+        assert record.body == "yes" and record.attributes["k"] == 1
+        collector.shutdown(10)
+        assert (root.level, root.handlers) == (logging.WARNING, [])
+        """
+    )
+
+
+def test_capture_logging_never_quiets_other_handlers() -> None:
+    """A root that lets more through stays so; the handler has the level."""
+    run_python(
+        """
+        import logging, forebay
+        exporter = forebay.MemoryExporter()
+        logging.basicConfig(level="DEBUG", handlers=[logging.NullHandler()])
+        collector = forebay.start(exporter=exporter, capture_logging="ERROR")
+        assert logging.getLogger().level == logging.DEBUG
+        logging.warning("no"), logging.error("yes")
+        collector.flush(10)
+        assert [r.body for r in exporter.records()] == ["yes"]
+        collector.shutdown(10)
+        assert logging.getLogger().level == logging.DEBUG
+        """
+    )
+
+
+def test_a_bad_capture_level_starts_nothing() -> None:
+    """The error comes before the collector."""
+    with pytest.raises(forebay.OptionError, match=r"^capture_logging: 'LOUD'"):
+        forebay.start(capture_logging="LOUD", exporter=forebay.MemoryExporter())
+    assert forebay.get_collector() is None
+
+
+def test_forebay_itself_never_logs_through_logging() -> None:
+    """What it has to say would come back in: it warns instead, and owns no stdlib logger."""
+    package = Path(forebay.__file__).parent
+    sources = {path.name: path.read_text() for path in package.rglob("*.py")}
+    owners = {name for name, text in sources.items() if re.search(r"getLogger\(.", text)}
+    assert {name for name in owners if "getLogger(__name__)" in sources[name]} == set()
+    assert re.findall(r"getLogger\((.*?)\)", sources["_logging.py"]) == [""]
