@@ -14,10 +14,11 @@ import statistics
 import time
 from array import array
 
-import forebay
 import forebay_setup
 from destination import MODES, Destination
 from emit_time import quantile
+
+import forebay
 
 _BURST = 1_000
 
@@ -44,6 +45,8 @@ def measure(mode: str, records: int) -> dict[str, float]:
             time.sleep(0.002)
         stats = collector.stats()
         collector.shutdown(timeout=0)
+    if (stats.delivered > 0) != (mode == "up"):
+        raise SystemExit(f"a destination that is {mode} has taken {stats.delivered} records")
     floor_ns = statistics.median(floor)
     return {
         "p50_ns": max(0.0, quantile(single, 0.5) - floor_ns),

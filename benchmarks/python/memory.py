@@ -13,9 +13,10 @@ import json
 import resource
 import time
 
-import forebay
 import forebay_setup
 from destination import Destination
+
+import forebay
 
 MEMORY_LIMIT = 48 << 20
 _SAMPLE = 50_000  # records between two samples
@@ -54,6 +55,8 @@ def measure(on_full: str, on_backlog_full: str, records: int) -> dict[str, float
         seconds = time.perf_counter() - begin
         stats = collector.stats()
         collector.shutdown(timeout=0)
+    if stats.delivered > 0:
+        raise SystemExit(f"a destination that is down has taken {stats.delivered} records")
     half = samples[len(samples) // 2 :]
     return {
         "growth_bytes": max(samples),

@@ -103,7 +103,7 @@ def _opentelemetry() -> Prepared:
     )
     from opentelemetry.sdk.resources import Resource
 
-    class Discard(LogRecordExporter):
+    class Discard(LogRecordExporter):  # type: ignore[misc, unused-ignore]
         def export(self, batch: Any) -> LogRecordExportResult:
             return LogRecordExportResult.SUCCESS
 
@@ -147,7 +147,7 @@ def _structlog() -> Prepared:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
-        logger_factory=structlog.BytesLoggerFactory(file=open(os.devnull, "wb")),
+        logger_factory=structlog.BytesLoggerFactory(file=open(os.devnull, "wb")),  # noqa: SIM115
     )
     return Prepared({"log": structlog.get_logger()})
 
@@ -163,7 +163,7 @@ def _loguru(enqueue: bool) -> Prepared:
 def _picologging() -> Prepared:
     import picologging
 
-    class Noop(picologging.Handler):
+    class Noop(picologging.Handler):  # type: ignore[misc, unused-ignore]
         def emit(self, record: Any) -> None:
             pass
 
@@ -211,8 +211,9 @@ def _forebay() -> Prepared:
 
 
 def _forebay_handler() -> Prepared:
-    import forebay
     import forebay_setup
+
+    import forebay
 
     collector = forebay_setup.to_nowhere()
     return _stdlib(

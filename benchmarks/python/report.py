@@ -1,0 +1,105 @@
+"""The gates, and the table that says met or not met."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+# What issue and README promise: name, "at least" or "at most", and the number.
+GATES: list[tuple[str, str, float]] = [
+    ("cpp.emit_3attrs.spdlog_async", ">=", 14.0),
+    ("cpp.emit_3attrs_overload.spdlog_async", ">=", 25.0),
+    ("cpp.emit_p99_ns", "<=", 200.0),
+    ("cpp.emit_2_producers_over_1", "<=", 1.3),
+    ("cpp.refuse_newest_ns", "<=", 5.0),
+    ("cpp.drain_otlp_zstd1.records_per_s", ">=", 1_500_000.0),
+    ("python.emit_3attrs.opentelemetry", ">=", 70.0),
+    ("python.emit_3attrs.structlog", ">=", 35.0),
+    ("python.emit_3attrs.stdlib_queue", ">=", 70.0),
+    ("python.emit_3attrs.orjson", ">=", 1.8),
+    ("python.emit_0attrs.picologging", ">=", 8.0),
+    ("python.emit_3attrs_p99_over_p50", "<=", 3.0),
+    ("python.stdlib_handler.noop_handler", ">=", 0.8),  # at most 1.25 times its time
+    ("python.delivered_per_s.opentelemetry", ">=", 50.0),
+    ("python.delivered_lost", "<=", 0.0),
+    ("memory.growth_over_bound", "<=", 1.1),
+    ("application.p99_over_up.down", "<=", 1.5),
+    ("application.p99_over_up.hang", "<=", 1.5),
+    ("application.p99_over_up.reset", "<=", 1.5),
+]
+
+# Measured and promised nowhere.
+WITHOUT_GATE = [
+    "python.emit_3attrs.loguru",
+    "python.emit_0attrs.logxide",
+    "cpp.emit_p50_ns",
+    "python.emit_3attrs_p50_ns",
+    "python.emit_3attrs_p99_ns",
+]
+
+
+def matches(name: str, only: str | None) -> bool:
+    return only is None or name == only or name.startswith((only + ".", only + "_"))
+
+
+def _shown(value: float) -> str:
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def table(values: Mapping[str, float], only: str | None) -> str:
+    """A Markdown table: every gate, met or not met or not measured, then the other names."""
+    rows = [("name", "measured", "gate", "")]
+    rows.append(("---", "---:", "---:", "---"))
+    for name, relation, gate in GATES:
+        if not matches(name, only):
+            continue
+        value = values.get(name)
+        if value is None:
+            rows.append((name, "", f"{relation} {_shown(gate)}", "not measured"))
+            continue
+        met = value >= gate if relation == ">=" else value <= gate
+        rows.append(
+            (name, _shown(value), f"{relation} {_shown(gate)}", "met" if met else "**not met**")
+        )
+    rows.extend(
+        (name, _shown(values[name]), "", "")
+        for name in WITHOUT_GATE
+        if name in values and matches(name, only)
+    )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _first_line(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.splitlines()[0].strip() if done.stdout else ""
+
+
+def _cpu_model() -> str:
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def machine(root: pathlib.Path) -> dict[str, Any]:
+    """What a reader must know to compare. `load` above 1 before the run: something else ran."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "gcc": _first_line("g++", "--version"),
+        "clang": _first_line("clang++", "--version"),
+        "commit": _first_line("git", "-C", str(root), "rev-parse", "HEAD"),
+        "load_before": os.getloadavg()[0],
+    }
