@@ -1,0 +1,423 @@
+"""The reader of stats files, on images that are built from docs/ledger.md alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from forebay._stats_file import (
+    StatsFileError,
+    list_stats_files,
+    prune,
+    read_stats_file,
+    run_directory,
+)
+
+DAY = 86_400
+CLASSES = ["trace", "debug", "info", "warn", "error", "fatal", "unspecified", "unattributed"]
+INFO, WARN, ERROR = 2, 3, 4
+EMIT = [
+    *("emitted", "sampled_out", "rate_limited", "refused.queue_full", "refused.block_timeout"),
+    *("refused.not_started", "refused.shutdown", "refused.reentrant"),
+    *("dropped.queue_full_newest", "dropped.queue_full_oldest", "dropped.early_drop"),
+    *("dropped.memory", "dropped.encode_error", "dropped.too_large"),
+]
+INTAKE = [
+    *("internal", "drained", "batched", "expired"),
+    *("dropped.shutdown", "dropped.encode_error", "dropped.memory"),
+]
+ROUTE = [
+    *("recovered", "delivered", "expired", "unknown", "handed_over", "superseded"),
+    *("rejected.bad_request", "rejected.partial_success", "dropped.backlog_full"),
+]
+PLACES = ["in_backlog", "in_spool", "in_flight"]
+NOTES = ["truncated_records", "retries"]
+EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
+ROW = 64
+Key = tuple[str, int, str, int]  # section, lane, name, class
+
+
+def own_start_ticks(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+@dataclass
+class Image:
+    """A stats file in the making."""
+
+    pid: int = field(default_factory=os.getpid)
+    start_ticks: int | None = None
+    boot_id: str | None = None
+    pid_namespace: int | None = None
+    state: int = 1
+    started: float = 1_000.0
+    heartbeat: float = 1_000.0
+    ended: float = 0.0
+    version: int = 1
+    order: str = "<"
+    sequence: int = 0
+    groups: int = 1
+    leased: int = 1
+    instance_id: str = "i-1"
+    lanes: tuple[str, ...] = ("urgent", "normal")
+    routes: tuple[str, ...] = ("main",)
+    cells: dict[Key, int] = field(default_factory=dict)
+    slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
+    journal: list[tuple[Key, list[int]]] = field(default_factory=list)
+    pending: list[tuple[int, int, int, str, int]] = field(default_factory=list)
+
+    def put(self, section: str, lane: int, name: str, n: int, severity: int = INFO) -> Image:
+        self.cells[(section, lane, name, severity)] = n
+        return self
+
+    def tables(self) -> bytes:
+        out = b""
+        texts = [self.instance_id, "checkout"]
+        for table in (
+            *(texts, CLASSES, self.lanes, self.routes, EMIT, INTAKE, ROUTE, PLACES, NOTES),
+        ):
+            out += struct.pack(self.order + "I", len(table))
+            for text in table:
+                out += struct.pack(self.order + "H", len(text.encode())) + text.encode()
+        return out
+
+    def lay_out(self) -> None:
+        lanes, routes = len(self.lanes), len(self.routes)
+        self.header_bytes = 240 + len(self.tables()) + 63 & ~63
+        at = self.header_bytes
+        self.intake = at
+        at += lanes * INTAKE_SLOTS * ROW
+        self.route = at
+        at += routes * lanes * (ROUTE_SLOTS + PLACE_SLOTS) * ROW
+        self.notes = at
+        at += 64 * 8
+        self.journal_at = at
+        at += 8 + 12 * 72 + 56
+        self.pending_at = at
+        at += routes * 8 * 192
+        self.slot_bytes = lanes * EMIT_SLOTS * ROW
+        self.shared = at
+        at += self.slot_bytes
+        self.groups_at = at + 4095 & ~4095
+        self.group_bytes = 16 * self.slot_bytes
+
+    def place_of(self, key: Key) -> int:
+        """Where a row is, in the words of the document."""
+        section, lane, name, _ = key
+        if section == "emit":
+            slot = self.slot_of.get(key, 0)
+            start = self.shared
+            if slot >= 0:
+                start = self.groups_at + slot // 16 * self.group_bytes + slot % 16 * self.slot_bytes
+            return start + (lane * EMIT_SLOTS + EMIT.index(name)) * ROW
+        if section == "intake":
+            return self.intake + (lane * INTAKE_SLOTS + INTAKE.index(name)) * ROW
+        route = self.routes.index(section)
+        start = self.route + (route * len(self.lanes) + lane) * (ROUTE_SLOTS + PLACE_SLOTS) * ROW
+        if name in PLACES:
+            return start + (ROUTE_SLOTS + PLACES.index(name)) * ROW
+        return start + ROUTE.index(name) * ROW
+
+    def bytes(self) -> bytes:
+        self.lay_out()
+        o = self.order
+        boot = self.boot_id or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = self.pid_namespace
+        if namespace is None:
+            namespace = os.stat("/proc/self/ns/pid").st_ino
+        ticks = own_start_ticks(os.getpid()) if self.start_ticks is None else self.start_ticks
+        tables = self.tables()
+        lanes = len(self.lanes)
+        image = bytearray(self.groups_at + self.groups * self.group_bytes)
+        head = b"FBLEDGER"
+        head += struct.pack(o + "II", 0x01020304, self.version)
+        head += struct.pack(o + "4I", self.header_bytes, 240, 240, len(tables))
+        head += struct.pack(o + "4Q", self.pid, namespace, ticks, 100)
+        head += struct.pack(o + "q", int(self.started * 1e9)) + bytes.fromhex(boot.replace("-", ""))
+        head += struct.pack(o + "II", self.state, 0)
+        head += struct.pack(o + "qq", int(self.ended * 1e9), int(self.heartbeat * 1e9))
+        head += struct.pack(o + "Q", self.sequence)
+        route_lane = (ROUTE_SLOTS + PLACE_SLOTS) * ROW
+        head += struct.pack(o + "II", self.intake, INTAKE_SLOTS * ROW)
+        head += struct.pack(o + "4I", self.route, lanes * route_lane, route_lane, ROUTE_SLOTS * ROW)
+        head += struct.pack(o + "3I", self.journal_at, 72, 12)
+        head += struct.pack(o + "4I", self.pending_at, 8 * 192, 192, 8)
+        head += struct.pack(o + "II", self.notes, 64)
+        head += struct.pack(o + "5I", self.shared, self.slot_bytes, EMIT_SLOTS * ROW, 16, 1024)
+        head += struct.pack(o + "QQ", self.groups_at, self.group_bytes)
+        head += struct.pack(o + "3Q", self.groups, self.leased, 0)
+        assert len(head) == 240
+        image[:240] = head
+        image[240 : 240 + len(tables)] = tables
+        for key, n in self.cells.items():
+            struct.pack_into(o + "Q", image, self.place_of(key) + key[3] * 8, n)
+        struct.pack_into(o + "Q", image, self.journal_at, len(self.journal))
+        for i, (key, values) in enumerate(self.journal):
+            entry = (self.place_of(key), *values)
+            struct.pack_into(o + "9Q", image, self.journal_at + 8 + i * 72, *entry)
+        for i, (lane, source, target, batch, n) in enumerate(self.pending):
+            start = self.pending_at + i * 192
+            struct.pack_into(o + "I4B", image, start, 1, lane, source, target, len(batch))
+            struct.pack_into(o + "Q", image, start + 8 + INFO * 8, n)
+            image[start + 72 : start + 72 + len(batch)] = batch.encode()
+        return bytes(image)
+
+    def write(self, directory: Path) -> Path:
+        path = directory / f"{self.instance_id}.forebay"
+        path.write_bytes(self.bytes())
+        return path
+
+
+@pytest.fixture(scope="module")
+def dead_pid() -> Iterator[int]:
+    """The pid of a process that has ended, and whose number is not used again meanwhile."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid  # a zombie until the tests are done
+    process.wait()
+
+
+def a_busy_ledger(**settings: object) -> Image:
+    """100 emitted; 10 refused, 5 dropped, 70 drained, 60 batched, 40 delivered, 12 in flight."""
+    image = Image(**settings)  # type: ignore[arg-type]
+    image.put("emit", 1, "emitted", 90).put("emit", 1, "emitted", 10, ERROR)
+    image.put("emit", 1, "refused.queue_full", 10).put("emit", 1, "dropped.early_drop", 5)
+    image.put("intake", 1, "drained", 70).put("intake", 1, "batched", 60)
+    image.put("main", 1, "delivered", 40).put("main", 1, "in_flight", 12)
+    return image.put("main", 1, "in_backlog", 8)
+
+
+def test_every_name_is_worked_out_as_the_core_does(tmp_path: Path) -> None:
+    """Plain names, reasons, severity classes, lanes, routes: the dotted names of the core."""
+    file = read_stats_file(a_busy_ledger().write(tmp_path))
+    expected = {
+        "emitted": 100,
+        "refused": 10,
+        "refused.queue_full": 10,
+        "dropped": 5,
+        "dropped.early_drop": 5,
+        "dropped.memory": 0,
+        "delivered": 40,
+        "batched": 60,
+        "in_queue": 15,
+        "in_batch": 10,
+        "in_flight": 12,
+        "in_backlog": 8,
+        "held": 45,
+        "lanes.normal.emitted": 100,
+        "lanes.urgent.emitted": 0,
+        "lanes.normal.refused.queue_full": 10,
+        "by_severity.error.emitted": 10,
+        "by_severity.error.held": 10,
+        "by_severity.info.dropped.early_drop": 5,
+        "routes.main.delivered": 40,
+        "routes.main.batched": 60,
+        "routes.main.held": 20,
+        "notes.retries": 0,
+    }
+    assert {name: file.numbers.get(name) for name in expected} == expected
+    assert "lanes.urgent.refused.queue_full" not in file.numbers
+    assert "routes.main.emitted" not in file.numbers
+    assert file.balanced
+    assert [(law.route, law.lane, law.difference) for law in file.laws] == [
+        *((None, "urgent", 0), (None, "normal", 0)),
+        *(("main", "urgent", 0), ("main", "normal", 0)),
+    ]
+    assert (file.instance_id, file.service_name, file.lanes) == ("i-1", "checkout", file.lanes)
+    assert file.state == "running"
+    assert file.alive is True
+    assert (file.lost_in_crash, file.lost_in_crash_margin) == (None, None)
+
+
+def test_slots_of_all_groups_and_the_shared_one_are_summed(tmp_path: Path) -> None:
+    """A count is found wherever its thread had its slot."""
+    image = Image(groups=3)
+    for severity, slot in enumerate([0, 15, 16, 47, -1]):
+        image.put("emit", 0, "emitted", 10**severity, severity)
+        image.slot_of["emit", 0, "emitted", severity] = slot
+    file = read_stats_file(image.write(tmp_path))
+    assert file.numbers["emitted"] == 11_111
+    assert file.slots == 48
+
+
+def test_a_difference_of_the_second_law_is_shown(tmp_path: Path) -> None:
+    """A ledger that was kept wrongly does not look right."""
+    image = a_busy_ledger().put("main", 1, "delivered", 43)
+    file = read_stats_file(image.write(tmp_path))
+    assert not file.balanced
+    (law,) = [law for law in file.laws if not law.holds]
+    assert (law.route, law.lane, law.difference) == ("main", "normal", -3)
+
+
+def test_a_killed_process_lost_what_it_held_in_memory(tmp_path: Path, dead_pid: int) -> None:
+    """The spool's part is left for the next process; the uncertainty is one a thread."""
+    image = a_busy_ledger(pid=dead_pid, start_ticks=own_start_ticks(dead_pid), leased=3)
+    image.put("main", 1, "in_backlog", 2).put("main", 1, "in_spool", 6)
+    file = read_stats_file(image.write(tmp_path))
+    assert (file.state, file.alive) == ("killed", False)
+    assert file.numbers["held"] == 45
+    assert file.lost_in_crash == 39
+    assert file.lost_in_crash_margin == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"start_ticks": 1}, {"boot_id": "00000000-0000-4000-8000-000000000000"}, {"pid": 2**22 + 1}],
+)
+def test_a_pid_alone_does_not_make_a_process(tmp_path: Path, other: dict[str, object]) -> None:
+    """Another process with the same pid, another boot, no such pid: it is gone."""
+    assert read_stats_file(a_busy_ledger(**other).write(tmp_path)).state == "killed"
+
+
+def test_of_another_pid_namespace_nothing_is_claimed(tmp_path: Path) -> None:
+    """A container's process cannot be looked up by its pid."""
+    file = read_stats_file(a_busy_ledger(pid_namespace=1).write(tmp_path))
+    assert (file.state, file.alive, file.lost_in_crash) == ("unknown", None, None)
+
+
+def test_a_clean_end_is_no_crash(tmp_path: Path, dead_pid: int) -> None:
+    """What a process still held when it ended was told by it, and is no news."""
+    file = read_stats_file(a_busy_ledger(pid=dead_pid, state=2, ended=1_060.5).write(tmp_path))
+    assert (file.state, file.ended_wall_ns) == ("ended", 1_060_500_000_000)
+    assert file.lost_in_crash is None
+
+
+def test_a_step_that_was_cut_short_is_made_by_the_reader(tmp_path: Path, dead_pid: int) -> None:
+    """Killed between taking 12 out of flight and adding them to delivered: neither is lost."""
+    image = a_busy_ledger(pid=dead_pid, start_ticks=1, sequence=7)
+    image.put("main", 1, "in_flight", 0)  # this half was made
+    image.journal = [
+        (("main", 1, "in_flight", INFO), [0] * 8),
+        (("main", 1, "delivered", INFO), [0, 0, 52, 0, 0, 0, 0, 0]),
+    ]
+    file = read_stats_file(image.write(tmp_path))
+    assert file.cut_short
+    assert file.numbers["delivered"] == 52
+    assert file.balanced
+
+
+def test_a_step_that_is_only_written_down_was_not_made(tmp_path: Path, dead_pid: int) -> None:
+    """The journal counts while the sequence is odd, and at no other time."""
+    image = a_busy_ledger(pid=dead_pid, start_ticks=1, sequence=6)
+    image.journal = [(("main", 1, "delivered", INFO), [0, 0, 999, 0, 0, 0, 0, 0])]
+    file = read_stats_file(image.write(tmp_path))
+    assert not file.cut_short
+    assert file.numbers["delivered"] == 40
+
+
+def test_a_record_seen_to_leave_first_never_makes_a_negative_number(tmp_path: Path) -> None:
+    """Drained 7, emitted 5 so far: two are ahead, the queue is empty, the law holds."""
+    image = Image().put("emit", 0, "emitted", 5).put("intake", 0, "drained", 7)
+    file = read_stats_file(image.write(tmp_path))
+    assert (file.ahead, file.numbers["in_queue"], file.numbers["emitted"]) == (2, 0, 7)
+    assert file.balanced
+
+
+def test_a_move_that_was_under_way_is_told(tmp_path: Path) -> None:
+    """Its batch id is what settles where the batch is."""
+    file = read_stats_file(a_busy_ledger(pending=[(1, 0, 1, "i-1-42.0", 8)]).write(tmp_path))
+    (move,) = file.pending_moves
+    assert (move.route, move.lane, move.batch_id) == ("main", "normal", "i-1-42.0")
+    assert (move.from_place, move.to_place, move.records) == ("in_backlog", "in_spool", 8)
+
+
+def test_a_file_of_the_other_byte_order_reads_the_same(tmp_path: Path) -> None:
+    """A file may have come from another machine."""
+    little = read_stats_file(a_busy_ledger().write(tmp_path))
+    big = read_stats_file(a_busy_ledger(order=">").write(tmp_path))
+    assert big.numbers == little.numbers
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "cut off"),
+        (b"\0" * 49_152, "not ready"),
+        (b"PK\3\4" + b"x" * 5000, "not a stats file"),
+        (Image(version=9).bytes(), "format 9"),
+        (Image().bytes()[:300], "too soon|cut off"),
+        (Image().bytes()[:9000], "cut off"),
+        (Image().bytes()[:-1], "cut off"),
+    ],
+)
+def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: bytes, says: str) -> None:
+    """Zero, foreign, newer and truncated files are an error in words that names the file."""
+    path = tmp_path / "x.forebay"
+    path.write_bytes(content)
+    with pytest.raises(StatsFileError, match=says) as caught:
+        read_stats_file(path)
+    assert str(path) in str(caught.value)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    changes=st.lists(st.tuples(st.integers(8, 1500), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.one_of(st.none(), st.integers(0, 40_000)),
+)
+def test_damage_anywhere_is_an_error_in_words(
+    tmp_path: Path, changes: list[tuple[int, int]], cut: int | None
+) -> None:
+    """Whatever the bytes are: a ledger or a StatsFileError; no other exception, and no hang."""
+    data = bytearray(a_busy_ledger(sequence=1).bytes())
+    for at, value in changes:
+        data[at] = value
+    path = tmp_path / "damaged.forebay"
+    path.write_bytes(data[:cut])
+    with contextlib.suppress(StatsFileError):
+        assert read_stats_file(path).lanes
+
+
+def test_a_directory_is_listed_by_name(tmp_path: Path) -> None:
+    """Whatever is in them: who reads them says what is wrong with which."""
+    for name in ("b.forebay", "a.forebay", "other.txt"):
+        (tmp_path / name).write_bytes(b"no")
+    assert list_stats_files(tmp_path) == [tmp_path / "a.forebay", tmp_path / "b.forebay"]
+    assert list_stats_files(tmp_path / "missing") == []
+
+
+def test_the_dead_are_kept_for_seven_days(tmp_path: Path, dead_pid: int) -> None:
+    """The living stay however old they are; what cannot be read is left alone."""
+    now = 100.0 * DAY
+    ages = {"fresh": 6.9, "stale": 7.1}
+    for name, days in ages.items():
+        seen = now - days * DAY
+        Image(instance_id=name, pid=dead_pid, start_ticks=1, heartbeat=seen).write(tmp_path)
+    Image(instance_id="ended", pid=dead_pid, state=2, ended=now - 8 * DAY).write(tmp_path)
+    Image(instance_id="alive").write(tmp_path)
+    Image(instance_id="elsewhere", pid_namespace=1, heartbeat=now - DAY).write(tmp_path)
+    (tmp_path / "bad.forebay").write_bytes(b"no")
+    assert {path.stem for path in prune(tmp_path, now=now)} == {"stale", "ended"}
+    left = {path.stem for path in tmp_path.iterdir()}
+    assert left == {"fresh", "alive", "elsewhere", "bad"}
+
+
+def test_of_the_dead_at_most_64_are_kept(tmp_path: Path, dead_pid: int) -> None:
+    """The youngest stay."""
+    now = 100.0 * DAY
+    for i in range(67):
+        seen = now - i * 60
+        Image(instance_id=f"i{i}", pid=dead_pid, start_ticks=1, heartbeat=seen).write(tmp_path)
+    assert {path.stem for path in prune(tmp_path, now=now)} == {"i64", "i65", "i66"}
+
+
+def test_the_run_directory_is_looked_for_as_the_core_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """$FOREBAY_RUN_DIR, then the user's runtime directory, then /tmp."""
+    monkeypatch.setenv("FOREBAY_RUN_DIR", "/a/b")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    assert run_directory() == Path("/a/b")
+    monkeypatch.setenv("FOREBAY_RUN_DIR", "")
+    assert run_directory() == Path("/run/user/7/forebay")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert run_directory() == Path(f"/tmp/forebay-{os.getuid()}")
