@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from forebay._stats import Audit, Counts, Stats, stats_from
+from forebay._stats import Audit, LaneCounts, Stats, stats_from
 from forebay.cli import demo, demo_text
 
 COUNTS: dict[str, Any] = {
@@ -35,7 +35,9 @@ def run(tmp_path: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
 def test_the_demonstration_balances_and_its_policies_show(tmp_path: Path) -> None:
     """In a few seconds, from a file of the user's, into a pipe."""
     path = tmp_path / "my.log"
-    path.write_text("".join(f"{i} half-installed or configured {i * 7919}\n" for i in range(3000)))
+    states = ("installed", "half-installed")
+    lines = [f"{states[i % 2]} {os.urandom(20).hex()}\n" for i in range(3000)]
+    path.write_text("".join(lines))
     result = run(tmp_path, "--seconds", "6", "--input", path)
     assert result.returncode == 0, result.stdout + result.stderr
     out = result.stdout
@@ -89,7 +91,7 @@ def test_the_verdict_is_no_where_any_count_differs(
 
 def test_losses_are_listed_by_reason(capsys: pytest.CaptureFixture[str]) -> None:
     """In sum, and for each lane."""
-    lane = Counts(emitted=24, delivered=20, dropped=5)
+    lane = LaneCounts(emitted=24, delivered=20, dropped=5)
     ledger = Stats(
         emitted=24,
         internal=1,

@@ -115,13 +115,12 @@ def _collector(endpoint: str) -> Collector:
                 min_level="WARNING",
                 queue_records=4096,
                 on_full="drop_oldest",
-                on_backlog_full="evict_oldest",
                 backlog_share=0.2,
             ),
             forebay.Lane("normal", queue_records=16_384, on_full="drop_newest"),
         ],
         batch=forebay.BatchOptions(max_records=2048, max_delay=0.2),
-        backlog=forebay.BacklogOptions(max_bytes=256 << 10),
+        backlog=forebay.BacklogOptions(max_bytes=128 << 10),
         retry=forebay.RetryOptions(initial=0.1, max=1.0),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 import time
@@ -51,9 +50,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print every ledger that is asked for."""
-    directory = args.directory if args.directory is not None else run_directory()
-    # Somebody has to tidy up after processes that cannot any more: the dead of more than a week.
-    prune(directory)
+    if args.directory is None:
+        directory = run_directory()
+        # Somebody has to tidy up after processes that cannot any more. A directory that was named
+        # may be a copy that somebody keeps.
+        prune(directory)
+    else:
+        directory = args.directory
     files, failed = _wanted(directory, args)
     style = paint.for_stream(sys.stdout)
     balanced = True
@@ -80,37 +83,48 @@ def _wish(args: argparse.Namespace) -> str:
 
 def _wanted(directory: Path, args: argparse.Namespace) -> tuple[list[StatsFile], bool]:
     """The ledgers asked for, those that began last at the end; and whether a file is damaged."""
-    problems: list[StatsFileError] = []
+    files: list[StatsFile] = []
+    damaged = False
     named = args.pid is not None or args.service is not None
-    files = [
-        _settled(file)
-        for file in list_stats_files(directory, problems=problems)
-        if (args.pid is None or file.pid == args.pid)
-        and (args.service is None or file.service_name == args.service)
-        and (file.state != "ended" or named or args.all)
-    ]
-    for problem in problems:
-        print(f"forebay stats: {problem}", file=sys.stderr)
-    return files, bool(problems)
+    for path in list_stats_files(directory):
+        try:
+            file = _read_settled(path)
+        except FileNotFoundError:
+            continue  # tidied away meanwhile
+        except (StatsFileError, OSError) as error:
+            print(f"forebay stats: {_with_path(path, error)}", file=sys.stderr)
+            damaged = True
+            continue
+        if (
+            (args.pid is None or file.pid == args.pid)
+            and (args.service is None or file.service_name == args.service)
+            and (file.state != "ended" or named or args.all)
+        ):
+            files.append(file)
+    return sorted(files, key=lambda file: file.started_wall_ns), damaged
+
+
+def _with_path(path: Path, error: Exception) -> str:
+    text = str(error)
+    return text if path.name in text else f"{path}: {text}"
 
 
 _ATTEMPTS = 5
 
 
-def _settled(file: StatsFile) -> StatsFile:
+def _read_settled(path: Path) -> StatsFile:
     """Read again where a law differs: a process that runs may have been read in mid-step."""
+    file = read_stats_file(path)
     for _ in range(_ATTEMPTS):
         if file.state != "running" or _holds(file):
             break
         time.sleep(0.01)
-        with contextlib.suppress(OSError, StatsFileError):
-            file = read_stats_file(file.path)
+        file = read_stats_file(path)
     return file
 
 
 def _holds(file: StatsFile) -> bool:
-    by_lane = [n for lanes in file.route_differences.values() for n in lanes.values()]
-    return not any(law.difference for law in _laws(file)) and not any(by_lane)
+    return file.balanced and not any(law.difference for law in _laws(file))
 
 
 def _laws(file: StatsFile) -> list[ledger_text.Law]:
@@ -124,18 +138,16 @@ def as_object(file: StatsFile) -> dict[str, Any]:
         "pid": file.pid,
         "instance_id": file.instance_id,
         "state": file.state,
-        "started": time_text(int(file.started * 1e9)),
-        "last_seen": time_text(int(file.last_seen * 1e9)),
+        "started": time_text(file.started_wall_ns),
         "path": str(file.path),
         "lanes": list(file.lanes),
         "routes": list(file.routes),
         "numbers": dict(file.numbers),
         "balanced": _holds(file),
         "differences": {law.name: law.difference for law in _laws(file)},
-        "route_differences": {name: dict(lanes) for name, lanes in file.route_differences.items()},
-        "consistent": file.consistent,
-        "lost_in_crash": file.lost_in_crash if file.state == "killed" else None,
-        "lost_in_crash_margin": file.lost_uncertainty,
+        "exact": file.exact,
+        "lost_in_crash": file.lost_in_crash,
+        "lost_in_crash_margin": file.lost_in_crash_margin,
     }
 
 
@@ -143,24 +155,24 @@ def _print_ledger(file: StatsFile, style: paint.Style) -> None:
     state = style.bad(file.state) if file.state == "killed" else file.state
     print(
         f"{file.service_name}  pid {file.pid}  {state}  since"
-        f" {time_text(int(file.started * 1e9), spec='seconds')}  {style.dim(str(file.path))}"
+        f" {time_text(file.started_wall_ns, spec='seconds')}  {style.dim(str(file.path))}"
     )
     for line in ledger_text.table(file.numbers, list(file.lanes)):
         print(f"  {line}")
-    for law in _laws(file):
-        paint_verdict = style.good if law.difference == 0 else style.bad
-        print(f"  {law.text()}  {paint_verdict(law.verdict)}")
-    for route, lanes in file.route_differences.items():
-        for lane, difference in lanes.items():
-            if difference:
-                print(style.bad(f"  route {route}, lane {lane}: DIFFERS by {difference:+,}"))
+    for total in _laws(file):
+        paint_verdict = style.good if total.difference == 0 else style.bad
+        print(f"  {total.text()}  {paint_verdict(total.verdict)}")
+    for law in file.laws:
+        if not law.holds:
+            place = "intake" if law.route is None else f"route {law.route}"
+            print(style.bad(f"  {place}, lane {law.lane}: DIFFERS by {law.difference:+,}"))
     for note, count in _notes(file).items():
         print(f"  {count:,} {note}")
-    if file.state == "killed":
-        margin = file.lost_uncertainty
+    if file.lost_in_crash is not None:
+        margin = file.lost_in_crash_margin
         between = f" (up to {margin:,} more or less)" if margin else ""
         print(f"  {style.bad('lost_in_crash')} {file.lost_in_crash:,}{between}")
-    if not file.consistent:
+    if not file.exact:
         print("  it wrote too fast to be read between two steps; the numbers may mix them")
 
 
