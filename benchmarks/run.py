@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and says which gates are met. Method: benchmarks/README.md.
 
-    python benchmarks/run.py [--json FILE] [--only NAME] [--repeats 5]
+    python benchmarks/run.py [--json FILE] [--only NAME] [--repeats 5] [--write-readme]
 
 NAME is a ratio or figure, or the beginning of some (``cpp``, ``python.emit_3attrs``). A slow figure
 never makes this fail; a peer or a part that cannot run is reported as missing, with the reason.
@@ -77,7 +77,9 @@ class Run:
             return
         targets = ["emit_latency", "drain_throughput"]
         for command in (
-            ["cmake", "--preset", "bench"],
+            # gcc 12 at -O3 warns of its own std::string (its bug 105651); the tests' presets are the
+            # place for warnings.
+            ["cmake", "--preset", "bench", "-DFOREBAY_WERROR=OFF"],
             ["cmake", "--build", "--preset", "bench", "--target", *targets],
         ):
             print("bench: " + " ".join(command), flush=True)
@@ -308,7 +310,12 @@ def main() -> None:
     parser.add_argument("--json", type=pathlib.Path, help="where the figures are written")
     parser.add_argument("--only", metavar="NAME", help="a name, or the beginning of some")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--write-readme", action="store_true", help="replace the last table in benchmarks/README.md"
+    )
     options = parser.parse_args()
+    if options.write_readme and options.only is not None:
+        parser.error("--write-readme needs the whole run, without --only")
     machine = report.machine(ROOT)
     run = Run(options.only, max(1, options.repeats))
     run.cpp()
@@ -317,6 +324,8 @@ def main() -> None:
     result = run.result(machine)
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
+    if options.write_readme:
+        report.write_readme(ROOT / "benchmarks" / "README.md", result)
     print(report.table({**result["ratios"], **result["figures"]}, options.only))
     for what, reason in run.missing.items():
         print(f"missing: {what}: {reason}")

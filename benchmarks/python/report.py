@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+README_MARKER = "<!-- from here on written by run.py --write-readme -->"
+
 # What issue and README promise: name, "at least" or "at most", and the number.
 GATES: list[tuple[str, str, float]] = [
     ("cpp.emit_3attrs.spdlog_async", ">=", 14.0),
@@ -73,6 +75,47 @@ def table(values: Mapping[str, float], only: str | None) -> str:
         if name in values and matches(name, only)
     )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def peers(figures: Mapping[str, float]) -> str:
+    """A Markdown table of what the peers took, in nanoseconds, beside Forebay."""
+    rows = [
+        ("subject", "C++ 3 attributes", "under overload", "Python 3 attributes", "message only")
+    ]
+    rows.append(("---", "---:", "---:", "---:", "---:"))
+    columns = (
+        "cpp.{}emit_3attrs_ns",
+        "cpp.{}emit_3attrs_overload_ns",
+        "python.{}emit_3attrs_ns",
+        "python.{}emit_0attrs_ns",
+    )
+    names = sorted({name.split(".")[1] for name in figures if name.count(".") == 2})
+    for subject in ["", *names]:
+        prefix = f"{subject}." if subject else ""
+        found = [figures.get(column.format(prefix)) for column in columns]
+        if any(value is not None for value in found):
+            cells = ["" if value is None else _shown(value) for value in found]
+            rows.append((subject or "forebay", *cells))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def write_readme(readme: pathlib.Path, result: Mapping[str, Any]) -> None:
+    """Replace what stands below the README's marker with this result."""
+    kept, marker, _ = readme.read_text().partition(README_MARKER)
+    machine = result["machine"]
+    about = (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['gcc']}, Python {machine['python']}, "
+        f"commit {machine['commit'][:10]}; load average {machine['load_before']:.1f} before the run "
+        f"and {machine['load_after']:.1f} after. Times in nanoseconds, medians."
+    )
+    parts = [
+        kept.rstrip() + "\n\n" + marker,
+        about,
+        table({**result["ratios"], **result["figures"]}, None),
+        peers(result["figures"]),
+        "\n".join(f"- missing: {what}: {why}" for what, why in result["missing"].items()),
+    ]
+    readme.write_text("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _first_line(*command: str) -> str:
