@@ -77,8 +77,8 @@ class Run:
             return
         targets = ["emit_latency", "drain_throughput"]
         for command in (
-            # gcc 12 at -O3 warns of its own std::string (its bug 105651); the tests' presets are the
-            # place for warnings.
+            # gcc 12 at -O3 warns of its own std::string (its bug 105651); the tests' presets are
+            # the place for warnings.
             ["cmake", "--preset", "bench", "-DFOREBAY_WERROR=OFF"],
             ["cmake", "--build", "--preset", "bench", "--target", *targets],
         ):

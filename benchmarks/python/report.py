@@ -104,9 +104,10 @@ def write_readme(readme: pathlib.Path, result: Mapping[str, Any]) -> None:
     kept, marker, _ = readme.read_text().partition(README_MARKER)
     machine = result["machine"]
     about = (
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['gcc']}, Python {machine['python']}, "
-        f"commit {machine['commit'][:10]}; load average {machine['load_before']:.1f} before the run "
-        f"and {machine['load_after']:.1f} after. Times in nanoseconds, medians."
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['gcc']}, "
+        f"Python {machine['python']}, commit {machine['commit'][:10]}; "
+        f"load average {machine['load_before']:.1f} before the run and "
+        f"{machine['load_after']:.1f} after. Times in nanoseconds, medians."
     )
     parts = [
         kept.rstrip() + "\n\n" + marker,
