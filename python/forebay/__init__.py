@@ -11,15 +11,16 @@ Importing makes no thread and no file. Classes of options and results are loaded
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._core import Logger
 from ._core import version as __version__
 from ._errors import ForebayError, OptionError, QueueFull
 from ._lifecycle import get_collector, get_logger, start
 from ._native import get_cmake_dir, get_include
 
+TYPE_CHECKING = False  # as checkers take it; `typing` itself would double the time of the import
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._collector import Collector
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
     from ._logging import LoggingHandler

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
 
 from . import _core
 from ._errors import OptionError
 from ._validation import suggests_names
 from ._warnings import say_once, warn_once
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal
+
     from ._collector import Collector, LoggerCache
     from ._environment import Environment
     from ._exporters import Exporter

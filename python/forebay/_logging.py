@@ -93,6 +93,9 @@ class LoggingHandler(logging.Handler):
         try:
             if self.formatter is not None or type(self).format is not logging.Handler.format:
                 record = _with_body(record, self.format(record))
+            elif record.args:
+                # Formatted here, so that an error in it is handleError's.
+                record = _with_body(record, record.getMessage())
             _core.handle_record(self._logger, record)
         except RecursionError:
             raise

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
 
 from ._errors import OptionError
 
-Value = bool | int | float | str | bytes | None
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
+    P = ParamSpec("P")
+    R = TypeVar("R")
+    T = TypeVar("T")
+
+# What the core takes as the value of an option.
+Value = bool | int | float | str | bytes | None
 
 
 def suggests_names(function: Callable[P, R]) -> Callable[P, R]:

@@ -6,6 +6,8 @@ import sys
 import warnings
 
 _said: set[str] = set()
+# A program that makes the names in these texts out of data must not grow without bound.
+_MOST_TEXTS = 1000
 
 
 class ForebayWarning(RuntimeWarning):
@@ -18,9 +20,8 @@ def warn_once(text: str, stacklevel: int = 2) -> None:
     Where warnings are errors (``python -W error``) the text goes to standard error: what is wrong
     in a deployment must not keep a service from starting.
     """
-    if text in _said:
+    if not _is_first(text):
         return
-    _said.add(text)
     try:
         warnings.warn(text, ForebayWarning, stacklevel=stacklevel + 1)
     except ForebayWarning:
@@ -29,9 +30,15 @@ def warn_once(text: str, stacklevel: int = 2) -> None:
 
 def say_once(text: str) -> None:
     """Write a line to standard error, the first time that this text comes up in the process."""
-    if text not in _said:
-        _said.add(text)
+    if _is_first(text):
         say(text)
+
+
+def _is_first(text: str) -> bool:
+    if text in _said or len(_said) >= _MOST_TEXTS:
+        return False
+    _said.add(text)
+    return True
 
 
 def say(text: str) -> None:

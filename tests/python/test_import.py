@@ -50,7 +50,16 @@ def test_start_makes_no_thread_and_no_file_before_the_first_record(tmp_path: Pat
 
 def test_import_leaves_the_heavy_modules_alone() -> None:
     """They are loaded with the first thing that needs them."""
-    heavy = ["asyncio", "multiprocessing", "urllib.request", "http", "difflib", "rich", "pathlib"]
+    heavy = [
+        "asyncio",
+        "multiprocessing",
+        "urllib.request",
+        "http",
+        "difflib",
+        "rich",
+        "pathlib",
+        "typing",
+    ]
     heavy += ["logging", "dataclasses", "inspect", "traceback", "socket", "ssl"]
     done = run_python(
         """
@@ -65,12 +74,12 @@ def test_import_leaves_the_heavy_modules_alone() -> None:
 
 
 def test_import_takes_less_than_30_ms() -> None:
-    """The best of some runs: what the import costs, not what the machine was doing."""
+    """Of processor time, in the best of some runs: what else the machine does must not count."""
     source = """
         import time
-        begin = time.perf_counter()
+        begin = time.process_time()
         import forebay
-        print(time.perf_counter() - begin)
+        print(time.process_time() - begin)
         """
     best = min(float(run_python(source).stdout) for _ in range(7))
     assert best < 0.030, f"{best * 1000:.1f} ms"

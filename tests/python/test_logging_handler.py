@@ -147,6 +147,19 @@ def test_an_error_in_formatting_is_never_raised(
     assert "next" in [record.body for record in bridge.records()]
 
 
+def test_an_error_in_formatting_is_handle_errors_where_that_is_overridden(bridge: Bridge) -> None:
+    """As for every handler of stdlib's."""
+    failed: list[object] = []
+
+    class Mine(forebay.LoggingHandler):
+        def handleError(self, record: logging.LogRecord) -> None:
+            failed.append(record.msg)
+
+    bridge.attach(Mine(logger=bridge.collector.logger("logging", level=1)))
+    bridge.stdlib.info("%d", "not a number")
+    assert failed == ["%d"]
+
+
 def test_a_stdlib_logger_does_not_change_the_level_of_a_forebay_logger_of_that_name() -> None:
     """Both may be in use: the one is filtered by logging, the other by its own level."""
     with in_memory() as memory:
