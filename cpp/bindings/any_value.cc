@@ -19,7 +19,11 @@ enum : uint8_t {
   kMap = 6,
   kBytes = 7,
 };
-constexpr int kMaxDepth = 64;
+// Depth in protobuf messages: a map takes three levels (KeyValueList, KeyValue, AnyValue), a list
+// two. The usual decoders stop at 100, and the record around it takes some.
+constexpr int kMaxDepth = 86;
+constexpr int kMapLevels = 3;
+constexpr int kArrayLevels = 2;
 constexpr size_t kMaxBytes = 16u << 20;
 
 void put_varint(std::string& out, uint64_t value) {
@@ -109,7 +113,7 @@ class Encoder {
       return inner;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items) && spent_ <= kMaxBytes; ++i) {
-      put_bytes(inner, 1, any(PyTuple_GET_ITEM(items, i), depth + 1));
+      put_bytes(inner, 1, any(PyTuple_GET_ITEM(items, i), depth + kArrayLevels));
       spent_ += 2;
     }
     Py_DECREF(items);
@@ -131,7 +135,7 @@ class Encoder {
           PyUnicode_Check(key) ? to_text(key, scratch_) : to_description(key, scratch_);
       std::string entry;
       put_bytes(entry, 1, {name.data, name.size});
-      put_bytes(entry, 2, any(PyTuple_GET_ITEM(pair, 1), depth + 1));
+      put_bytes(entry, 2, any(PyTuple_GET_ITEM(pair, 1), depth + kMapLevels));
       put_bytes(inner, 1, entry);
       spent_ += name.size + 4;
     }

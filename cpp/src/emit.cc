@@ -11,6 +11,7 @@ namespace {
 using account::EmitName;
 using queue::Admission;
 
+// What the record's header can count.
 constexpr uint32_t kMaxAttributes = 65'535;
 
 // Counts what the queue refused, and gives the caller's answer.
@@ -115,7 +116,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     const model::RecordInput input{
         .site = site,
         .values = values,
-        .value_count = value_count,
+        .value_count = std::min(value_count, model::kMaxKeys + 1),
         .extra = extra,
         .scope = logger.scope,
         .severity = static_cast<uint8_t>(severity),
@@ -124,7 +125,10 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     queue::LaneQueue& queue = *incarnation->lanes[lane];
     const TickSource& ticks = incarnation->pipeline->ticks();
     const uint64_t size = model::measure_record(input);
-    if (size > incarnation->max_record_bytes || size > queue.largest_record()) [[unlikely]] {
+    const bool is_too_much = size > incarnation->max_record_bytes ||
+                             size > queue.largest_record() ||
+                             (extra != nullptr && extra->attribute_count > kMaxAttributes);
+    if (is_too_much) [[unlikely]] {
       admission =
           emit_cut(queue, *producer, input,
                    std::min<uint64_t>(incarnation->max_record_bytes, queue.largest_record()), ticks,

@@ -5,7 +5,8 @@
 namespace forebay::model {
 namespace {
 
-constexpr uint32_t kShortest = 32;  // texts up to this are never cut
+constexpr uint32_t kShortest = 32;              // texts up to this are never cut
+constexpr uint32_t kMaxOwnAttributes = 65'535;  // what the record's header can count
 
 // Back to where a character begins: a UTF-8 continuation byte is 10xxxxxx.
 uint32_t character_boundary(const char* data, uint32_t size) noexcept {
@@ -21,7 +22,10 @@ TruncatedRecord::TruncatedRecord(const RecordInput& input, uint64_t max_bytes)
   extra_.struct_size = sizeof extra_;
   if (input.extra != nullptr) {
     extra_ = *input.extra;
-    attributes_.assign(extra_.attributes, extra_.attributes + extra_.attribute_count);
+    const uint32_t kept = std::min(extra_.attribute_count, kMaxOwnAttributes);
+    extra_.dropped_attributes_count += extra_.attribute_count - kept;
+    extra_.attribute_count = kept;
+    attributes_.assign(extra_.attributes, extra_.attributes + kept);
   }
   extra_.severity_text.size = std::min<size_t>(extra_.severity_text.size, 64);
   extra_.event_name.size = std::min<size_t>(extra_.event_name.size, 256);

@@ -69,6 +69,9 @@ bool LaneQueue::take_from(Producer& producer) {
   const size_t taken =
       queue_.try_dequeue_bulk_from_producer(producer.token(), fetched_.begin(), kRunsAtOnce);
   fetched_.resize(taken);
+  uint32_t slots = 0;
+  for (const Run run : fetched_) slots += run.slots();
+  if (slots != 0) producer.count_taken(slots);
   return taken != 0;
 }
 
@@ -176,9 +179,10 @@ void LaneQueue::gather() noexcept {
     if (spare_slots != 0) give(spare);
     Run run;
     while (queue_.try_dequeue_from_producer(p->token(), run)) {
-      queue_.enqueue(gathered_->token(), run);
+      p->count_taken(run.slots());
+      put(*gathered_, run);
     }
-    if (p->take_sealed(run)) queue_.enqueue(gathered_->token(), run);
+    if (p->take_sealed(run)) put(*gathered_, run);
   }
 }
 
@@ -205,8 +209,9 @@ SeverityCounts LaneQueue::count_inside() {
   Run run;
   for (size_t left = queue_.size_approx(); left != 0; --left) {
     if (!queue_.try_dequeue_from_producer(gathered_->token(), run)) break;
+    gathered_->count_taken(run.slots());
     count(run, 0);
-    queue_.enqueue(gathered_->token(), run);
+    put(*gathered_, run);
   }
   return counts;
 }

@@ -200,7 +200,14 @@ bool LaneQueue::hand_over(Producer& producer) noexcept {
   if (!producer.close(closed)) return true;
   if (closed.spare != 0) give(Run(closed.run.first() + closed.used, closed.spare));
   if (closed.used == 0) return true;
-  return queue_.enqueue(producer.token(), Run(closed.run.first(), closed.used));
+  return put(producer, Run(closed.run.first(), closed.used));
+}
+
+bool LaneQueue::put(Producer& producer, Run run) noexcept {
+  producer.count_handed_over(run.slots());
+  if (queue_.enqueue(producer.token(), run)) return true;
+  producer.count_taken(run.slots());
+  return false;
 }
 
 // Shrinks with the room left and the number of threads, so that what all of them may have set aside
@@ -222,6 +229,7 @@ LaneQueue::Room LaneQueue::make_room(Producer& producer, const model::RecordInpu
     arena_->give_credits(credits);
     return write_chain(producer, input, size, ticks);
   }
+  if (credits != run.slots()) arena_->give_credits(credits - run.slots());
   if (arena_->room() < arena_->slots() / 4 * 3) want_drain();
   producer.open(run, ticks.now());
   return Room::kOpened;
@@ -279,7 +287,7 @@ LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordIn
     give(Run(first.first() + slots_for(size), first.slots() - slots_for(size)));
     first = Run(first.first(), slots_for(size));
   }
-  if (!queue_.enqueue(producer.token(), first)) {
+  if (!put(producer, first)) {
     for (const Run run : runs) give(run);
     return Room::kMemory;
   }
@@ -310,16 +318,32 @@ LaneQueue::Room LaneQueue::evict_for(Producer& producer, const model::RecordInpu
 }
 
 bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
-  if (queue_.try_dequeue_from_producer(gathered_->token(), run)) return true;
-  if (queue_.try_dequeue_from_producer(producer.token(), run)) return true;
-  // The next producer in turn, from this one on, so that no thread pays for all.
-  for (Producer* p = producer.next; p != nullptr; p = p->next) {
-    if (queue_.try_dequeue_from_producer(p->token(), run)) return true;
+  const auto take = [&](Producer& from) {
+    if (!queue_.try_dequeue_from_producer(from.token(), run)) return false;
+    from.count_taken(run.slots());
+    return true;
+  };
+  if (take(*gathered_)) return true;
+  // The thread's own, unless another has more than twice as much: else a thread that came late to a
+  // full lane would never have more than one run in it, and one that went idle would keep its old
+  // records.
+  Producer* fullest = &producer;
+  const int64_t own = producer.queued_slots();
+  int64_t most = own * 2;
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    if (const int64_t queued = p->queued_slots(); queued > most) {
+      most = queued;
+      fullest = p;
+    }
   }
-  for (Producer* p = producers_.load(std::memory_order_acquire); p != &producer && p != nullptr;
-       p = p->next) {
-    if (queue_.try_dequeue_from_producer(p->token(), run)) return true;
-  }
+  if (take(*fullest) || take(producer)) return true;
+  // Others were quicker there: whoever has any, from this producer on, so that no thread pays for all.
+  Producer* p = &producer;
+  do {
+    p = p->next != nullptr ? p->next : head;
+    if (take(*p)) return true;
+  } while (p != &producer);
   return false;
 }
 

@@ -41,7 +41,7 @@ struct FullAction {
   enum class Kind : uint8_t { kDropNewest, kDropOldest, kFail, kBlock };
   Kind kind = Kind::kDropNewest;
   // Of kBlock. None: as long as it takes. Unit: ns, 0..1 day.
-  std::optional<Duration> timeout;
+  std::optional<Duration> timeout{};
   // kBlock waits even on a thread that runs an event loop.
   bool on_event_loop = false;
 };
@@ -170,6 +170,7 @@ class LaneQueue {
   Room write_chain(Producer& producer, const model::RecordInput& input, uint32_t size,
                    const TickSource& ticks) noexcept;
   bool hand_over(Producer& producer) noexcept;
+  bool put(Producer& producer, Run run) noexcept;
   uint32_t run_length(uint32_t least) const noexcept;
   Room evict_for(Producer& producer, const model::RecordInput& input, uint32_t size,
                  const TickSource& ticks, const account::ThreadCounters& counters) noexcept;

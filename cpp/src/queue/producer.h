@@ -113,6 +113,17 @@ class alignas(128) Producer {
     return slowly_.load(std::memory_order_seq_cst) != 0 || is_busy();
   }
 
+  // How many slots it has in the queue, about: the owner adds, whoever takes a run subtracts.
+  void count_handed_over(uint32_t slots) noexcept {
+    handed_over_.store(handed_over_.load(std::memory_order_relaxed) + slots,
+                       std::memory_order_relaxed);
+  }
+  void count_taken(uint32_t slots) noexcept { taken_.fetch_add(slots, std::memory_order_relaxed); }
+  [[nodiscard]] int64_t queued_slots() const noexcept {
+    return static_cast<int64_t>(handed_over_.load(std::memory_order_relaxed) -
+                                taken_.load(std::memory_order_relaxed));
+  }
+
   [[nodiscard]] RunQueue::ProducerToken& token() noexcept { return token_; }
 
   uint32_t hint = 0;         // owner: where the arena is asked first
@@ -135,9 +146,11 @@ class alignas(128) Producer {
   RunQueue::ProducerToken token_;
   const bool light_fence_;
   std::atomic<uint64_t> slowly_{0};
+  std::atomic<uint64_t> handed_over_{0};
   // Read by the owner at each emit, written by the drain thread now and then.
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<uint64_t> opened_ticks_{0};
+  std::atomic<uint64_t> taken_{0};
   uint64_t seen_own_ = 0;
   uint64_t mark_ = 0;
 };

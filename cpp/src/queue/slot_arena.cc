@@ -95,11 +95,9 @@ bool SlotArena::take_from_word(uint32_t word, uint32_t least, uint32_t most, Run
 }
 
 bool SlotArena::take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run) noexcept {
-  const uint32_t held = most;
   most = std::min(most, kMaxRunSlots);
   const auto took = [&](uint32_t word) {
     hint = word;
-    if (held != run.slots()) give_credits(held - run.slots());
     return true;
   };
   // The word used last, then from the word freed last: first for a good stretch, then for any.

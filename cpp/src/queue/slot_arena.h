@@ -67,9 +67,9 @@ class SlotArena {
 
   // Takes between `least` and `most` credits, or none: then returns 0.
   uint32_t take_credits(uint32_t least, uint32_t most) noexcept;
-  // Turns credits into slots: a run of `least`..`most` slots, where `most` credits are held. Gives
-  // the credits that the run does not use back. False: no `least` slots lie together anywhere, and
-  // the credits are still the caller's. `hint` is where to look first; the caller keeps it.
+  // Turns credits into slots: a run of `least`..`most` slots, where at least `most` credits are
+  // held; what it does not use of them is still the caller's. False: no `least` slots lie together
+  // anywhere. `hint` is where to look first; the caller keeps it.
   bool take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run) noexcept;
   // Frees slots and gives their credits back.
   void give(Run run) noexcept;
