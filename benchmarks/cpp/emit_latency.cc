@@ -1,15 +1,16 @@
 // What an emit costs its caller: a record with a string, an int and a double, Forebay through the C
 // ABI's function table against spdlog's asynchronous logger. Method: benchmarks/README.md.
 //
-//   emit_latency [--json FILE] [--repeats N]
+//   emit_latency [--json FILE] [--repeats N] [--part bursts|overload|refusal]
 #include <atomic>
-#include <cstdio>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "figures.h"
@@ -173,22 +174,24 @@ bool repeat_refusal(const TickScale& scale, const SilentServer& server, Figures&
   return true;
 }
 
-int run(const std::string& json, int repeats) {
+int run(const std::string& json, int repeats, std::string_view only) {
   const TickScale scale = calibrate();
   const SilentServer server;
   Figures figures;
   figures.add("floor_ns", scale.floor_ns);
   figures.add("ns_per_tick", scale.ns_per_tick);
   figures.note("caller_compiler", caller_compiler());
-  const std::vector<std::function<bool(std::string&)>> parts = {
-      [&](std::string& error) { return repeat_bursts(scale, figures, error); },
-      [&](std::string& error) { return repeat_overload(scale, figures, error); },
-      [&](std::string& error) { return repeat_refusal(scale, server, figures, error); },
+  const std::vector<std::pair<std::string, std::function<bool(std::string&)>>> parts = {
+      {"bursts", [&](std::string& error) { return repeat_bursts(scale, figures, error); }},
+      {"overload", [&](std::string& error) { return repeat_overload(scale, figures, error); }},
+      {"refusal",
+       [&](std::string& error) { return repeat_refusal(scale, server, figures, error); }},
   };
   for (int repeat = 0; repeat < repeats; ++repeat) {
-    for (size_t part = 0; part < parts.size(); ++part) {
+    for (const auto& [name, measure] : parts) {
       std::string error;
-      if (!parts[part](error)) figures.note("missing." + std::to_string(part), error);
+      if (!only.empty() && only != name) continue;
+      if (!measure(error)) figures.note("missing." + name, error);
     }
   }
   if (make_spdlog_subject(kSpdlogQueue, WhenFull::kBlock) == nullptr) {
@@ -203,11 +206,13 @@ int run(const std::string& json, int repeats) {
 
 int main(int argc, char** argv) {
   std::string json;
+  std::string_view part;
   int repeats = 5;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     if (flag == "--json") json = argv[i + 1];
     if (flag == "--repeats") repeats = std::atoi(argv[i + 1]);
+    if (flag == "--part") part = argv[i + 1];
   }
-  return forebay::bench::run(json, repeats > 0 ? repeats : 1);
+  return forebay::bench::run(json, repeats > 0 ? repeats : 1, part);
 }

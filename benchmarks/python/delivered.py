@@ -17,9 +17,11 @@ from typing import Any
 from destination import Destination
 
 Emitter = Callable[[int], None]
+# Ends the subject; returns how many records it says were delivered, None where it does not say.
+Shutdown = Callable[[], int | None]
 
 
-def _forebay(url: str, compression: str) -> tuple[Emitter, Callable[[], object]]:
+def _forebay(url: str, compression: str) -> tuple[Emitter, Shutdown]:
     import forebay
 
     collector = forebay.Collector(
@@ -33,10 +35,14 @@ def _forebay(url: str, compression: str) -> tuple[Emitter, Callable[[], object]]
         for i in range(records):
             log.info("request finished", route="/items/search", status=i, elapsed_ms=12.5)
 
-    return emit, lambda: collector.shutdown(timeout=60)
+    def said_delivered() -> int:
+        collector.shutdown(timeout=60)
+        return collector.stats().delivered
+
+    return emit, said_delivered
 
 
-def _opentelemetry(url: str, compression: str) -> tuple[Emitter, Callable[[], object]]:
+def _opentelemetry(url: str, compression: str) -> tuple[Emitter, Shutdown]:
     from opentelemetry._logs import SeverityNumber
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -59,7 +65,10 @@ def _opentelemetry(url: str, compression: str) -> tuple[Emitter, Callable[[], ob
                 attributes={"route": "/items/search", "status": i, "elapsed_ms": 12.5},
             )
 
-    return emit, provider.shutdown
+    def unknown() -> None:
+        provider.shutdown()
+
+    return emit, unknown
 
 
 _SUBJECTS: dict[str, Any] = {"forebay": _forebay, "opentelemetry": _opentelemetry}
@@ -71,9 +80,11 @@ def measure(subject: str, compression: str, records: int) -> dict[str, float]:
         begin = time.perf_counter()
         emit(records)
         emitted = time.perf_counter()
-        shutdown()
+        said = shutdown()
         end = time.perf_counter()
         counts = destination.count()
+    if said is not None and said > counts["records"]:
+        raise SystemExit(f"{said} said to be delivered, {counts['records']} received: no figure")
     return {
         "delivered_per_s": counts["records"] / (end - begin),
         "delivered": counts["records"],

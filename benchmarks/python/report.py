@@ -79,10 +79,10 @@ def table(values: Mapping[str, float], only: str | None) -> str:
 
 def peers(figures: Mapping[str, float]) -> str:
     """A Markdown table of what the peers took, in nanoseconds, beside Forebay."""
-    rows = [
-        ("subject", "C++ 3 attributes", "under overload", "Python 3 attributes", "message only")
+    rows: list[tuple[str, ...]] = [
+        ("subject", "C++ 3 attributes", "under overload", "Python 3 attributes", "message only"),
+        ("---", "---:", "---:", "---:", "---:"),
     ]
-    rows.append(("---", "---:", "---:", "---:", "---:"))
     columns = (
         "cpp.{}emit_3attrs_ns",
         "cpp.{}emit_3attrs_overload_ns",
