@@ -125,12 +125,15 @@ TEST(LaneThreadsTest, loss_is_fair_between_equal_threads) {
   TestLane lane(options_of(4096, Kind::kDropOldest));
   constexpr size_t kThreads = 4;
   std::vector<std::unique_ptr<Counters>> counters;
-  for (size_t t = 0; t < kThreads; ++t) counters.push_back(std::make_unique<Counters>());
+  // Attached before any runs: one that comes after another has ended may get that one's place.
+  std::vector<Producer*> producers;
+  for (size_t t = 0; t < kThreads; ++t) {
+    counters.push_back(std::make_unique<Counters>());
+    producers.push_back(lane.queue().attach());
+  }
   std::vector<std::thread> emitters;
   for (size_t t = 0; t < kThreads; ++t) {
-    // Attached first: a thread that comes after another has ended may get that one's place.
-    Producer* producer = lane.queue().attach();
-    emitters.emplace_back([&, t, producer] {
+    emitters.emplace_back([&, t, producer = producers[t]] {
       for (int i = 0; i < 40'000; ++i) {
         lane.emit(*producer, *counters[t], static_cast<int64_t>(t), i);
       }
