@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forebay._stats_file import StatsFileError, list_stats_files, read_stats_file
 from forebay.testing import Receiver
 
 
@@ -196,3 +199,47 @@ def test_an_interrupt_sends_what_was_read(tmp_path: Path) -> None:
     assert process.returncode == 0, err
     assert b"balanced" in out
     assert b"interrupted" in err
+
+
+def test_an_interrupt_ends_a_wait_for_room(tmp_path: Path) -> None:
+    """A destination that never answers, a full queue, and the policy block: it still ends."""
+    path = tmp_path / "large.log"
+    line = "x" * 2000
+    path.write_text("".join(f"{line} {os.urandom(1000).hex()}\n" for i in range(40_000)))
+    with Receiver(keep=False) as receiver:
+        receiver.stall()
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "forebay", "pipe", "--endpoint", receiver.endpoint),
+                *("--queue-records", "1024", "--timeout", "500ms", "--json", str(path)),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+        )
+        try:
+            wait_until_it_blocks(tmp_path / "run")
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    receipt = json.loads(out)
+    assert process.returncode == 0, err
+    assert receipt["balanced"] is True
+    assert 0 < receipt["lines_read"] < 40_000
+    assert sum(receipt["lost"].values()) == receipt["lines_read"] + receipt["internal"]
+
+
+def wait_until_it_blocks(run_directory: Path) -> None:
+    """Until the ledger of the one process there stands still, with something in its queue."""
+    deadline = time.monotonic() + 60
+    last = -1
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        for path in list_stats_files(run_directory):
+            with contextlib.suppress(StatsFileError):
+                numbers = read_stats_file(path).numbers
+                if numbers["in_queue"] > 0 and numbers["emitted"] == last:
+                    return
+                last = numbers["emitted"]
+    pytest.fail(f"it never blocked; {last} records were emitted")

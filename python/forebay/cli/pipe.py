@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from . import arguments, need_core
 
 if TYPE_CHECKING:
-    from .. import Collector, Stats
+    from .. import Collector, Logger, Stats
 
 _DESCRIPTION = """\
 Makes each line of standard input, or of the files named, a log record with the line as its body,
@@ -76,18 +77,22 @@ def run(args: argparse.Namespace) -> int:
     except forebay.OptionError as error:
         print(f"forebay pipe: {error}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
     lines = Lines(args.paths)
+    pump = Pump(collector.logger("forebay.pipe", level=1), level, lines)
+    signal.signal(signal.SIGTERM, _interrupt)
+    pump.start()
     try:
-        emit = collector.logger("forebay.pipe", level=1).log
-        for text, attributes in lines:
-            emit(level, text, extra=attributes)
+        pump.done.wait()
     except KeyboardInterrupt:
-        # What was read is still sent; a second interrupt ends at once.
+        # What was read is still sent. A second interrupt ends at once.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         print("forebay pipe: interrupted; sending what was read", file=sys.stderr)
+        pump.stop()
     collector.shutdown(timeout=args.timeout)
+    read = pump.lines_read()
     stats = collector.stats()
-    receipt = receipt_of(lines.read, stats)
+    receipt = receipt_of(read, stats)
     print(json.dumps(receipt) if args.json else receipt_text(receipt))
     if not args.json:
         if isinstance(collector.exporter, forebay.FileExporter):
@@ -121,24 +126,66 @@ def _collector(args: argparse.Namespace) -> Collector:
     return forebay.start(service_name=args.service, exporter=exporter, lanes=[lane], console=False)
 
 
+class Pump(threading.Thread):
+    """Emits every line, in a thread of its own.
+
+    The main thread stays free for signals: it could not take one while it waits in the core for
+    room. Shutting the collector down ends such a wait.
+    """
+
+    def __init__(self, logger: Logger, level: int, lines: Lines) -> None:
+        super().__init__(name="forebay-pipe", daemon=True)
+        self.done = threading.Event()
+        self._logger = logger
+        self._level = level
+        self._lines = lines
+        self._read = 0
+        self._stopped = False
+        # Held from where a line is counted to where it was emitted.
+        self._emitting = threading.Lock()
+
+    def run(self) -> None:
+        """Until the lines end, or `stop`."""
+        emit, level, emitting = self._logger.log, self._level, self._emitting
+        try:
+            for text, attributes in self._lines:
+                with emitting:
+                    if self._stopped:
+                        return
+                    self._read += 1
+                    emit(level, text, extra=attributes)
+        finally:
+            self.done.set()
+
+    def stop(self) -> None:
+        """Emit no further line. One that waits for room goes on waiting."""
+        self._stopped = True
+
+    def lines_read(self) -> int:
+        """The lines that were emitted. Call it when nothing waits any more."""
+        with self._emitting:
+            return self._read
+
+
 class Lines:
     """The lines of several files, with the attributes that say where they are from.
 
     Attributes:
-        read: lines given out so far; also a last one without an end, and empty ones.
         failed: a file could not be read (whole).
     """
 
     def __init__(self, paths: list[str]) -> None:
         self._paths = paths or ["-"]
-        self.read = 0
         self.failed = False
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for path in self._paths:
             try:
                 if path == "-":
-                    yield from self._lines(sys.stdin.buffer, {"log.iostream": "stdin"})
+                    # Not sys.stdin: at exit the interpreter would wait for its lock, which a
+                    # read that is interrupted keeps.
+                    with open(0, "rb", closefd=False) as stdin:
+                        yield from self._lines(stdin, {"log.iostream": "stdin"})
                 else:
                     with open(path, "rb") as file:
                         yield from self._lines(file, {"log.file.path": path})
@@ -155,7 +202,6 @@ class Lines:
                 line = line[:-1]
                 if line.endswith(b"\r"):
                     line = line[:-1]
-            self.read += 1
             yield line.decode("utf-8", "replace"), attributes
 
 
