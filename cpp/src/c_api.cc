@@ -100,13 +100,15 @@ int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit
 }
 
 int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_bytes,
-                       forebay_text_visitor content, forebay_text_visitor error, void* context) try {
+                       forebay_text_visitor content, forebay_text_visitor error,
+                       void* context) try {
   const auto fail = [&](std::string_view text) {
     if (error != nullptr) error(context, text.data(), text.size());
     return FOREBAY_INVALID_ARGUMENT;
   };
   const std::string_view name(codec.data, codec.size);
-  if (name != "zstd" && name != "gzip" && name != "none") return fail("codec: none of zstd, gzip, none");
+  if (name != "zstd" && name != "gzip" && name != "none")
+    return fail("codec: none of zstd, gzip, none");
   const Codec chosen = name == "zstd" ? Codec::kZstd : name == "gzip" ? Codec::kGzip : Codec::kNone;
   ByteBuffer opened;
   Decompressor decompressor;

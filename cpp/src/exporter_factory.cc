@@ -1,12 +1,60 @@
 #include "exporter_factory.h"
 
+#include <unistd.h>
+
+#include "base/file_system.h"
+#include "ship/console_exporter.h"
+#include "ship/curl_transport.h"
+#include "ship/file_exporter.h"
 #include "ship/memory_exporter.h"
 #include "ship/null_exporter.h"
+#include "ship/otlp_http_exporter.h"
 
 namespace forebay::engine {
+namespace {
 
-MadeExporter make_exporter(const CollectorOptions& options, const Clock& /*clock*/) {
+std::unique_ptr<ship::Exporter> make_otlp_http(const ExporterOptions& given, const Clock& clock) {
+  ship::OtlpHttpOptions options;
+  options.endpoint = given.endpoint;
+  options.logs_endpoint = given.logs_endpoint;
+  options.headers = given.headers;
+  options.timeout = given.timeout;
+  options.codec = given.codec;
+  options.concurrency = given.concurrency;
+  ship::TlsOptions tls;
+  tls.ca_file = given.ca_file;
+  tls.certificate_file = given.client_certificate;
+  tls.key_file = given.client_key;
+  tls.verify = given.verify;
+  return std::make_unique<ship::OtlpHttpExporter>(
+      std::move(options), std::make_unique<ship::CurlTransport>(std::move(tls)), clock);
+}
+
+std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector, const Clock& clock) {
+  const ExporterOptions& given = collector.exporter;
+  ship::FileOptions options;
+  options.directory = given.directory;
+  options.format = given.format == "otlp" ? ship::FileFormat::kOtlp : ship::FileFormat::kJsonLines;
+  options.service = collector.pipeline.service_name;
+  options.instance_id = collector.pipeline.instance_id;
+  options.max_file_bytes = given.max_file_bytes;
+  options.max_total_bytes = given.max_total_bytes;
+  options.max_age = given.max_age;
+  return std::make_unique<ship::FileExporter>(std::move(options), FileSystem::system(), clock);
+}
+
+}  // namespace
+
+MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock) {
   const ExporterOptions& exporter = options.exporter;
+  if (exporter.type == "otlp_http") return {make_otlp_http(exporter, clock)};
+  if (exporter.type == "file") return {make_file(options, clock)};
+  if (exporter.type == "console") {
+    const ship::ConsoleFormat format = exporter.format == "pretty" ? ship::ConsoleFormat::kPretty
+                                       : exporter.format == "json" ? ship::ConsoleFormat::kJson
+                                                                   : ship::ConsoleFormat::kAuto;
+    return {std::make_unique<ship::ConsoleExporter>(format, STDERR_FILENO)};
+  }
   if (exporter.type == "null") return {std::make_unique<ship::NullExporter>(exporter.codec)};
   auto memory = std::make_unique<ship::MemoryExporter>(exporter.max_bytes);
   ship::MemoryExporter* kept = memory.get();
