@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from forebay._stats import Audit, LaneCounts, Stats, stats_from
-from forebay.cli import demo, demo_text
+from forebay.cli import demo, demo_text, demo_view
 
 COUNTS: dict[str, Any] = {
     "requests": 3,
@@ -105,6 +105,30 @@ def test_losses_are_listed_by_reason(capsys: pytest.CaptureFixture[str]) -> None
     assert "dropped.queue_full_oldest" in out
     assert "dropped.memory" not in out
     assert "urgent" in out
+
+
+def test_the_live_table_has_a_row_a_lane(capsys: pytest.CaptureFixture[str]) -> None:
+    """With policy, depth and losses, and the receiver's state below."""
+    lane = LaneCounts(
+        emitted=24,
+        delivered=17,
+        dropped=5,
+        held=7,
+        dropped_by_reason={"queue_full_oldest": 5, "memory": 0},
+        held_by_place={"in_queue": 4},
+    )
+    ledger = Stats(lanes={"urgent": lane, "normal": LaneCounts()})
+    with demo_view.RichView({"urgent": "drop_oldest"}) as view:
+        view.show(ledger, "the receiver takes")
+        view.show(ledger, "the receiver STALLS")
+    out = capsys.readouterr().out
+    [row] = [line.split() for line in out.splitlines() if "urgent" in line]
+    assert [cell for cell in row if cell not in "│┃"][:7] == [
+        *("urgent", "drop_oldest", "4", "3", "0", "0", "17")
+    ]
+    assert "5 queue_full_oldest" in out
+    assert "memory" not in out
+    assert "STALLS" in out
 
 
 def test_generated_text_is_called_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

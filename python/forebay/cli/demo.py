@@ -83,8 +83,12 @@ def _run_against(
     load.start()
     try:
         _watch(collector, receiver, args)
+    except KeyboardInterrupt:
+        # Ctrl-C ended the receiver, too; this also ends waits for room.
+        collector.shutdown(timeout=0.2)
+        raise
     finally:
-        # The block policy may be waiting for a receiver that stalls. After Ctrl-C there is none.
+        # The block policy may be waiting for a receiver that stalls.
         with contextlib.suppress(OSError):
             receiver.control({"stall": 0})
         load.stop()
@@ -102,25 +106,27 @@ def _run_against(
 def _collector(endpoint: str) -> Collector:
     import forebay
 
-    # Small on purpose: on a real service's defaults, a stall of seconds would not show at all.
+    # Small on purpose: on a real service's defaults, a stall of seconds would not show at all. The
+    # backlog is shared out whole, so that no lane lives at the cost of another, and a batch is
+    # smaller than any share.
     return forebay.start(
         service_name="forebay-demo",
         exporter=forebay.OtlpHttpExporter(endpoint, timeout=30),
         lanes=[
             forebay.Lane(
-                "audit", logger="demo.audit", queue_records=4096, on_full="block", backlog_share=0.1
+                "audit", logger="demo.audit", queue_records=2048, on_full="block", backlog_share=0.3
             ),
             forebay.Lane(
                 "urgent",
                 min_level="WARNING",
-                queue_records=4096,
+                queue_records=2048,
                 on_full="drop_oldest",
-                backlog_share=0.2,
+                backlog_share=0.3,
             ),
-            forebay.Lane("normal", queue_records=16_384, on_full="drop_newest"),
+            forebay.Lane("normal", queue_records=16_384, on_full="drop_newest", backlog_share=0.4),
         ],
-        batch=forebay.BatchOptions(max_records=2048, max_delay=0.2),
-        backlog=forebay.BacklogOptions(max_bytes=128 << 10),
+        batch=forebay.BatchOptions(max_bytes=64 << 10, max_delay=0.2),
+        backlog=forebay.BacklogOptions(max_bytes=256 << 10),
         retry=forebay.RetryOptions(initial=0.1, max=1.0),
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .. import Stats
 
 
-_NUMBERS = ("in queue", "backlog", "emitted/s", "delivered/s", "delivered")
+_NUMBERS = ("in queue", "backlog", "emit/s", "deliver/s", "delivered")
 
 
 def losses(counts: Any) -> dict[str, int]:
@@ -43,7 +43,7 @@ class Rates:
         self._at = now
         result = {}
         for name, lane in stats.lanes.items():
-            emitted, delivered = self._last.get(name, (0, 0))
+            emitted, delivered = self._last.get(name, (lane.emitted, lane.delivered))
             result[name] = (
                 (lane.emitted - emitted) / elapsed,
                 (lane.delivered - delivered) / elapsed,
@@ -120,14 +120,7 @@ class RichView:
         table = Table(title="Forebay", caption=state, title_justify="left")
         for heading in ("lane", "when full"):
             table.add_column(heading, no_wrap=True)
-        for heading in (
-            "in queue",
-            "backlog",
-            "in flight",
-            "emitted/s",
-            "delivered/s",
-            "delivered",
-        ):
+        for heading in _NUMBERS:
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("lost, by reason", min_width=26, no_wrap=True)
         rates = self._rates.of(stats)
