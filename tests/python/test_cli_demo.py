@@ -107,8 +107,11 @@ def test_losses_are_listed_by_reason(capsys: pytest.CaptureFixture[str]) -> None
     assert "urgent" in out
 
 
-def test_the_live_table_has_a_row_a_lane(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_live_table_has_a_row_a_lane(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With policy, depth and losses, and the receiver's state below."""
+    monkeypatch.setenv("COLUMNS", "100")
     lane = LaneCounts(
         emitted=24,
         delivered=17,

@@ -118,11 +118,11 @@ class RichView:
         from rich.table import Table
 
         table = Table(title="Forebay", caption=state, title_justify="left")
-        for heading in ("lane", "when full"):
-            table.add_column(heading, no_wrap=True)
+        table.add_column("lane", no_wrap=True, min_width=max(map(len, stats.lanes), default=4))
+        table.add_column("when full", no_wrap=True, min_width=11)
         for heading in _NUMBERS:
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("lost, by reason", min_width=26, no_wrap=True)
+            table.add_column(heading, justify="right", no_wrap=True, min_width=7)
+        table.add_column("lost, by reason", overflow="fold")
         rates = self._rates.of(stats)
         for name, lane in stats.lanes.items():
             emitted, delivered = rates[name]
