@@ -111,7 +111,7 @@ def test_the_live_table_has_a_row_a_lane(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With policy, depth and losses, and the receiver's state below."""
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "80")
     lane = LaneCounts(
         emitted=24,
         delivered=17,
@@ -126,10 +126,8 @@ def test_the_live_table_has_a_row_a_lane(
         view.show(ledger, "the receiver STALLS")
     out = capsys.readouterr().out
     [row] = [line.split() for line in out.splitlines() if "urgent" in line]
-    assert [cell for cell in row if cell not in "│┃"][:7] == [
-        *("urgent", "drop_oldest", "4", "3", "0", "0", "17")
-    ]
-    assert "5 queue_full_oldest" in out
+    assert row == ["urgent", "4", "3", "0", "0", "17", "5", "queue_full_oldest"]
+    assert "drop_oldest" in out
     assert "memory" not in out
     assert "STALLS" in out
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .. import Stats
 
 
-_NUMBERS = ("in queue", "backlog", "emit/s", "deliver/s", "delivered")
+_NUMBERS = (" queue", "backlog", " emit/s", "  out/s", "delivered")
 
 
 def losses(counts: Any) -> dict[str, int]:
@@ -115,14 +115,15 @@ class RichView:
 
     def show(self, stats: Stats, state: str) -> None:
         """Draw the table anew."""
+        from rich import box
         from rich.table import Table
 
-        table = Table(title="Forebay", caption=state, title_justify="left")
-        table.add_column("lane", no_wrap=True, min_width=max(map(len, stats.lanes), default=4))
-        table.add_column("when full", no_wrap=True, min_width=11)
+        # Narrow enough for 80 columns: the policy stands below the lane's name.
+        table = Table(caption=state, box=box.SIMPLE, padding=0)
+        table.add_column("lane", no_wrap=True, min_width=11)
         for heading in _NUMBERS:
-            table.add_column(heading, justify="right", no_wrap=True, min_width=7)
-        table.add_column("lost, by reason", overflow="fold")
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("lost, by reason", no_wrap=True, min_width=24)
         rates = self._rates.of(stats)
         for name, lane in stats.lanes.items():
             emitted, delivered = rates[name]
@@ -131,8 +132,7 @@ class RichView:
                 f"{n:,} {reason.removeprefix('dropped.')}" for reason, n in losses(lane).items()
             )
             table.add_row(
-                name,
-                self._policies.get(name, ""),
+                f"{name}\n[dim]{self._policies.get(name, '')}[/dim]",
                 f"{places.get('in_queue', 0):,}",
                 f"{lane.held - places.get('in_queue', 0):,}",
                 f"{emitted:,.0f}",
