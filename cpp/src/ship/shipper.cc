@@ -181,7 +181,7 @@ void Shipper::State::back_off(MonotonicTime started, std::optional<Duration> ret
     const Duration asked = std::clamp(*retry_after, Duration::zero(), kLongestRetryAfter);
     asked_until = std::max(asked_until, now + asked);
   }
-  if (failures_in_a_row > 0 && started < last_failure) return;
+  if (failures_in_a_row > 0 && started <= last_failure) return;
   last_failure = now;
   ++failures_in_a_row;
   window = 1;
@@ -241,10 +241,11 @@ void Shipper::State::settle_too_large(Attempt attempt, MonotonicTime started,
   Settlement replaced;
   replaced.kind = Settlement::Kind::kReplaced;
   replaced.parts = halves.take();
-  const auto first = first_tried.find(attempt.batch.id);
+  const auto found = first_tried.find(attempt.batch.id);
+  const std::optional<MonotonicTime> first =
+      found == first_tried.end() ? std::nullopt : std::optional(found->second);
   for (const EncodedBatch& part : replaced.parts) {
-    // The halves are as old as the whole.
-    if (first != first_tried.end()) remember(part.id, MonotonicTime(first->second));
+    if (first) remember(part.id, *first);  // the halves are as old as the whole
     parts.push_back(part);
   }
   first_tried.erase(attempt.batch.id);

@@ -1,0 +1,455 @@
+#include "ship/shipper.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+
+#include "ship/otlp_bytes.h"
+#include "ship/scripted_exporter.h"
+
+namespace forebay::ship {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::info_batch;
+using testing::log_batch;
+using testing::ScriptedExporter;
+using AK = Attempt::Kind;
+using SK = Settlement::Kind;
+
+struct Fixture {
+  explicit Fixture(const RetryOptions& retry = {}, uint64_t seed = 1) {
+    auto owned = std::make_unique<ScriptedExporter>();
+    exporter = owned.get();
+    shipper = std::make_unique<Shipper>(std::move(owned), retry, Random(seed));
+  }
+  void offer(EncodedBatch batch) { shipper->offer(std::move(batch), clock.now()); }
+  std::vector<Settlement> step() { return shipper->step(0ns, clock); }
+  // One batch fails like this now; how long nothing is sent after that.
+  Duration wait_after_failure(AK kind = AK::kRetry, std::optional<Duration> retry_after = {}) {
+    offer(info_batch("b"));
+    exporter->answer(kind).retry_after = retry_after;
+    const auto settled = step();
+    EXPECT_EQ(settled.size(), 1u);
+    EXPECT_EQ(settled[0].kind, SK::kPutBack);
+    EXPECT_TRUE(settled[0].finishes);
+    return shipper->resumes_at().value_or(clock.now()) - clock.now();
+  }
+
+  ManualClock clock;
+  ScriptedExporter* exporter = nullptr;
+  std::unique_ptr<Shipper> shipper;
+};
+
+uint64_t records(const std::vector<Settlement>& settled, SK kind) {
+  uint64_t sum = 0;
+  for (const Settlement& s : settled) sum += s.kind == kind ? s.records.total() : 0;
+  return sum;
+}
+
+TEST(ShipperTest, what_is_delivered_settles_with_its_counts) {
+  Fixture f;
+  f.offer(log_batch("b", {1, 9, 9, 17}));
+  f.exporter->answer(AK::kDelivered);
+  const auto settled = f.step();
+  ASSERT_EQ(settled.size(), 1u);
+  EXPECT_EQ(settled[0].kind, SK::kDelivered);
+  EXPECT_EQ(settled[0].records, log_batch("b", {1, 9, 9, 17}).counts);
+  EXPECT_TRUE(settled[0].finishes);
+  EXPECT_TRUE(f.shipper->ever_answered());
+}
+
+TEST(ShipperTest, no_more_are_sent_at_once_than_the_exporter_likes) {
+  Fixture f;
+  f.exporter->parallel = 2;
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+  f.offer(info_batch("a"));
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+  f.offer(info_batch("b"));
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  EXPECT_FALSE(f.shipper->resumes_at());
+  f.exporter->answer(AK::kDelivered);
+  f.step();
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+}
+
+TEST(ShipperTest, after_a_failure_the_batch_goes_back_and_nothing_is_sent_until_the_wait_is_over) {
+  Fixture f;
+  const Duration wait = f.wait_after_failure();
+  EXPECT_GE(wait, 125ms);
+  EXPECT_LE(wait, 1s);
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  f.clock.advance(wait - 1ns);
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  f.clock.advance(1ns);
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+  f.step();
+  EXPECT_FALSE(f.shipper->resumes_at());
+  EXPECT_EQ(f.shipper->retries(), 1u);
+}
+
+TEST(ShipperTest, waits_double_in_the_mean_up_to_the_cap_and_no_two_are_equal) {
+  RetryOptions retry;
+  std::vector<double> mean(8);
+  std::set<Duration::rep> seen;
+  constexpr int kRuns = 2000;
+  for (int run = 0; run < kRuns; ++run) {
+    Fixture f(retry, static_cast<uint64_t>(run));
+    for (size_t n = 0; n < mean.size(); ++n) {
+      const Duration wait = f.wait_after_failure();
+      const Duration upper = std::min<Duration>(retry.max, retry.initial * (1 << n));
+      EXPECT_GE(wait, upper / 8);
+      EXPECT_LE(wait, upper);
+      mean[n] += std::chrono::duration<double>(wait).count() / kRuns;
+      if (wait != upper / 8) {
+        EXPECT_TRUE(seen.insert(wait.count()).second);
+      }
+      f.clock.advance(wait);
+      f.step();
+    }
+  }
+  // Uniform in [0, u], raised to u/8 below it: the mean is u * (1/2 + 1/128).
+  for (size_t n = 0; n < mean.size(); ++n) {
+    const double upper = std::min(30.0, static_cast<double>(1 << n));
+    EXPECT_NEAR(mean[n], upper * (0.5 + 1.0 / 128), upper * 0.04) << n;
+  }
+}
+
+TEST(ShipperTest, an_answer_ends_the_row_of_failures) {
+  Fixture f;
+  for (int i = 0; i < 5; ++i) {
+    f.clock.advance(f.wait_after_failure());
+    f.step();
+  }
+  EXPECT_EQ(f.shipper->failures_in_a_row(), 5u);
+  f.offer(info_batch("good"));
+  f.exporter->answer(AK::kDelivered);
+  f.step();
+  EXPECT_EQ(f.shipper->failures_in_a_row(), 0u);
+  EXPECT_LE(f.wait_after_failure(), 1s);
+}
+
+TEST(ShipperTest, requests_that_one_restart_cut_are_one_failure) {
+  Fixture f;
+  for (const char* id : {"a", "b", "c", "d"}) f.offer(info_batch(id));
+  for (int i = 0; i < 4; ++i) f.exporter->answer(AK::kAmbiguous);
+  EXPECT_EQ(records(f.step(), SK::kPutBack), 40u);
+  EXPECT_EQ(f.shipper->failures_in_a_row(), 1u);
+}
+
+TEST(ShipperTest, after_a_failure_one_batch_probes_and_each_answer_lets_one_more_go) {
+  Fixture f;
+  f.clock.advance(f.wait_after_failure());
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+  f.offer(info_batch("probe"));
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  f.exporter->answer(AK::kDelivered);
+  f.step();
+  f.offer(info_batch("1"));
+  f.offer(info_batch("2"));
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+}
+
+TEST(ShipperTest, retry_after_is_obeyed_and_clamped) {
+  EXPECT_GE(Fixture().wait_after_failure(AK::kRetry, 7s), 7s);
+  EXPECT_LE(Fixture().wait_after_failure(AK::kRetry, 7s), 7s);
+  EXPECT_EQ(Fixture().wait_after_failure(AK::kRetry, 1'000'000'000s), 300s);
+  EXPECT_LE(Fixture().wait_after_failure(AK::kRetry, -5s), 1s);
+  EXPECT_GE(Fixture().wait_after_failure(AK::kRetry, 0s), 125ms);
+}
+
+TEST(ShipperTest, retry_now_skips_the_backoff_but_not_a_retry_after) {
+  Fixture f;
+  f.wait_after_failure();
+  f.shipper->retry_now();
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+  EXPECT_EQ(f.wait_after_failure(AK::kRetry, 60s), 60s);
+  f.shipper->retry_now();
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  f.clock.advance(60s);
+  EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+}
+
+TEST(ShipperTest, an_attempt_without_an_answer_marks_the_batch) {
+  Fixture f;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kAmbiguous);
+  const auto settled = f.step();
+  EXPECT_EQ(settled[0].kind, SK::kPutBack);
+  EXPECT_TRUE(settled[0].batch.ambiguous);
+  EXPECT_FALSE(f.shipper->ever_answered());
+}
+
+TEST(ShipperTest, a_503_is_an_answer_and_a_refused_connection_is_none) {
+  Fixture f;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kRetry);
+  f.step();
+  EXPECT_FALSE(f.shipper->ever_answered());
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kRetry).answered = true;
+  f.step();
+  EXPECT_TRUE(f.shipper->ever_answered());
+}
+
+TEST(ShipperTest, a_batch_is_given_up_after_max_elapsed) {
+  RetryOptions retry;
+  retry.max_elapsed = 10s;
+  Fixture f(retry);
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kRetry);
+  EXPECT_EQ(f.step()[0].kind, SK::kPutBack);
+  f.clock.advance(9999ms);
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kRetry);
+  EXPECT_EQ(f.step()[0].kind, SK::kPutBack);
+  f.clock.advance(1ms);
+  f.offer(info_batch("b"));
+  f.offer(info_batch("young"));
+  f.exporter->answer(AK::kRetry);
+  f.exporter->answer(AK::kRetry);
+  const auto settled = f.step();
+  ASSERT_EQ(settled.size(), 2u);
+  EXPECT_EQ(settled[0].kind, SK::kRetryExhausted);
+  EXPECT_EQ(settled[0].records.total(), 10u);
+  EXPECT_EQ(settled[1].kind, SK::kPutBack);
+}
+
+TEST(ShipperTest, what_may_have_arrived_is_given_up_as_unknown_whatever_the_last_answer_was) {
+  for (const AK last : {AK::kRejected, AK::kFailed}) {
+    Fixture f;
+    EncodedBatch batch = info_batch("b");
+    batch.ambiguous = true;
+    f.offer(std::move(batch));
+    f.exporter->answer(last);
+    EXPECT_EQ(f.step()[0].kind, SK::kUnknown);
+  }
+  RetryOptions retry;
+  retry.max_elapsed = 0s;
+  Fixture f(retry);
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kAmbiguous);
+  EXPECT_EQ(f.step()[0].kind, SK::kUnknown);
+  EncodedBatch single = info_batch("s", 1);
+  single.ambiguous = true;
+  f.offer(std::move(single));
+  f.exporter->answer(AK::kTooLarge);
+  EXPECT_EQ(f.step()[0].kind, SK::kUnknown);
+}
+
+TEST(ShipperTest, an_ambiguous_batch_that_is_delivered_is_delivered) {
+  Fixture f;
+  EncodedBatch batch = info_batch("b");
+  batch.ambiguous = true;
+  f.offer(std::move(batch));
+  f.exporter->answer(AK::kDelivered);
+  EXPECT_EQ(f.step()[0].kind, SK::kDelivered);
+}
+
+TEST(ShipperTest, a_rejection_keeps_its_reason_and_is_not_tried_again) {
+  for (const Rejection reason :
+       {Rejection::kBadRequest, Rejection::kUnauthorized, Rejection::kOther}) {
+    Fixture f;
+    f.offer(info_batch("b"));
+    f.exporter->answer(AK::kRejected).rejection = reason;
+    const auto settled = f.step();
+    ASSERT_EQ(settled.size(), 1u);
+    EXPECT_EQ(settled[0].kind, SK::kRejected);
+    EXPECT_EQ(settled[0].rejection, reason);
+    EXPECT_EQ(settled[0].records.total(), 10u);
+    EXPECT_TRUE(f.shipper->wants(f.clock.now()));
+    EXPECT_EQ(f.exporter->sent.size(), 1u);
+  }
+}
+
+TEST(ShipperTest, a_partial_success_settles_twice_and_adds_up) {
+  Fixture f;
+  f.offer(log_batch("b", {9, 9, 9, 9, 9, 9, 17, 17, 5, 5}));
+  f.exporter->answer(AK::kDelivered).rejected = 3;
+  const auto settled = f.step();
+  ASSERT_EQ(settled.size(), 2u);
+  EXPECT_EQ(settled[0].kind, SK::kDelivered);
+  EXPECT_FALSE(settled[0].finishes);
+  EXPECT_EQ(settled[0].records[SeverityClass::kInfo], 3u);
+  EXPECT_EQ(settled[0].records[SeverityClass::kError], 2u);
+  EXPECT_EQ(settled[0].records[SeverityClass::kDebug], 2u);
+  EXPECT_EQ(settled[1].kind, SK::kRejected);
+  EXPECT_TRUE(settled[1].finishes);
+  EXPECT_EQ(settled[1].rejection, Rejection::kPartialSuccess);
+  EXPECT_EQ(settled[1].records[SeverityClass::kUnattributed], 3u);
+  EXPECT_EQ(settled[1].records.total(), 3u);
+}
+
+TEST(ShipperTest, a_partial_success_that_refuses_more_than_there_is_refuses_all) {
+  for (const uint64_t refused : {uint64_t{10}, uint64_t{11}, UINT64_MAX}) {
+    Fixture f;
+    f.offer(info_batch("b"));
+    f.exporter->answer(AK::kDelivered).rejected = refused;
+    const auto settled = f.step();
+    ASSERT_EQ(settled.size(), 1u);
+    EXPECT_EQ(settled[0].kind, SK::kRejected);
+    // All of them were refused: so it is known which.
+    EXPECT_EQ(settled[0].records[SeverityClass::kInfo], 10u);
+  }
+}
+
+TEST(ShipperTest, what_a_destination_limits_is_split_until_it_fits) {
+  // It takes at most three records at once, and never the one called r5.
+  Fixture f;
+  f.offer(info_batch("b", 11));
+  std::vector<Settlement> all;
+  for (int i = 0; i < 100 && !f.exporter->under_way.empty(); ++i) {
+    const EncodedBatch& next = f.exporter->under_way.front();
+    const bool never = testing::plain_text(next).find("r5") != std::string::npos;
+    f.exporter->answer(next.records() > 3 || never ? AK::kTooLarge : AK::kDelivered);
+    for (Settlement& settlement : f.step()) all.push_back(std::move(settlement));
+  }
+  EXPECT_EQ(records(all, SK::kDelivered), 10u);
+  EXPECT_EQ(records(all, SK::kTooLarge), 1u);
+  std::set<std::string> in_place{"b"};
+  for (const Settlement& s : all) {
+    EXPECT_EQ(in_place.count(s.batch.id), 1u) << s.batch.id;
+    if (s.kind == SK::kReplaced) {
+      ASSERT_EQ(s.parts.size(), 2u);
+      EXPECT_EQ(s.parts[0].records() + s.parts[1].records(), s.batch.records());
+      for (const EncodedBatch& part : s.parts) in_place.insert(part.id);
+    }
+    if (s.finishes) in_place.erase(s.batch.id);
+  }
+  EXPECT_TRUE(in_place.empty());
+}
+
+TEST(ShipperTest, halves_that_cannot_go_yet_wait_within_the_exporters_concurrency) {
+  Fixture f;
+  f.exporter->parallel = 1;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kTooLarge);
+  EXPECT_EQ(f.step()[0].kind, SK::kReplaced);
+  EXPECT_EQ(f.exporter->sent, (std::vector<std::string>{"b", "b.0"}));
+  EXPECT_FALSE(f.shipper->wants(f.clock.now()));
+  f.exporter->answer(AK::kDelivered);
+  f.step();
+  EXPECT_EQ(f.exporter->sent.back(), "b.1");
+}
+
+TEST(ShipperTest, halves_that_wait_go_back_when_a_failure_stops_everything) {
+  Fixture f;
+  f.exporter->parallel = 1;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kTooLarge);
+  f.step();
+  f.exporter->answer(AK::kRetry);
+  const auto settled = f.step();
+  ASSERT_EQ(settled.size(), 2u);
+  std::set<std::string> back;
+  for (const Settlement& s : settled) {
+    EXPECT_EQ(s.kind, SK::kPutBack);
+    back.insert(s.batch.id);
+  }
+  EXPECT_EQ(back, (std::set<std::string>{"b.0", "b.1"}));
+}
+
+TEST(ShipperTest, bytes_that_are_not_what_the_batch_claims_cannot_be_split_and_are_let_go) {
+  Fixture f;
+  EncodedBatch batch = info_batch("b");
+  batch.counts[SeverityClass::kInfo] = 12;
+  f.offer(std::move(batch));
+  f.exporter->answer(AK::kTooLarge);
+  const auto settled = f.step();
+  ASSERT_EQ(settled.size(), 1u);
+  EXPECT_EQ(settled[0].kind, SK::kFailed);
+  EXPECT_EQ(settled[0].records.total(), 12u);
+}
+
+TEST(ShipperTest, another_codec_is_tried_at_once_and_not_for_ever) {
+  Fixture f;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kOtherCodec);
+  EXPECT_TRUE(f.step().empty());
+  EXPECT_EQ(f.exporter->sent, (std::vector<std::string>{"b", "b"}));
+  EXPECT_EQ(f.shipper->failures_in_a_row(), 0u);
+  f.exporter->answer(AK::kOtherCodec);
+  EXPECT_TRUE(f.step().empty());
+  f.exporter->answer(AK::kOtherCodec);
+  EXPECT_EQ(f.step()[0].kind, SK::kRejected);
+}
+
+TEST(ShipperTest, stop_tells_what_may_have_arrived_from_what_has_not) {
+  for (const AK kind : {AK::kAmbiguous, AK::kRetry}) {
+    Fixture f;
+    f.offer(info_batch("a"));
+    f.offer(info_batch("b"));
+    f.exporter->answer(AK::kDelivered);
+    f.exporter->cancelled_as = kind;
+    const auto settled = f.shipper->stop(f.clock.now());
+    EXPECT_EQ(records(settled, SK::kDelivered), 10u);
+    EXPECT_EQ(records(settled, kind == AK::kAmbiguous ? SK::kUnknown : SK::kPutBack), 10u);
+  }
+}
+
+TEST(ShipperTest, stop_puts_halves_that_were_not_sent_back) {
+  Fixture f;
+  f.exporter->parallel = 1;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kTooLarge);
+  f.step();
+  const auto settled = f.shipper->stop(f.clock.now());
+  EXPECT_EQ(records(settled, SK::kUnknown), 5u);
+  EXPECT_EQ(records(settled, SK::kPutBack), 5u);
+}
+
+TEST(ShipperTest, random_answers_account_for_every_record) {
+  const uint64_t seed = Random::from_system().next();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  for (int run = 0; run < 50; ++run) {
+    RetryOptions retry;
+    if (random.below(2) == 0) retry.max_elapsed = 5s;
+    Fixture f(retry, random.next());
+    f.exporter->parallel = 1 + static_cast<uint32_t>(random.below(4));
+    std::deque<EncodedBatch> backlog;
+    uint64_t offered = 0;
+    uint64_t ended = 0;
+    for (int i = 0; i < 20; ++i) {
+      backlog.push_back(info_batch(std::to_string(i), 1 + random.below(40)));
+      offered += backlog.back().records();
+    }
+    for (int i = 0; i < 100'000 && ended < offered; ++i) {
+      f.clock.advance(std::chrono::milliseconds{random.below(2000)});
+      while (!backlog.empty() && f.shipper->wants(f.clock.now())) {
+        f.offer(std::move(backlog.front()));
+        backlog.pop_front();
+      }
+      if (!f.exporter->under_way.empty()) {
+        static constexpr AK kKinds[] = {AK::kDelivered, AK::kRejected,   AK::kRetry, AK::kAmbiguous,
+                                        AK::kTooLarge,  AK::kOtherCodec, AK::kFailed};
+        f.exporter->answer(kKinds[random.below(7)]).rejected = random.below(3);
+      }
+      for (Settlement& s : f.step()) {
+        if (s.kind == SK::kPutBack)
+          backlog.push_front(std::move(s.batch));
+        else
+          ended += s.records.total();
+      }
+    }
+    EXPECT_EQ(ended, offered);
+    EXPECT_TRUE(f.exporter->under_way.empty() && backlog.empty());
+  }
+}
+
+TEST(RetryOptionsTest, each_wrong_field_is_named) {
+  EXPECT_TRUE(RetryOptions{}.validate().is_ok());
+  RetryOptions retry;
+  retry.initial = 999us;
+  EXPECT_NE(retry.validate().message().find("retry.initial"), std::string::npos);
+  retry = {};
+  retry.max = 500ms;
+  EXPECT_NE(retry.validate().message().find("retry.max:"), std::string::npos);
+  retry = {};
+  retry.max_elapsed = -1s;
+  EXPECT_NE(retry.validate().message().find("retry.max_elapsed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace forebay::ship
