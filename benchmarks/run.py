@@ -157,7 +157,9 @@ class Run:
             for shape, peers in _PYTHON_EMIT.items()
             for peer in peers
         }
-        own = [f"python.emit_3attrs_{figure}" for figure in ("p50_ns", "p99_ns", "p99_over_p50")]
+        own = [
+            f"python.emit_3attrs_{figure}" for figure in ("ns", "p50_ns", "p99_ns", "p99_over_p50")
+        ]
         jobs = [job for name, job in emit.items() if self.wants(name)]
         shapes = {shape for _, shape in jobs} | ({"3attrs"} if self.wants(*own) else set())
         jobs = [("forebay", shape) for shape in sorted(shapes)] + jobs
@@ -208,7 +210,8 @@ class Run:
             self.missing[key] = "did not end in 300 s"
             return
         if done.returncode != 0:
-            self.missing[key] = peer_environment.last_line(done.stderr)
+            reason = peer_environment.last_line(done.stderr)
+            self.missing[key] = f"ended with {done.returncode}: {reason}"
             return
         for figure, value in json.loads(peer_environment.last_line(done.stdout)).items():
             self._samples[key, figure].append(value)
