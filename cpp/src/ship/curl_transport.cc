@@ -224,8 +224,9 @@ bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
 HttpResponse Transfer::response(CURLcode result) {
   using Outcome = HttpResponse::Outcome;
   // Once the headers of an answer are whole, the destination has spoken, whatever became of the
-  // body that it announced.
-  if (result == CURLE_OK || headers_complete_) {
+  // body that it announced. Before that it has not, though libcurl may be content with half of
+  // them.
+  if (headers_complete_) {
     long status = 0;
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
     response_.outcome = Outcome::kAnswered;
@@ -235,7 +236,11 @@ HttpResponse Transfer::response(CURLcode result) {
   }
   response_.outcome = body_taken_ ? Outcome::kNoAnswer : Outcome::kNotSent;
   response_.body.clear();
-  response_.error = error_[0] != '\0' ? error_.data() : curl_easy_strerror(result);
+  if (result == CURLE_OK) {
+    response_.error = "the answer ended within its headers";
+  } else {
+    response_.error = error_[0] != '\0' ? error_.data() : curl_easy_strerror(result);
+  }
   return std::move(response_);
 }
 
