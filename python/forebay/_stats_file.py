@@ -55,6 +55,9 @@ class StatsFile:
     started_wall_ns: int
     heartbeat_wall_ns: int
     ended_wall_ns: int
+    # When the file system last saw the file change. On a disk that follows a count within half a
+    # minute; a tmpfs never sees a store to mapped memory. Unit: ns since 1970.
+    modified_wall_ns: int
     # Whether the process is there; None where that cannot be told.
     alive: bool | None
     state: State
@@ -101,8 +104,10 @@ class StatsFile:
 
     @property
     def last_seen_wall_ns(self) -> int:
-        """When the process last wrote a time. Unit: ns since 1970."""
-        return max(self.started_wall_ns, self.heartbeat_wall_ns, self.ended_wall_ns)
+        """Its end, or its last sign of life that is known. Unit: ns since 1970."""
+        if self.state == "ended":
+            return self.ended_wall_ns
+        return max(self.started_wall_ns, self.heartbeat_wall_ns, self.modified_wall_ns)
 
 
 def run_directory() -> Path:
@@ -124,9 +129,10 @@ def read_stats_file(path: str | os.PathLike[str]) -> StatsFile:
     path = Path(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise StatsFileError(f"{path}: not a file")
-        return _read(OpenStatsFile(path, descriptor))
+        return _read(OpenStatsFile(path, descriptor), status.st_mtime_ns)
     finally:
         os.close(descriptor)
 
@@ -152,34 +158,41 @@ def prune(
     max_files: int = KEEP_FILES,
 ) -> list[Path]:
     """Remove the files of processes that are gone: those older than `max_age`, then the oldest
-    until `max_files` are left. Files that cannot be read are left alone.
+    until `max_files` are left. Files that cannot be read are left alone; so is one of another pid
+    namespace, unless its heartbeat has stopped for that long.
 
     Args:
         now: Seconds since 1970; the wall clock where None.
-        max_age: Since the process last wrote a time. Unit: s.
+        max_age: Since the last sign of life, `StatsFile.last_seen_wall_ns`. Unit: s.
 
     Returns:
         What was removed.
     """
     now_ns = int((time.time() if now is None else now) * 1e9)
+    oldest_ns = now_ns - int(max_age * 1e9)
     gone = []
+    removable = []
     for path in list_stats_files(directory):
         try:
             file = read_stats_file(path)
         except (OSError, StatsFileError):
             continue
-        if file.state != "running":
+        if file.state in ("ended", "killed"):
             gone.append(file)
-    # Whether one in another pid namespace is gone is not known: age alone decides.
-    known = [file for file in gone if file.state != "unknown"]
-    known.sort(key=lambda file: file.last_seen_wall_ns, reverse=True)
-    surplus = {file.path for file in known[max_files:]}
-    removed = []
-    for file in gone:
-        if file.path in surplus or now_ns - file.last_seen_wall_ns > max_age * 1e9:
-            file.path.unlink(missing_ok=True)
-            removed.append(file.path)
-    return removed
+        elif file.state == "unknown" and _heart_stopped(file, oldest_ns):
+            removable.append(file)
+    gone.sort(key=lambda file: file.last_seen_wall_ns, reverse=True)
+    for place, file in enumerate(gone):
+        if place >= max_files or file.last_seen_wall_ns < oldest_ns:
+            removable.append(file)
+    for file in removable:
+        file.path.unlink(missing_ok=True)
+    return [file.path for file in removable]
+
+
+def _heart_stopped(file: StatsFile, since_ns: int) -> bool:
+    """Whether it ever beat, and did not after `since_ns`."""
+    return file.started_wall_ns < file.heartbeat_wall_ns and file.last_seen_wall_ns < since_ns
 
 
 def _is_alive(file: OpenStatsFile) -> bool | None:
@@ -199,12 +212,20 @@ def _is_alive(file: OpenStatsFile) -> bool | None:
         return None
     # After the program's name, which may hold blanks and parentheses: the state is field 3.
     fields = re.sub(r".*\)", "", text, flags=re.DOTALL).split()
-    if len(fields) < 20 or fields[0] in "ZXx":
+    if len(fields) < 20 or file.start_ticks not in (0, int(fields[19])):
         return False
-    return file.start_ticks in (0, int(fields[19]))
+    return fields[0] not in "ZXx" or _has_other_threads(file.pid)
 
 
-def _read(file: OpenStatsFile) -> StatsFile:
+def _has_other_threads(pid: int) -> bool:
+    """A process whose main thread has ended looks like one that waits to be reaped."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
+def _read(file: OpenStatsFile, modified_wall_ns: int) -> StatsFile:
     file.header()
     file.tables()
     alive = _is_alive(file)
@@ -230,6 +251,7 @@ def _read(file: OpenStatsFile) -> StatsFile:
         started_wall_ns=file.started_ns,
         heartbeat_wall_ns=file.heartbeat_ns,
         ended_wall_ns=file.ended_ns if state == "ended" else 0,
+        modified_wall_ns=modified_wall_ns,
         alive=alive,
         state=state,
         lanes=file.lanes,

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,6 +176,7 @@ class Image:
     def write(self, directory: Path) -> Path:
         path = directory / f"{self.instance_id}.forebay"
         path.write_bytes(self.bytes())
+        os.utime(path, (self.heartbeat, self.heartbeat))
         return path
 
 
@@ -277,6 +279,35 @@ def test_a_killed_process_lost_what_it_held_in_memory(tmp_path: Path, dead_pid: 
 def test_a_pid_alone_does_not_make_a_process(tmp_path: Path, other: dict[str, object]) -> None:
     """Another process with the same pid, another boot, no such pid: it is gone."""
     assert read_stats_file(a_busy_ledger(**other).write(tmp_path)).state == "killed"
+
+
+# Ends its main thread alone; another waits for standard input to be closed.
+WITHOUT_A_MAIN_THREAD = """
+import ctypes, os, platform, sys, threading
+def rest():
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=rest).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+def test_a_process_whose_main_thread_has_ended_still_lives(tmp_path: Path) -> None:
+    """It looks like a zombie, and its other threads emit."""
+    command = [sys.executable, "-c", WITHOUT_A_MAIN_THREAD]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        stat = Path(f"/proc/{process.pid}/stat")
+        deadline = time.monotonic() + 30
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        ticks = own_start_ticks(process.pid)
+        path = a_busy_ledger(pid=process.pid, start_ticks=ticks).write(tmp_path)
+        assert read_stats_file(path).state == "running"
+        assert process.stdin is not None
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert read_stats_file(path).state == "killed"
 
 
 def test_of_another_pid_namespace_nothing_is_claimed(tmp_path: Path) -> None:
@@ -401,6 +432,24 @@ def test_the_dead_are_kept_for_seven_days(tmp_path: Path, dead_pid: int) -> None
     assert {path.stem for path in prune(tmp_path, now=now)} == {"stale", "ended"}
     left = {path.stem for path in tmp_path.iterdir()}
     assert left == {"fresh", "alive", "elsewhere", "bad"}
+
+
+def test_one_that_ran_long_and_died_just_now_is_kept(tmp_path: Path, dead_pid: int) -> None:
+    """Its age is that of its last sign of life, which on a disk is also when it last stored."""
+    now = 100.0 * DAY
+    path = Image(instance_id="old", pid=dead_pid, start_ticks=1).write(tmp_path)
+    os.utime(path, (now - 60, now - 60))
+    assert prune(tmp_path, now=now) == []
+    assert prune(tmp_path, now=now + 7 * DAY) == [path]
+
+
+def test_of_another_pid_namespace_only_a_heartbeat_that_stopped_is_an_end(tmp_path: Path) -> None:
+    """One that never gave another sign than its start may live for years."""
+    now = 100.0 * DAY
+    Image(instance_id="silent", pid_namespace=1).write(tmp_path)
+    Image(instance_id="beats", pid_namespace=1, heartbeat=now - 60).write(tmp_path)
+    stopped = Image(instance_id="stopped", pid_namespace=1, heartbeat=now - 8 * DAY).write(tmp_path)
+    assert prune(tmp_path, now=now) == [stopped]
 
 
 def test_of_the_dead_at_most_64_are_kept(tmp_path: Path, dead_pid: int) -> None:
