@@ -225,8 +225,9 @@ typedef struct forebay_api {
    * ExportLogsServiceRequest in protobuf form. FOREBAY_INVALID_ARGUMENT without one. */
   int32_t (*collector_take_memory)(forebay_collector* collector, forebay_text_visitor visit,
                                    void* context);
-  /* Opens what batches are compressed with: codec "zstd", "gzip" or "none". FOREBAY_INVALID_ARGUMENT
-   * with a text for bytes that are not in the codec, or become more than `max_bytes`. */
+  /* Opens what batches are compressed with: codec "zstd", "gzip" or "none".
+   * FOREBAY_INVALID_ARGUMENT with a text for bytes that are not in the codec, or become more than
+   * `max_bytes`. */
   int32_t (*decompress)(forebay_string codec, forebay_string data, size_t max_bytes,
                         forebay_text_visitor content, forebay_text_visitor error, void* context);
 } forebay_api;

@@ -1,0 +1,189 @@
+// A collector of one's own, and the process default.
+//
+//   auto collector = forebay::Collector::create({.service_name = "pricing"});
+//   if (!collector) return fail(collector.message());
+//   forebay::Logger log = collector->logger("pricing.engine");
+//   FOREBAY_INFO(log, "quote priced", {"bid", 101.25});
+//   forebay::Receipt receipt = collector->shutdown(std::chrono::seconds{5});
+//
+// Nothing here is on a record's way: calls take locks and allocate.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "forebay/attach.h"
+#include "forebay/c_api.h"
+#include "forebay/ledger.h"
+#include "forebay/logger.h"
+#include "forebay/option_paths.h"
+#include "forebay/options.h"
+#include "forebay/outcome.h"
+
+namespace forebay {
+inline namespace v1 {
+
+namespace detail {
+
+inline void collect_number(void* context, const char* name, size_t name_size, int64_t value) {
+  static_cast<Numbers*>(context)->insert_or_assign(std::string(name, name_size), value);
+}
+inline void collect_text(void* context, const char* data, size_t size) {
+  static_cast<std::string*>(context)->assign(data, size);
+}
+
+}  // namespace detail
+
+// A reference to a collector; copies refer to the same one. When the last reference of the process
+// goes, it shuts down and waits for nothing: call shutdown before. An empty one (default made,
+// moved from) answers everything with nothing.
+class Collector {
+ public:
+  Collector() noexcept = default;
+  // Takes over a reference of the C ABI.
+  Collector(const forebay_api* api, forebay_collector* owned) noexcept
+      : api_(api), handle_(owned) {}
+  Collector(const Collector& other) noexcept : api_(other.api_), handle_(other.handle_) {
+    if (handle_ != nullptr) api_->collector_retain(handle_);
+  }
+  Collector(Collector&& other) noexcept
+      : api_(other.api_), handle_(std::exchange(other.handle_, nullptr)) {}
+  Collector& operator=(Collector other) noexcept {
+    std::swap(api_, other.api_);
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Collector() {
+    if (handle_ != nullptr) api_->collector_release(handle_);
+  }
+
+  // Checks every option and starts nothing: threads and files come with the first record. It is not
+  // the process default yet (set_default).
+  [[nodiscard]] FOREBAY_LOCAL static Result<Collector> create(const Options& options = {}) {
+    if (Status attached = attach(); !attached.is_ok()) return attached;
+    const forebay_api* api = detail::attachment.table();
+    const detail::OptionPaths paths(options);
+    forebay_collector* made = nullptr;
+    std::string error;
+    const int32_t code =
+        api->collector_create(paths.data(), paths.size(), &made, detail::collect_text, &error);
+    if (code == FOREBAY_OK) return Collector(api, made);
+    return Status(
+        code == FOREBAY_INVALID_ARGUMENT ? Status::Code::kInvalid : Status::Code::kUnavailable,
+        error.empty() ? "the collector cannot be made" : std::move(error));
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+  // Loggers without a collector of their own report here from now on. The process keeps it.
+  void set_default() const noexcept {
+    if (handle_ != nullptr) api_->collector_set_default(handle_);
+  }
+
+  // The logger of that name: the same one each time, and the first one's settings hold.
+  [[nodiscard]] Logger logger(std::string_view name, Severity level = Severity::kInfo,
+                              std::string_view version = {}) const {
+    if (handle_ == nullptr) return Logger("forebay.no_collector", level);
+    forebay_logger_spec spec{};
+    spec.struct_size = sizeof spec;
+    spec.min_severity = static_cast<uint32_t>(level);
+    spec.name = {name.data(), name.size()};
+    spec.version = {version.data(), version.size()};
+    // The way of a record needs this module's table too.
+    detail::attachment.publish(detail::checked(api_));
+    return Logger(api_->logger(handle_, &spec));
+  }
+
+  // The ledger at this moment.
+  [[nodiscard]] Stats stats() const {
+    detail::Numbers numbers;
+    if (handle_ != nullptr) api_->collector_stats(handle_, detail::collect_number, &numbers);
+    Stats stats(numbers, "");
+    stats.memory_bytes = stats.number("memory_bytes");
+    stats.pressure = stats.number("pressure");
+    return stats;
+  }
+
+  // Stops drain and ship at a batch boundary, counts what is really inside, and compares.
+  [[nodiscard]] Audit audit() const {
+    detail::Numbers numbers;
+    if (handle_ != nullptr) api_->collector_audit(handle_, detail::collect_number, &numbers);
+    Audit audit;
+    audit.balanced = numbers["balanced"] != 0;
+    audit.exact = numbers["exact"] != 0;
+    audit.difference = numbers["difference"];
+    constexpr std::string_view kLanes = "lanes.";
+    constexpr std::string_view kDifference = ".difference";
+    for (const auto& [name, value] : numbers) {
+      if (!name.starts_with(kLanes) || !name.ends_with(kDifference)) continue;
+      audit.lanes.emplace(
+          name.substr(kLanes.size(), name.size() - kLanes.size() - kDifference.size()), value);
+    }
+    return audit;
+  }
+
+  // Waits until what was emitted before the call has left. A negative timeout waits without end.
+  Receipt flush(std::chrono::nanoseconds timeout) const {
+    detail::Numbers numbers;
+    if (handle_ != nullptr) {
+      api_->collector_flush(handle_, timeout.count(), detail::collect_number, &numbers);
+    }
+    return receipt(numbers);
+  }
+  // Takes no more records, sends what is held, and ends the threads. Again: an empty receipt.
+  Receipt shutdown(std::chrono::nanoseconds timeout) const {
+    detail::Numbers numbers;
+    if (handle_ != nullptr) {
+      api_->collector_shutdown(handle_, timeout.count(), detail::collect_number, &numbers);
+    }
+    return receipt(numbers);
+  }
+
+  // "instance_id", "stats_file", "service_name", "last_error" or "directory"; else empty.
+  [[nodiscard]] std::string text(std::string_view name) const {
+    std::string found;
+    if (handle_ != nullptr) {
+      api_->collector_text(handle_, {name.data(), name.size()}, detail::collect_text, &found);
+    }
+    return found;
+  }
+
+  // With a MemoryExporter: the batches delivered since the last call, each one plain OTLP
+  // ExportLogsServiceRequest.
+  [[nodiscard]] std::vector<std::string> take_memory() const {
+    std::vector<std::string> batches;
+    const auto keep = +[](void* context, const char* data, size_t size) {
+      static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
+    };
+    if (handle_ != nullptr) api_->collector_take_memory(handle_, keep, &batches);
+    return batches;
+  }
+
+  [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
+
+ private:
+  static Receipt receipt(const detail::Numbers& numbers) {
+    Receipt made(numbers, "");
+    made.complete = made.number("complete") != 0;
+    made.elapsed = std::chrono::nanoseconds{made.number("elapsed_ns")};
+    return made;
+  }
+
+  const forebay_api* api_ = nullptr;
+  forebay_collector* handle_ = nullptr;
+};
+
+// The process default: what Python or set_default started. Empty if there is none, or no Forebay.
+[[nodiscard]] FOREBAY_LOCAL inline Collector default_collector() noexcept {
+  if (!attach().is_ok()) return {};
+  const forebay_api* api = detail::attachment.table();
+  return {api, api->collector_default()};
+}
+
+}  // namespace v1
+}  // namespace forebay

@@ -1,0 +1,136 @@
+// What a collector can be told (docs/options.md in the sources). What is not given has the core's
+// default; ranges are the core's too, and a value outside is refused by Collector::create with a
+// message that begins with the option's path ("lanes[1].max_age").
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "forebay/outcome.h"
+
+namespace forebay {
+inline namespace v1 {
+
+using Nanoseconds = std::chrono::nanoseconds;
+
+enum class Compression : uint8_t { kZstd, kGzip, kNone };
+
+// OTLP over HTTP.
+struct OtlpHttpExporter {
+  std::string endpoint = {};       // base URL, /v1/logs is appended. Default: http://localhost:4318
+  std::string logs_endpoint = {};  // the whole URL, as it is. Default: from `endpoint`
+  std::map<std::string, std::string> headers = {};  // sent with each request
+  std::optional<Nanoseconds> timeout = {};          // of one request. Default: 10 s. 0: none
+  std::optional<Compression> compression = {};      // default: zstd
+  std::optional<int> compression_level = {};        // zstd -7..22, gzip 1..9
+  std::optional<uint32_t> concurrency = {};         // requests under way, 1..64. Default: 1
+  std::string ca_file = {};                         // PEM. Default: the system's
+  std::string client_certificate = {};              // PEM; with client_key
+  std::string client_key = {};                      // PEM
+  bool verify = true;                               // false takes any certificate
+};
+
+enum class FileFormat : uint8_t { kJsonLines, kOtlp };
+
+// Local files.
+struct FileExporter {
+  std::string directory = {};                    // must be given
+  std::optional<FileFormat> format = {};         // default: JSON lines
+  std::optional<uint64_t> max_file_bytes = {};   // default: 16 MiB
+  std::optional<uint64_t> max_total_bytes = {};  // of the directory. Default: 256 MiB
+  std::optional<Nanoseconds> max_age = {};       // default: 7 days
+};
+
+enum class ConsoleFormat : uint8_t { kAuto, kPretty, kJson };
+
+// Standard error.
+struct ConsoleExporter {
+  ConsoleFormat format = ConsoleFormat::kAuto;  // auto: pretty on a terminal, else JSON
+};
+
+// Keeps what it delivers, for Collector::take_memory. For tests.
+struct MemoryExporter {
+  std::optional<uint64_t> max_bytes = {};  // not read yet. Default: 64 MiB
+};
+
+// Does all the work and sends nothing. For measurements.
+struct NullExporter {
+  std::optional<Compression> compression = {};
+};
+
+using Exporter =
+    std::variant<OtlpHttpExporter, FileExporter, ConsoleExporter, MemoryExporter, NullExporter>;
+
+// What emit does when a lane's queue is full.
+struct OnFull {
+  enum class Action : uint8_t { kDropNewest, kDropOldest, kFail, kBlock };
+  Action action = Action::kDropNewest;
+  std::optional<Nanoseconds> timeout = {};  // of kBlock. Default: as long as it takes
+
+  static OnFull drop_newest() noexcept { return {}; }
+  static OnFull drop_oldest() noexcept { return {Action::kDropOldest, {}}; }
+  static OnFull fail() noexcept { return {Action::kFail, {}}; }
+  static OnFull block(std::optional<Nanoseconds> timeout = {}) noexcept {
+    return {Action::kBlock, timeout};
+  }
+};
+
+enum class OnBacklogFull : uint8_t { kHold, kEvictOldest };
+
+// Records that share a queue and a policy. Lanes are asked in their order, those that name a logger
+// first; what none takes goes to the last.
+struct Lane {
+  std::string name = {};                       // 1..31 bytes
+  std::optional<Severity> min_severity = {};   // lowest that it takes. Default: any
+  std::string logger = {};                     // "audit.*": audit and all below. Default: any
+  std::optional<uint64_t> queue_records = {};  // slots of 128 bytes. Default: 65,536
+  std::optional<uint64_t> queue_bytes = {};    // the same bound in bytes; the lower holds
+  std::vector<OnFull> on_full = {};            // default: drop_newest. block may have a second
+  OnBacklogFull on_backlog_full = OnBacklogFull::kHold;
+  std::optional<double> backlog_share = {};  // that no other lane can take, 0..1. Default: 0
+  std::optional<Nanoseconds> max_age = {};   // older batches expire. Default: never
+};
+
+struct BatchOptions {
+  std::optional<uint64_t> max_records = {};   // default: 8192
+  std::optional<uint64_t> max_bytes = {};     // before compression. Default: 4 MiB
+  std::optional<Nanoseconds> max_delay = {};  // default: 1 s
+};
+
+enum class BacklogOrder : uint8_t { kOldestFirst, kNewestFirst };
+
+struct BacklogOptions {
+  std::optional<uint64_t> max_bytes = {};  // default: 32 MiB
+  BacklogOrder order = BacklogOrder::kOldestFirst;
+};
+
+struct RetryOptions {
+  std::optional<Nanoseconds> initial = {};      // upper end of the first wait. Default: 1 s
+  std::optional<Nanoseconds> max = {};          // where doubling ends. Default: 30 s
+  std::optional<Nanoseconds> max_elapsed = {};  // a batch is given up after. Default: never
+};
+
+using ResourceValue = std::variant<std::string, bool, int64_t, double>;
+
+struct Options {
+  std::string service_name = {};  // default: resource["service.name"], else unknown_service
+  std::map<std::string, ResourceValue> resource = {};  // attributes of everything that is sent
+  Exporter exporter = OtlpHttpExporter{};
+  std::vector<Lane> lanes = {};  // default: urgent (WARN and up) and normal
+  BatchOptions batch = {};
+  BacklogOptions backlog = {};
+  RetryOptions retry = {};
+  std::optional<uint64_t> memory_limit = {};      // queues and backlog. Default: 48 MiB
+  std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB
+  std::string run_directory = {};                 // of the stats file. Default: $FOREBAY_RUN_DIR
+  bool ledger_in_memory = false;                  // no stats file
+};
+
+}  // namespace v1
+}  // namespace forebay
