@@ -1,4 +1,4 @@
-"""What holds for every Python test: each collector that it made ends with a ledger that balances."""
+"""What holds for every Python test: each collector made in it ends with a balanced ledger."""
 
 from __future__ import annotations
 
