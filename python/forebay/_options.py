@@ -264,6 +264,8 @@ def _flatten_on_full(options: OptionList, path: str, on_full: OnFull) -> None:
             continue
         if i > 0:
             raise OptionError(f"{here}: {step!r} can only be the first")
+        if block.timeout is None and len(steps) > 1:
+            raise OptionError(f"{here}: without a timeout it never comes to {steps[1]!r}")
         options.add(here, "block")
         options.seconds(f"{here}.timeout", block.timeout, 0.0, _DAY)
         options.flag(f"{here}.on_event_loop", block.on_event_loop)

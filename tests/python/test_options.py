@@ -190,10 +190,11 @@ BAD = [
         "nothing comes after",
     ),
     (
-        {"lanes": [LANE("a", on_full=["block", "block"])]},
+        {"lanes": [LANE("a", on_full=[untyped.Block(timeout=1), "block"])]},
         "lanes[0].on_full[1]",
         "only be the first",
     ),
+    ({"lanes": [LANE("a", on_full=["block", "fail"])]}, "lanes[0].on_full[0]", "never comes to"),
     (
         {"lanes": [LANE("a", on_full=untyped.Block(timeout=-1))]},
         "lanes[0].on_full[0].timeout",
