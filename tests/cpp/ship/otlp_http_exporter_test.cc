@@ -6,7 +6,6 @@
 #include <string>
 
 #include "ship/fake_transport.h"
-#include "ship/http_answer.h"
 #include "ship/otlp_bytes.h"
 
 namespace forebay::ship {
@@ -316,86 +315,6 @@ TEST(OtlpHttpExporterTest, cancel_tells_what_may_have_arrived) {
     EXPECT_EQ(f.transport->cancelled, std::vector<Transport::RequestId>{2});
     EXPECT_TRUE(f.exporter->cancel_all().empty());
   }
-}
-
-TEST(HttpAnswerTest, retry_after_takes_seconds_and_all_three_forms_of_a_date) {
-  // 2027-01-15 08:00:00 UTC
-  const WallTime now{std::chrono::seconds{1'800'000'000}};
-  const auto parse = [&](std::string_view text) { return parse_retry_after(text, now); };
-  EXPECT_EQ(parse("7"), Duration{7s});
-  EXPECT_EQ(parse(" 0 "), Duration{0s});
-  EXPECT_EQ(parse("300"), Duration{300s});
-  EXPECT_EQ(parse("301"), Duration{300s});
-  EXPECT_EQ(parse("1000000000"), Duration{300s});
-  EXPECT_EQ(parse("99999999999999999999999"), Duration{300s});
-  EXPECT_EQ(parse("Fri, 15 Jan 2027 08:00:30 GMT"), Duration{30s});
-  EXPECT_EQ(parse("Friday, 15-Jan-27 08:00:31 GMT"), Duration{31s});
-  EXPECT_EQ(parse("Fri Jan 15 08:00:32 2027"), Duration{32s});
-  EXPECT_EQ(parse("Sat Jan  2 08:00:32 2100"), Duration{300s});
-  for (const char* none :
-       {"", "-1", "+1", "1.5", "7s", "soon", "Fri, 15 Jan 2027 07:59:59 GMT",
-        "Fri, 15 Jan 2027 08:00:00 GMT", "Fri, 15 Jxn 2027 08:00:30 GMT",
-        "Fri, 15 Jan 2027 25:00:30 GMT", "Fri, 99 Jan 2027 08:00:30 GMT",
-        "Fri, 15 Jan 2027 08:00:30 CET", "Fri Jan", ", , , , , , , , , , , , , , "}) {
-    EXPECT_EQ(parse(none), std::nullopt) << none;
-  }
-}
-
-TEST(HttpAnswerTest, a_strangers_text_is_shown_without_what_commands_a_terminal) {
-  HttpResponse response;
-  response.status = 503;
-  response.content_type = "text/html";
-  response.body = "\x1b[31mred\nline" + std::string(1000, 'x');
-  const std::string text = describe_answer(response);
-  EXPECT_EQ(text.find("503 Service Unavailable:  [31mred line"), 0u);
-  EXPECT_LT(text.size(), 320u);
-  response.content_type = "application/x-protobuf";
-  response.body = Message().varint(1, 14).text(2, "sending queue is full").bytes();
-  EXPECT_EQ(describe_answer(response), "503 Service Unavailable: sending queue is full");
-  response.body = "\xff\xff";
-  EXPECT_EQ(describe_answer(response), "503 Service Unavailable");
-}
-
-TEST(OtlpHttpOptionsTest, paths_are_appended_after_one_slash_and_exact_urls_are_left_alone) {
-  OtlpHttpOptions options;
-  EXPECT_EQ(options.url(Signal::kLogs), "http://localhost:4318/v1/logs");
-  options.endpoint = "https://h/base/";
-  EXPECT_EQ(options.url(Signal::kMetrics), "https://h/base/v1/metrics");
-  options.logs_endpoint = "http://h:9428/insert/opentelemetry/v1/logs";
-  EXPECT_EQ(options.url(Signal::kLogs), options.logs_endpoint);
-  EXPECT_EQ(options.url(Signal::kMetrics), "https://h/base/v1/metrics");
-}
-
-TEST(OtlpHttpOptionsTest, each_wrong_field_is_named_and_no_secret_with_it) {
-  const auto message = [](auto change) {
-    OtlpHttpOptions options;
-    change(options);
-    return options.validate().message();
-  };
-  const auto starts = [&](const std::string& field, auto change) {
-    EXPECT_EQ(message(change).substr(0, field.size() + 1), field + ":") << message(change);
-  };
-  starts("endpoint", [](auto& o) { o.endpoint = "localhost:4318"; });
-  starts("endpoint", [](auto& o) { o.endpoint = "ftp://h"; });
-  starts("endpoint", [](auto& o) { o.endpoint = "http://"; });
-  starts("endpoint", [](auto& o) { o.endpoint = "http://:4318"; });
-  starts("endpoint", [](auto& o) { o.endpoint = "http://a b"; });
-  starts("endpoint", [](auto& o) { o.endpoint = "http://h?x=1"; });
-  starts("logs_endpoint", [](auto& o) { o.logs_endpoint = "h"; });
-  starts("metrics_endpoint", [](auto& o) { o.metrics_endpoint = "h"; });
-  starts("headers", [](auto& o) { o.headers = {{"a b", "c"}}; });
-  starts("headers", [](auto& o) { o.headers = {{"a", "secret\r\nb: c"}}; });
-  starts("headers", [](auto& o) { o.headers = {{"content-TYPE", "x"}}; });
-  starts("timeout", [](auto& o) { o.timeout = -1s; });
-  starts("concurrency", [](auto& o) { o.concurrency = 0; });
-  starts("max_request_bytes", [](auto& o) { o.max_request_bytes = 1; });
-  EXPECT_EQ(message([](auto& o) {
-              o.headers = {{"a", "secret\nb"}};
-            }).find("secret"),
-            std::string::npos);
-  EXPECT_EQ(message([](auto& o) { o.timeout = 0s; }), "");
-  EXPECT_EQ(without_secrets("https://user:pass@h:1/p?token=t#f"), "https://h:1/p");
-  EXPECT_EQ(without_secrets("http://h/a@b"), "http://h/a@b");
 }
 
 }  // namespace

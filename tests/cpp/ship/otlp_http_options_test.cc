@@ -1,0 +1,56 @@
+#include "ship/otlp_http_options.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace forebay::ship {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(OtlpHttpOptionsTest, paths_are_appended_after_one_slash_and_exact_urls_are_left_alone) {
+  OtlpHttpOptions options;
+  EXPECT_EQ(options.url(Signal::kLogs), "http://localhost:4318/v1/logs");
+  options.endpoint = "https://h/base/";
+  EXPECT_EQ(options.url(Signal::kMetrics), "https://h/base/v1/metrics");
+  options.logs_endpoint = "http://h:9428/insert/opentelemetry/v1/logs";
+  EXPECT_EQ(options.url(Signal::kLogs), options.logs_endpoint);
+  EXPECT_EQ(options.url(Signal::kMetrics), "https://h/base/v1/metrics");
+}
+
+TEST(OtlpHttpOptionsTest, each_wrong_field_is_named_and_no_secret_with_it) {
+  const auto message = [](auto change) {
+    OtlpHttpOptions options;
+    change(options);
+    return options.validate().message();
+  };
+  const auto starts = [&](const std::string& field, auto change) {
+    EXPECT_EQ(message(change).substr(0, field.size() + 1), field + ":") << message(change);
+  };
+  starts("endpoint", [](auto& o) { o.endpoint = "localhost:4318"; });
+  starts("endpoint", [](auto& o) { o.endpoint = "ftp://h"; });
+  starts("endpoint", [](auto& o) { o.endpoint = "http://"; });
+  starts("endpoint", [](auto& o) { o.endpoint = "http://:4318"; });
+  starts("endpoint", [](auto& o) { o.endpoint = "http://a b"; });
+  starts("endpoint", [](auto& o) { o.endpoint = "http://h?x=1"; });
+  starts("logs_endpoint", [](auto& o) { o.logs_endpoint = "h"; });
+  starts("metrics_endpoint", [](auto& o) { o.metrics_endpoint = "h"; });
+  starts("headers", [](auto& o) { o.headers = {{"a b", "c"}}; });
+  starts("headers", [](auto& o) { o.headers = {{"a", "secret\r\nb: c"}}; });
+  starts("headers", [](auto& o) { o.headers = {{"content-TYPE", "x"}}; });
+  starts("timeout", [](auto& o) { o.timeout = -1s; });
+  starts("concurrency", [](auto& o) { o.concurrency = 0; });
+  starts("max_request_bytes", [](auto& o) { o.max_request_bytes = 1; });
+  EXPECT_EQ(message([](auto& o) {
+              o.headers = {{"a", "secret\nb"}};
+            }).find("secret"),
+            std::string::npos);
+  EXPECT_EQ(message([](auto& o) { o.timeout = 0s; }), "");
+  EXPECT_EQ(without_secrets("https://user:pass@h:1/p?token=t#f"), "https://h:1/p");
+  EXPECT_EQ(without_secrets("http://h/a@b"), "http://h/a@b");
+}
+
+}  // namespace
+}  // namespace forebay::ship
