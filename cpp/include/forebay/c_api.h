@@ -69,7 +69,7 @@ enum {
   FOREBAY_DISABLED = 1, /* below the logger's level: not counted as emitted */
   FOREBAY_SAMPLED_OUT = 2,
   FOREBAY_RATE_LIMITED = 3,
-  FOREBAY_WOULD_BLOCK = 4, /* only with FOREBAY_EMIT_REPORT_BLOCK; nothing was counted */
+  FOREBAY_WOULD_BLOCK = 4, /* only with EMIT_REPORT_BLOCK or EMIT_SLICE; nothing was counted */
   FOREBAY_REFUSED_QUEUE_FULL = 16,
   FOREBAY_REFUSED_BLOCK_TIMEOUT = 17,
   FOREBAY_REFUSED_NOT_STARTED = 18,
@@ -90,7 +90,12 @@ enum {
   FOREBAY_EMIT_SKIP_BLOCK = 1u << 1,
   /* A policy of `fail` refuses and counts as usual; the caller came through a bridge and will not
    * be told by an exception. No effect in C; carried for the binding. */
-  FOREBAY_EMIT_BRIDGE = 1u << 2
+  FOREBAY_EMIT_BRIDGE = 1u << 2,
+  /* Where the lane's policy is to wait: wait for about 50 ms at most, then return FOREBAY_WOULD_BLOCK
+   * and count nothing, unless the policy's own time is over. For callers that must look at something
+   * now and then (a signal). With FOREBAY_EMIT_CONTINUE the next call goes on with the same wait. */
+  FOREBAY_EMIT_SLICE = 1u << 3,
+  FOREBAY_EMIT_CONTINUE = 1u << 4
 };
 
 /* A logger. Handles are never freed and may be made before anything is started.

@@ -108,6 +108,7 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
   for (ship::Settlement& settlement : settlements) {
     const uint8_t lane = settlement.batch.lane;
     if (settlement.kind == Kind::kPutBack) {
+      if (settlement.batch.ambiguous) ledger_.note(account::NoteName::kAmbiguousAttempts, 1);
       ledger_.move(kRoute, lane, settlement.records, Place::kFlight, Place::kBacklog);
       backlog_.put_back(std::move(settlement.batch));
       continue;
@@ -115,9 +116,16 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
     if (settlement.kind == Kind::kReplaced) {
       backlog_.replace(settlement.batch.id, settlement.parts);
       outstanding_.add(batch_number(settlement.batch.id), settlement.parts.size() - 1);
+      ledger_.note(account::NoteName::kSplits, 1);
       continue;
     }
     ledger_.end(kRoute, lane, settlement.records, Place::kFlight, name_of(settlement));
+    if (settlement.kind == Kind::kDelivered) {
+      ledger_.note(account::NoteName::kBytesSentRaw, settlement.batch.raw_bytes);
+      if (settlement.batch.body) {
+        ledger_.note(account::NoteName::kBytesSentCompressed, settlement.batch.body->size());
+      }
+    }
     if (settlement.finishes) {
       backlog_.finish(settlement.batch.id);
       outstanding_.remove(batch_number(settlement.batch.id));

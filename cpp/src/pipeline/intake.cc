@@ -35,6 +35,7 @@ Intake::Step Intake::step(bool everything) {
   if (now - converter_renewed_ > std::chrono::seconds{1}) {
     converter_.renew();
     converter_renewed_ = now;
+    ledger_.heartbeat(ticks_.clock().wall_now());
   }
   step.is_dry = true;
   for (size_t i = 0; i < lanes_.size(); ++i) drain(i, everything, step);

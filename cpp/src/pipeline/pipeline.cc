@@ -46,14 +46,22 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
   backlog::BacklogOptions backlog;
   backlog.max_bytes = options.backlog_max_bytes;
   backlog.order = options.backlog_order;
+  double common = 1.0;
+  for (const LaneOptions& lane : options.lanes) common -= lane.backlog.share;
   for (const LaneOptions& lane : options.lanes) {
+    // A batch must fit what its lane may have of the backlog, or it could only be let go: with room
+    // for two, one can be sent while the next waits.
+    batch::BatchOptions batch = options.batch;
+    const double reach = (lane.backlog.share + std::max(common, 0.0)) *
+                         static_cast<double>(options.backlog_max_bytes) / 2;
+    batch.max_bytes = std::clamp<uint64_t>(static_cast<uint64_t>(reach), 1024, batch.max_bytes);
     ledger.lanes.push_back(lane.name);
     backlog.lanes.push_back(lane.backlog);
     auto queue =
         queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
     if (!queue) return queue.status();
     pipeline->lanes_.push_back(
-        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(options.batch), {}});
+        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(batch), {}});
   }
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
@@ -108,6 +116,7 @@ void Pipeline::run_drain() noexcept {
       }
       flushing = flush_begun_ != flush_drained_;
       step = intake_->step(flushing);
+      intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
       if (flushing) serve_flushes(intake_->is_flushed());
       flushing = flush_begun_ != flush_drained_;
       due = intake_->next_due();
@@ -135,15 +144,20 @@ void Pipeline::serve_flushes(bool is_flushed) {
 }
 
 void Pipeline::run_ship() noexcept {
+  uint64_t retries = 0;
   while (!stopping_.load(std::memory_order_acquire)) {
     if (delivery_->step(delivery_->idle_for(kShipNap))) {
       if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
       const std::lock_guard lock(flush_mutex_);
       flush_changed_.notify_all();
     }
-    std::string error = delivery_->shipper().last_error();
+    const uint64_t retried = delivery_->shipper().retries();
+    if (retried != retries) ledger_->note(account::NoteName::kRetries, retried - retries);
+    retries = retried;
     const std::lock_guard lock(error_mutex_);
-    last_error_ = std::move(error);
+    if (delivery_->shipper().last_error() != last_error_) {
+      last_error_ = delivery_->shipper().last_error();
+    }
   }
 }
 
@@ -232,7 +246,8 @@ Audit Pipeline::audit() {
         static_cast<int64_t>(lane.in_batch()) - static_cast<int64_t>(intake_->in_batch(i).total());
     const auto held = books_->audit(static_cast<uint8_t>(i));
     difference += held.difference;
-    if (audit.exact) difference += queue_difference;
+    // `ahead`: seen to leave before it was seen to come; at rest there is none.
+    if (audit.exact) difference += queue_difference + static_cast<int64_t>(lane.ahead.total());
     if (difference != 0 || held.difference != 0) audit.balanced = false;
     audit.by_lane.push_back(difference);
     audit.difference += difference;
@@ -246,7 +261,7 @@ std::string Pipeline::last_error() const {
 }
 
 uint64_t Pipeline::memory_bytes() const {
-  uint64_t bytes = books_->backlog_bytes() + intake_->memory_bytes();
+  uint64_t bytes = books_->backlog_bytes() + intake_bytes_.load(std::memory_order_relaxed);
   for (const Lane& lane : lanes_) bytes += lane.queue->memory_bytes();
   return bytes;
 }

@@ -98,6 +98,7 @@ class Pipeline {
   std::atomic<bool> is_held_{
       false};  // the drain thread waits for the backlog: lanes need not wake it
   std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> intake_bytes_{0};  // as of the last step
 
   // Flush. Requests are numbered; the drain thread answers with the number of the last batch that
   // holds records from before the request.

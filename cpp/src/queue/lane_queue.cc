@@ -13,6 +13,7 @@ namespace {
 using account::EmitName;
 
 constexpr uint32_t kEvictAtMost = 64;  // records for one emit
+constexpr std::chrono::milliseconds kSlice{50};
 constexpr uint32_t kNoLink = UINT32_MAX;
 constexpr uint32_t kLinkBytes = sizeof(uint32_t) * 2;  // keeps what follows aligned
 
@@ -181,12 +182,19 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
         break;
       case FullAction::Kind::kBlock:
         if ((flags & FOREBAY_EMIT_REPORT_BLOCK) != 0) return Admission::kWouldBlock;
-        if (!since) since = std::chrono::steady_clock::now();
-        if (((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop) &&
-            wait_for_room(slots, action, *since)) {
-          if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
-          room = make_room(producer, input, size, ticks);
-          break;
+        if (!since) {
+          since = (flags & FOREBAY_EMIT_CONTINUE) != 0 ? producer.blocked_since
+                                                       : std::chrono::steady_clock::now();
+          producer.blocked_since = *since;
+        }
+        if ((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop) {
+          const Wait wait = wait_for_room(slots, action, *since, (flags & FOREBAY_EMIT_SLICE) != 0);
+          if (wait == Wait::kSliceOver) return Admission::kWouldBlock;
+          if (wait == Wait::kRoom) {
+            if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
+            room = make_room(producer, input, size, ticks);
+            break;
+          }
         }
         if (is_last) return Admission::kRefusedBlockTimeout;
         ++step;
@@ -338,7 +346,8 @@ bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
     }
   }
   if (take(*fullest) || take(producer)) return true;
-  // Others were quicker there: whoever has any, from this producer on, so that no thread pays for all.
+  // Others were quicker there: whoever has any, from this producer on, so that no thread pays for
+  // all.
   Producer* p = &producer;
   do {
     p = p->next != nullptr ? p->next : head;
@@ -357,28 +366,34 @@ uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counte
   return records;
 }
 
-bool LaneQueue::wait_for_room(uint32_t slots, const FullAction& action,
-                              std::chrono::steady_clock::time_point since) noexcept {
+LaneQueue::Wait LaneQueue::wait_for_room(uint32_t slots, const FullAction& action,
+                                         std::chrono::steady_clock::time_point since,
+                                         bool in_slices) noexcept {
+  using Time = std::chrono::steady_clock::time_point;
   const auto has_room = [&] {
     return arena_->room() >= slots || closed_.load(std::memory_order_seq_cst);
   };
+  const Time now = std::chrono::steady_clock::now();
+  const Time deadline = action.timeout ? since + *action.timeout : Time::max();
+  // There may be room, but others were quicker again and again: the caller's time is over.
+  if (now > deadline) return Wait::kTimeOver;
+  const bool is_slice = in_slices && now + kSlice < deadline;
+  const Time until = is_slice ? now + kSlice : deadline;
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   bool found = has_room();
   if (!found) {
     want_drain();
     std::unique_lock lock(room_mutex_);
-    if (action.timeout) {
-      found = room_changed_.wait_until(lock, since + *action.timeout, has_room);
-    } else {
+    if (until == Time::max()) {
       room_changed_.wait(lock, has_room);
       found = true;
+    } else {
+      found = room_changed_.wait_until(lock, until, has_room);
     }
-  } else if (action.timeout && std::chrono::steady_clock::now() - since > *action.timeout) {
-    // There is room, but others were quicker again and again: the caller's time is over.
-    found = false;
   }
   waiters_.fetch_sub(1, std::memory_order_seq_cst);
-  return found;
+  if (found) return Wait::kRoom;
+  return is_slice ? Wait::kSliceOver : Wait::kTimeOver;
 }
 
 void LaneQueue::wake_waiters() noexcept {

@@ -176,8 +176,9 @@ class LaneQueue {
                  const TickSource& ticks, const account::ThreadCounters& counters) noexcept;
   bool take_oldest(Producer& producer, Run& run) noexcept;
   uint64_t count_evicted(Run run, const account::ThreadCounters& counters) const noexcept;
-  bool wait_for_room(uint32_t slots, const FullAction& action,
-                     std::chrono::steady_clock::time_point since) noexcept;
+  enum class Wait : uint8_t { kRoom, kTimeOver, kSliceOver };
+  Wait wait_for_room(uint32_t slots, const FullAction& action,
+                     std::chrono::steady_clock::time_point since, bool in_slices) noexcept;
   void give(Run run) noexcept;
   void give_run_or_chain(Run run) noexcept;
   void wake_waiters() noexcept;

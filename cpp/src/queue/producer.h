@@ -27,6 +27,7 @@
 // that are handed over are published by the queue.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -129,6 +130,8 @@ class alignas(128) Producer {
   uint32_t hint = 0;         // owner: where the arena is asked first
   Producer* next = nullptr;  // in the lane's list; set once
   bool is_leased = true;     // under the lane's attach mutex
+  // Owner: when the wait began that is going on in slices.
+  std::chrono::steady_clock::time_point blocked_since{};
 
  private:
   static uint64_t pack(RunState state, Run run) noexcept {
