@@ -207,7 +207,6 @@ Status FileExporter::append(Current& current) {
 
 Attempt FileExporter::write(EncodedBatch batch, MonotonicTime now) {
   Attempt attempt;
-  attempt.answered = true;
   output_.clear();
   Status status = encode(batch, output_);
   if (!status) {
@@ -219,6 +218,7 @@ Attempt FileExporter::write(EncodedBatch batch, MonotonicTime now) {
     attempt.kind = status ? Attempt::Kind::kDelivered : Attempt::Kind::kRetry;
     keep_house(now);
   }
+  attempt.answered = status.is_ok();
   if (!status) attempt.message = status.message();
   if (output_.capacity() > kKeptBuffer) output_.release();
   attempt.batch = std::move(batch);

@@ -121,7 +121,8 @@ void ScriptedServer::serve(int fd, int connection) {
   for (bool open = true; open;) {
     size_t head_end = text.find("\r\n\r\n");
     while (open && head_end == std::string::npos) {
-      open = read_more(fd, text);
+      // What is no POST is no HTTP of ours: a TLS handshake, for one.
+      open = read_more(fd, text) && text.front() == 'P';
       head_end = text.find("\r\n\r\n");
     }
     if (!open) break;
