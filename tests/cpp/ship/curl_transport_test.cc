@@ -198,6 +198,11 @@ TEST_F(CurlTransportTest, headers_of_a_100_continue_are_not_those_of_the_answer)
   EXPECT_EQ(response.retry_after, "");
 }
 
+TEST_F(CurlTransportTest, a_100_continue_alone_is_no_answer) {
+  ScriptedServer server({{How::kBytesClose, "HTTP/1.1 100 Continue\r\n\r\n"}});
+  EXPECT_EQ(send(server.url()).outcome, Outcome::kNoAnswer);
+}
+
 TEST_F(CurlTransportTest, several_requests_run_side_by_side) {
   ScriptedServer server({{How::kStall, ""}});
   const auto stalled = transport.start(request(server.url(), "slow", 5s));
