@@ -154,6 +154,23 @@ void add_exception(PyObject* exc_info, AttributeList& attributes) {
   Py_DECREF(described);
 }
 
+void add_format_error(AttributeList& attributes) {
+  PyObject *type = nullptr, *error = nullptr, *trace = nullptr;
+  PyErr_Fetch(&type, &error, &trace);
+  PyErr_NormalizeException(&type, &error, &trace);
+  if (error != nullptr) {
+    const forebay_string s = to_description(error, attributes.scratch());
+    forebay_value value{};
+    value.type = FOREBAY_STRING;
+    value.size = static_cast<uint32_t>(s.size);
+    value.as.data = s.data;
+    attributes.add_cell(literal("forebay.format_error"), value);
+  }
+  Py_XDECREF(type);
+  Py_XDECREF(error);
+  Py_XDECREF(trace);
+}
+
 int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   Scratch scratch;
   AttributeList attributes(scratch);
@@ -178,22 +195,7 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
       body = to_value(message, scratch);
     } else {
       // The arguments do not fit the template: it goes in raw, with the error beside it.
-      PyObject *type = nullptr, *error = nullptr, *trace = nullptr;
-      PyErr_Fetch(&type, &error, &trace);
-      PyErr_NormalizeException(&type, &error, &trace);
-      if (error != nullptr) {
-        attributes.add_cell(literal("forebay.format_error"), [&] {
-          forebay_value value{};
-          const forebay_string s = to_description(error, scratch);
-          value.type = FOREBAY_STRING;
-          value.size = static_cast<uint32_t>(s.size);
-          value.as.data = s.data;
-          return value;
-        }());
-      }
-      Py_XDECREF(type);
-      Py_XDECREF(error);
-      Py_XDECREF(trace);
+      add_format_error(attributes);
       body = to_value(call.message, scratch);
     }
   } else {

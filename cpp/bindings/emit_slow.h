@@ -26,5 +26,7 @@ int32_t emit_slowly(PyLogger* logger, const Call& call);
 // Attributes of an exception: exc_info as stdlib takes it. Used by the handler too.
 class AttributeList;
 void add_exception(PyObject* exc_info, AttributeList& attributes);
+// Takes the Python error that is set and adds it as forebay.format_error.
+void add_format_error(AttributeList& attributes);
 
 }  // namespace forebay_python

@@ -132,7 +132,12 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   PyErr_Clear();
 
   PyObject* message = message_of(record, fields, scratch);
-  if (message == nullptr) return -1;  // %-formatting failed: the handler's handleError decides
+  if (message == nullptr) {
+    // The arguments do not fit the template. It goes in raw, with the error beside it: a typo in a
+    // log call is the application's to find, not to stumble over.
+    add_format_error(extras);
+    message = fields[kMsg] != nullptr ? fields[kMsg] : Py_None;
+  }
   if (fields[kExcInfo] != nullptr && fields[kExcInfo] != Py_None && fields[kExcInfo] != Py_False) {
     add_exception(fields[kExcInfo], extras);
   }

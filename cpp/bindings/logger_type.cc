@@ -195,7 +195,7 @@ int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const fo
 }
 
 PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* name,
-                     PyObject* version, long level, PyObject* attributes) {
+                     PyObject* version, long level, PyObject* attributes, bool is_bridge) {
   Scratch scratch;
   std::vector<forebay_attribute> cells;
   const Py_ssize_t count = attributes == Py_None ? 0 : PyList_GET_SIZE(attributes);
@@ -214,6 +214,7 @@ PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* na
   spec.struct_size = sizeof spec;
   spec.min_severity = level <= 0 ? 1 : severity_of_level(level);
   if (level > 59) spec.min_severity = 25;
+  if (is_bridge) spec.flags = FOREBAY_LOGGER_BRIDGE;
   spec.name = to_text(name, scratch);
   if (version != Py_None) spec.version = to_text(version, scratch);
   spec.attributes = cells.data();
@@ -243,7 +244,8 @@ PyLogger* sibling(PyLogger* logger, PyObject* name) {
     if (PyDict_GET_SIZE(logger->children) >= 4096) return logger;
     forebay_collector* collector =
         logger->owner == nullptr ? nullptr : collector_handle(logger->owner);
-    PyObject* made = new_logger(logger->owner, collector, name, Py_None, logger->level, Py_None);
+    PyObject* made =
+        new_logger(logger->owner, collector, name, Py_None, logger->level, Py_None, true);
     if (made == nullptr) return nullptr;
     if (PyDict_SetItem(logger->children, name, made) != 0) {
       Py_DECREF(made);

@@ -18,9 +18,9 @@ struct PyLogger {
 PyLogger* as_logger(PyObject* object) noexcept;
 // A new reference, or null with an error set.
 PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* name,
-                     PyObject* version, long level, PyObject* attributes);
-// The logger of that name beside `logger`: same collector, same level. Borrowed; null with an error
-// set.
+                     PyObject* version, long level, PyObject* attributes, bool is_bridge = false);
+// The bridge's logger of that name beside `logger`: same collector, same level. Borrowed; null with
+// an error set.
 PyLogger* sibling(PyLogger* logger, PyObject* name);
 
 // Emits with the GIL held, and lets go of it only where the lane's policy is to wait.

@@ -77,8 +77,9 @@ const forebay_site* SiteCache::dynamic_site(PyObject* names, uint32_t severity, 
 }
 
 SiteCache::Hit SiteCache::learn(PyObject* message, PyObject* names, uint32_t severity, long level) {
-  // A temporary message: the call holds the only reference.
-  if (Py_REFCNT(message) > 1) {
+  // A temporary message: the call holds the only reference. An empty one is a body too, which a
+  // site's empty text is not.
+  if (Py_REFCNT(message) > 1 && PyUnicode_GET_LENGTH(message) != 0) {
     const Py_hash_t message_hash = PyObject_Hash(message);
     const Py_hash_t names_hash = names == nullptr ? 0 : PyObject_Hash(names);
     PyErr_Clear();

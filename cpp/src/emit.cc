@@ -43,9 +43,9 @@ int32_t answer(Admission admission, const account::ThreadCounters& counters, uin
 }
 
 // A record over the limit is cut; an attribute beyond the 65,535th is left out.
-[[gnu::noinline]] Admission emit_cut(queue::LaneQueue& lane, queue::Producer& producer,
-                                     const model::RecordInput& input, uint64_t limit,
-                                     const TickSource& ticks, uint32_t flags,
+[[gnu::noinline]] Admission emit_cut(queue::LaneQueue& lane, uint32_t lane_index,
+                                     queue::Producer& producer, const model::RecordInput& input,
+                                     uint64_t limit, const TickSource& ticks, uint32_t flags,
                                      const account::ThreadCounters& counters,
                                      account::Ledger& ledger) noexcept try {
   const model::TruncatedRecord cut(input, limit);
@@ -53,6 +53,7 @@ int32_t answer(Admission admission, const account::ThreadCounters& counters, uin
   return lane.emit(producer, cut.input(), static_cast<uint32_t>(model::measure_record(cut.input())),
                    ticks, flags, counters);
 } catch (...) {
+  counters.add(lane_index, EmitName::kDroppedMemory, severity_class(input.severity));
   return Admission::kDroppedMemory;
 }
 
@@ -130,7 +131,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
                              (extra != nullptr && extra->attribute_count > kMaxAttributes);
     if (is_too_much) [[unlikely]] {
       admission =
-          emit_cut(queue, *producer, input,
+          emit_cut(queue, lane, *producer, input,
                    std::min<uint64_t>(incarnation->max_record_bytes, queue.largest_record()), ticks,
                    flags, counters, incarnation->pipeline->ledger());
     } else {

@@ -13,7 +13,7 @@
 namespace forebay::engine {
 namespace {
 
-std::unique_ptr<ship::Exporter> make_otlp_http(const ExporterOptions& given, const Clock& clock) {
+ship::OtlpHttpOptions http_options(const ExporterOptions& given) {
   ship::OtlpHttpOptions options;
   options.endpoint = given.endpoint;
   options.logs_endpoint = given.logs_endpoint;
@@ -21,13 +21,16 @@ std::unique_ptr<ship::Exporter> make_otlp_http(const ExporterOptions& given, con
   options.timeout = given.timeout;
   options.codec = given.codec;
   options.concurrency = given.concurrency;
+  return options;
+}
+
+ship::TlsOptions tls_options(const ExporterOptions& given) {
   ship::TlsOptions tls;
   tls.ca_file = given.ca_file;
   tls.certificate_file = given.client_certificate;
   tls.key_file = given.client_key;
   tls.verify = given.verify;
-  return std::make_unique<ship::OtlpHttpExporter>(
-      std::move(options), std::make_unique<ship::CurlTransport>(std::move(tls)), clock);
+  return tls;
 }
 
 std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector, const Clock& clock) {
@@ -45,9 +48,20 @@ std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector, con
 
 }  // namespace
 
+Status validate_exporter(const CollectorOptions& options) {
+  if (options.exporter.type != "otlp_http") return Status::ok();
+  Status status = http_options(options.exporter).validate();
+  if (status.is_ok()) status = tls_options(options.exporter).validate();
+  return status.is_ok() ? status : Status::invalid("exporter." + status.message());
+}
+
 MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock) {
   const ExporterOptions& exporter = options.exporter;
-  if (exporter.type == "otlp_http") return {make_otlp_http(exporter, clock)};
+  if (exporter.type == "otlp_http") {
+    auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter));
+    return {std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
+                                                     clock)};
+  }
   if (exporter.type == "file") return {make_file(options, clock)};
   if (exporter.type == "console") {
     const ship::ConsoleFormat format = exporter.format == "pretty" ? ship::ConsoleFormat::kPretty

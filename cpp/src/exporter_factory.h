@@ -17,6 +17,9 @@ struct MadeExporter {
   ship::MemoryExporter* memory = nullptr;  // where it is that one; owned by `exporter`
 };
 
+// What the exporter itself has to say about its options; the message begins with "exporter.".
+Status validate_exporter(const CollectorOptions& options);
+
 // Opens no file and no connection: that comes with the first batch.
 MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock);
 

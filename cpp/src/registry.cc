@@ -6,6 +6,7 @@
 
 #include "base/diagnostics.h"
 #include "collector.h"
+#include "exporter_factory.h"
 #include "model/site.h"
 
 namespace forebay::engine {
@@ -46,6 +47,7 @@ Registry& Registry::process() noexcept {
 Result<Collector*> Registry::create(const forebay_option* options, size_t count) {
   auto parsed = CollectorOptions::parse(options, count);
   if (!parsed) return parsed.status();
+  if (Status status = validate_exporter(*parsed); !status.is_ok()) return status;
   auto unbound = std::make_unique<Logger>();
   unbound->lanes = admit::lanes_for_logger(rules_of(*parsed), "");
   auto* collector = new Collector(parsed.take(), unbound.release());
@@ -118,8 +120,9 @@ Logger* Registry::make_logger(Collector* collector, const forebay_logger_spec* s
   const uint32_t min_severity = given == 0 ? 9 : std::min(given, 25u);
   std::vector<model::OwnedAttribute> attributes;
   if (spec != nullptr) attributes = owned(*spec);
-  const std::string key =
-      std::to_string(reinterpret_cast<uintptr_t>(collector)) + '/' + std::string(name);
+  const bool is_bridge = spec != nullptr && (spec->flags & FOREBAY_LOGGER_BRIDGE) != 0;
+  const std::string key = std::to_string(reinterpret_cast<uintptr_t>(collector)) +
+                          (is_bridge ? '+' : '/') + std::string(name);
   const model::Scope& scope =
       model::SiteRegistry::process().intern_scope(name, version, attributes);
   if (const auto found = loggers_.find(key); found != loggers_.end()) {

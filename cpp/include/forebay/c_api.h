@@ -106,6 +106,13 @@ typedef struct forebay_logger {
   const uint32_t* level;
 } forebay_logger;
 
+/* Flags of a logger. */
+enum {
+  /* For a bridge from another logging library, which filters by levels of its own: a handle beside the
+   * one that FOREBAY users of that name have, so that neither changes the other's level. */
+  FOREBAY_LOGGER_BRIDGE = 1u << 0
+};
+
 typedef struct forebay_logger_spec {
   uint32_t struct_size;  /* sizeof(forebay_logger_spec) */
   uint32_t min_severity; /* 1..24; 0: the default, INFO (9) */
@@ -113,7 +120,7 @@ typedef struct forebay_logger_spec {
   forebay_string version;
   const forebay_attribute* attributes; /* of the instrumentation scope */
   uint32_t attribute_count;
-  uint32_t reserved;
+  uint32_t flags;
 } forebay_logger_spec;
 
 /* The static part of a call site. Copied when it is interned. */
