@@ -23,7 +23,6 @@ lint:  ## clang-format, clang-tidy, ruff, mypy --strict
 
 bench: build  ## benchmarks against the peers (benchmarks/README.md); ARGS="--only NAME" is passed on
 	@scripts/install-system-packages build bench
-	@scripts/make-venv bench
 	@.venv/bin/python benchmarks/run.py --json build/benchmarks.json $(ARGS)
 
 clean:  ## removes build/ and .venv; .cache (the built Collector) stays
