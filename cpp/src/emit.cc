@@ -114,6 +114,12 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   counters.add(lane, EmitName::kEmitted, severity_of);
   Admission admission = Admission::kDroppedMemory;
   if (queue::Producer* producer = binding->producer(lane); producer != nullptr) [[likely]] {
+    queue::LaneQueue& queue = *incarnation->lanes[lane];
+    if (queue.drops_newest_now(*producer)) {
+      counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_of);
+      binding->is_inside.store(false, std::memory_order_relaxed);
+      return FOREBAY_DROPPED_QUEUE_FULL_NEWEST;
+    }
     const model::RecordInput input{
         .site = site,
         .values = values,
@@ -123,7 +129,6 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
         .severity = static_cast<uint8_t>(severity),
         .flags = 0,
     };
-    queue::LaneQueue& queue = *incarnation->lanes[lane];
     const TickSource& ticks = incarnation->pipeline->ticks();
     const uint64_t size = model::measure_record(input);
     const bool is_too_much = size > incarnation->max_record_bytes ||

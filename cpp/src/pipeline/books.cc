@@ -57,6 +57,11 @@ RouteName name_of(const ship::Settlement& settlement) noexcept {
   return RouteName::kDelivered;
 }
 
+// A batch that may have arrived is not lost for sure: it is unknown, whatever made us stop trying.
+RouteName unless_ambiguous(const EncodedBatch& batch, RouteName name) noexcept {
+  return batch.ambiguous ? RouteName::kUnknown : name;
+}
+
 }  // namespace
 
 uint64_t batch_number(const BatchId& id) noexcept {
@@ -71,7 +76,7 @@ uint64_t batch_number(const BatchId& id) noexcept {
 void Books::depart(std::vector<backlog::Departure>& departures) {
   for (const backlog::Departure& departure : departures) {
     ledger_.end(kRoute, departure.batch.lane, departure.batch.counts, Place::kBacklog,
-                name_of(departure.reason));
+                unless_ambiguous(departure.batch, name_of(departure.reason)));
     outstanding_.remove(batch_number(departure.batch.id));
   }
   departures.clear();
@@ -138,7 +143,8 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
 void Books::drop_all() {
   const std::lock_guard lock(mutex_);
   for (const EncodedBatch& batch : backlog_.drain_all()) {
-    ledger_.end(kRoute, batch.lane, batch.counts, Place::kBacklog, RouteName::kDroppedShutdown);
+    ledger_.end(kRoute, batch.lane, batch.counts, Place::kBacklog,
+                unless_ambiguous(batch, RouteName::kDroppedShutdown));
     outstanding_.remove(batch_number(batch.id));
   }
 }

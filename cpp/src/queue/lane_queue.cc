@@ -76,6 +76,7 @@ LaneQueue::LaneQueue(const LaneQueueOptions& options, uint32_t lane,
     : options_(options),
       lane_(lane),
       light_fence_(enable_asymmetric_fence()),
+      drops_newest_(options.on_full.front().kind == FullAction::Kind::kDropNewest),
       shortest_run_(std::clamp(options.slots / 2048, 1u, 32u)),
       arena_(std::move(arena)),
       gathered_(std::make_unique<Producer>(queue_, light_fence_)) {}
@@ -357,11 +358,22 @@ bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
 }
 
 uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counters) const noexcept {
-  uint64_t records = 0;
-  for (uint32_t at = 0; at < run.slots(); ++records) {
+  SeverityCounts evicted;
+  // The run was written long ago: without this each header would be waited for in turn.
+  for (uint32_t at = 0; at < run.slots(); ++at) {
+    __builtin_prefetch(arena_->slot(run.first() + at), 1);
+  }
+  for (uint32_t at = 0; at < run.slots();) {
     const model::RecordHeader header = header_at(arena_->slot(run.first() + at));
-    counters.add(lane_, EmitName::kDroppedQueueFullOldest, severity_class(header.severity));
+    ++evicted[severity_class(header.severity)];
     at += slots_for(header.size);
+  }
+  uint64_t records = 0;
+  for (size_t c = 0; c < kSeverityClasses; ++c) {
+    if (evicted.by_class[c] == 0) continue;
+    counters.add(lane_, EmitName::kDroppedQueueFullOldest, static_cast<SeverityClass>(c),
+                 evicted.by_class[c]);
+    records += evicted.by_class[c];
   }
   return records;
 }

@@ -93,6 +93,13 @@ class LaneQueue {
     return static_cast<uint32_t>((bytes + kSlotBytes - 1) / kSlotBytes);
   }
 
+  // Whether a record of any size would be dropped as the newest now: the usual state of a lane that
+  // is full, told without measuring the record. The caller counts kDroppedQueueFullNewest.
+  [[nodiscard]] bool drops_newest_now(const Producer& producer) const noexcept {
+    return drops_newest_ && producer.is_used_up() && arena_->is_exhausted() &&
+           starved_.load(std::memory_order_relaxed) && !closed_.load(std::memory_order_relaxed);
+  }
+
   // Writes the record, of `size` bytes by measure_record(), or says why not; counts what it lets go
   // of (its own kDroppedNewest included, refusals not) in `counters`.
   Admission emit(Producer& producer, const model::RecordInput& input, uint32_t size,
@@ -198,6 +205,7 @@ class LaneQueue {
   const LaneQueueOptions options_;
   const uint32_t lane_;
   const bool light_fence_;
+  const bool drops_newest_;      // that is the first and only action
   const uint32_t shortest_run_;  // slots
   std::unique_ptr<SlotArena> arena_;
   RunQueue queue_;

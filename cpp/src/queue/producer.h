@@ -55,6 +55,8 @@ class alignas(128) Producer {
     }
     return arena.slot(cursor_);
   }
+  // The owner's run has no slot left.
+  [[nodiscard]] bool is_used_up() const noexcept { return cursor_ == end_; }
   void commit(uint32_t slots) noexcept {
     cursor_ += slots;
     own_.store(uint64_t{cursor_} << 1, std::memory_order_release);

@@ -64,6 +64,10 @@ class SlotArena {
   [[nodiscard]] uint32_t slots() const noexcept { return slots_; }
   // Credits that nobody holds. Seen by other threads at once, exact when nobody moves.
   [[nodiscard]] uint32_t room() const noexcept { return credits_.load(std::memory_order_seq_cst); }
+  // No room at all. A hint: read without an order.
+  [[nodiscard]] bool is_exhausted() const noexcept {
+    return credits_.load(std::memory_order_relaxed) == 0;
+  }
 
   // Takes between `least` and `most` credits, or none: then returns 0.
   uint32_t take_credits(uint32_t least, uint32_t most) noexcept;
