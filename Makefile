@@ -8,6 +8,7 @@ build:  ## .venv with forebay installed, as `pip install .` would
 	@scripts/install-forebay
 
 demo: build  ## half a minute that shows a live collector and its ledger
+	@scripts/build-example
 	@.venv/bin/python -m forebay demo
 
 test:  ## everything: lint, layering, gcc, clang, sanitizers, Python, the real OpenTelemetry Collector

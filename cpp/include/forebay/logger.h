@@ -59,8 +59,6 @@ struct Fields {
   size_t count;  // at most kMaxFields
 };
 
-Outcome emit_slow(const Logger& logger, Site& site, const Fields& fields) noexcept;
-
 }  // namespace detail
 
 // Everything that one record can have. Borrows strings and attributes until emit returns.
