@@ -76,7 +76,7 @@ class Collector {
 // What the process has: collectors, loggers, the default. One mutex, slow paths only.
 class Registry {
  public:
-  static Registry& process() noexcept;
+  static Registry& process();
 
   Result<Collector*> create(const forebay_option* options, size_t count);
   static void retain(Collector& collector) noexcept;

@@ -38,7 +38,7 @@ std::atomic<uint32_t> never_bound{0};
 
 }  // namespace
 
-Registry& Registry::process() noexcept {
+Registry& Registry::process() {
   // Never destroyed: threads may emit while static objects are.
   static auto* registry = new Registry;
   return *registry;
@@ -104,8 +104,10 @@ Logger* Registry::logger(Collector* collector, const forebay_logger_spec* spec) 
   const std::lock_guard lock(mutex_);
   return make_logger(collector, spec);
 } catch (const std::bad_alloc&) {
-  static Logger* none = [] {
-    auto* logger = new (std::nothrow) Logger;
+  // In static memory, and never destroyed.
+  alignas(Logger) static unsigned char memory[sizeof(Logger)];
+  static Logger* const none = [] {
+    auto* logger = new (memory) Logger;
     logger->level_word = &never_bound;
     logger->level = reinterpret_cast<const uint32_t*>(&never_bound);
     return logger;

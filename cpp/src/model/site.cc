@@ -37,7 +37,7 @@ std::string content_of(const forebay_site_spec& spec) {
 
 }  // namespace
 
-SiteRegistry& SiteRegistry::process() noexcept {
+SiteRegistry& SiteRegistry::process() {
   // Never destroyed: a record in a queue may outlive every static object.
   static auto* registry = new SiteRegistry;
   return *registry;

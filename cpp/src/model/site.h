@@ -34,7 +34,7 @@ inline constexpr uint32_t kMaxKeys = 1'024;
 
 class SiteRegistry {
  public:
-  static SiteRegistry& process() noexcept;
+  static SiteRegistry& process();
 
   // The one site with this content; null when kMaxSites are there, the spec is not one, or memory
   // ran out. Takes a lock: for a site's first use.

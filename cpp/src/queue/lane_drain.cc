@@ -1,7 +1,7 @@
 // The drain thread's side of a lane.
 #include <algorithm>
-#include <cstring>
 
+#include "queue/chain.h"
 #include "queue/lane_queue.h"
 
 namespace forebay::queue {
@@ -10,9 +10,7 @@ namespace {
 constexpr size_t kRunsAtOnce = 16;  // of one producer, before the next has its turn
 
 uint32_t slots_at(const uint8_t* record) noexcept {
-  model::RecordHeader header;
-  std::memcpy(&header, record, sizeof header);
-  return LaneQueue::slots_for(header.size);
+  return LaneQueue::slots_for(header_at(record).size);
 }
 
 }  // namespace
@@ -50,16 +48,14 @@ void LaneQueue::pop() noexcept {
 }
 
 const uint8_t* LaneQueue::chain_record(Run run) {
-  model::RecordHeader header;
-  std::memcpy(&header, arena_->slot(run.first()), sizeof header);
+  const uint32_t size = header_at(arena_->slot(run.first())).size;
   chain_.clear();
   record_slots_ = run.slots();
   for (;;) {
-    uint32_t link = 0;
-    std::memcpy(&link, arena_->slot(run.end()) - 8, sizeof link);
-    const size_t part = std::min<size_t>(run.bytes() - 8, header.size - chain_.size());
+    const size_t part = std::min<size_t>(run.bytes() - kLinkBytes, size - chain_.size());
     chain_.append(ByteView{arena_->slot(run.first()), part});
-    if (link == UINT32_MAX || chain_.size() == header.size) return chain_.data();
+    const uint32_t link = link_of(*arena_, run);
+    if (link == kNoLink || chain_.size() == size) return chain_.data();
     run = Run::from_packed(link);
   }
 }

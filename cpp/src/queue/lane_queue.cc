@@ -7,33 +7,12 @@
 #include <new>
 #include <string>
 
+#include "queue/chain.h"
+
 namespace forebay::queue {
 namespace {
 
 using account::EmitName;
-
-constexpr uint32_t kEvictAtMost = 64;  // records for one emit
-constexpr std::chrono::milliseconds kSlice{50};
-constexpr uint32_t kNoLink = UINT32_MAX;
-constexpr uint32_t kLinkBytes = sizeof(uint32_t) * 2;  // keeps what follows aligned
-
-model::RecordHeader header_at(const uint8_t* record) noexcept {
-  model::RecordHeader header;
-  std::memcpy(&header, record, sizeof header);
-  return header;
-}
-
-// A record that does not fit the run it begins in goes on in others: each extent ends with the
-// next.
-bool is_chain(const SlotArena& arena, Run run) noexcept {
-  return header_at(arena.slot(run.first())).size > run.bytes();
-}
-
-uint32_t link_of(const SlotArena& arena, Run run) noexcept {
-  uint32_t link = 0;
-  std::memcpy(&link, arena.slot(run.end()) - kLinkBytes, sizeof link);
-  return link;
-}
 
 }  // namespace
 
@@ -48,8 +27,8 @@ Status LaneQueueOptions::validate() const {
     const bool blocks = on_full[i].kind == FullAction::Kind::kBlock;
     const std::string field = "on_full[" + std::to_string(i) + "]";
     if (!blocks && !is_last) {
-      return Status::invalid(
-          field + ": nothing is reached after it; only Block(timeout=) may come " + "first");
+      return Status::invalid(field +
+                             ": nothing is reached after it; only Block(timeout=) may come first");
     }
     if (blocks && i != 0) return Status::invalid(field + ": block can only come first");
     if (blocks && !is_last && !on_full[i].timeout) {
@@ -288,7 +267,7 @@ LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordIn
     written += part;
     if (is_single) break;
     const uint32_t link = i + 1 < runs.size() ? runs[i + 1].packed() : kNoLink;
-    std::memcpy(arena_->slot(runs[i].end()) - kLinkBytes, &link, sizeof link);
+    set_link(*arena_, runs[i], link);
   }
   // A run with one record: its end is the record's, so that a reader knows it is done.
   Run first = runs.front();
@@ -303,133 +282,6 @@ LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordIn
   return Room::kWritten;
 } catch (...) {
   return Room::kMemory;
-}
-
-// -- full ---------------------------------------------------------------------------------------
-
-LaneQueue::Room LaneQueue::evict_for(Producer& producer, const model::RecordInput& input,
-                                     uint32_t size, const TickSource& ticks,
-                                     const account::ThreadCounters& counters) noexcept {
-  const uint32_t slots = slots_for(size);
-  uint64_t gone = 0;
-  while (gone < kEvictAtMost) {
-    Run run;
-    if (!take_oldest(producer, run)) return Room::kNone;
-    gone += count_evicted(run, counters);
-    if (run.slots() >= slots && !is_chain(*arena_, run)) {
-      producer.open(run, ticks.now());
-      return Room::kOpened;
-    }
-    give_run_or_chain(run);
-    if (const Room room = make_room(producer, input, size, ticks); room != Room::kNone) return room;
-  }
-  return Room::kNone;
-}
-
-bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
-  const auto take = [&](Producer& from) {
-    if (!queue_.try_dequeue_from_producer(from.token(), run)) return false;
-    from.count_taken(run.slots());
-    return true;
-  };
-  if (take(*gathered_)) return true;
-  // The thread's own, unless another has more than twice as much: else a thread that came late to a
-  // full lane would never have more than one run in it, and one that went idle would keep its old
-  // records.
-  Producer* fullest = &producer;
-  const int64_t own = producer.queued_slots();
-  int64_t most = own * 2;
-  Producer* const head = producers_.load(std::memory_order_acquire);
-  for (Producer* p = head; p != nullptr; p = p->next) {
-    if (const int64_t queued = p->queued_slots(); queued > most) {
-      most = queued;
-      fullest = p;
-    }
-  }
-  if (take(*fullest) || take(producer)) return true;
-  // Others were quicker there: whoever has any, from this producer on, so that no thread pays for
-  // all.
-  Producer* p = &producer;
-  do {
-    p = p->next != nullptr ? p->next : head;
-    if (take(*p)) return true;
-  } while (p != &producer);
-  return false;
-}
-
-uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counters) const noexcept {
-  SeverityCounts evicted;
-  // The run was written long ago: without this each header would be waited for in turn.
-  for (uint32_t at = 0; at < run.slots(); ++at) {
-    __builtin_prefetch(arena_->slot(run.first() + at), 1);
-  }
-  for (uint32_t at = 0; at < run.slots();) {
-    const model::RecordHeader header = header_at(arena_->slot(run.first() + at));
-    ++evicted[severity_class(header.severity)];
-    at += slots_for(header.size);
-  }
-  uint64_t records = 0;
-  for (size_t c = 0; c < kSeverityClasses; ++c) {
-    if (evicted.by_class[c] == 0) continue;
-    counters.add(lane_, EmitName::kDroppedQueueFullOldest, static_cast<SeverityClass>(c),
-                 evicted.by_class[c]);
-    records += evicted.by_class[c];
-  }
-  return records;
-}
-
-LaneQueue::Wait LaneQueue::wait_for_room(uint32_t slots, const FullAction& action,
-                                         std::chrono::steady_clock::time_point since,
-                                         bool in_slices) noexcept {
-  using Time = std::chrono::steady_clock::time_point;
-  const auto has_room = [&] {
-    return arena_->room() >= slots || closed_.load(std::memory_order_seq_cst);
-  };
-  const Time now = std::chrono::steady_clock::now();
-  const Time deadline = action.timeout ? since + *action.timeout : Time::max();
-  // There may be room, but others were quicker again and again: the caller's time is over.
-  if (now > deadline) return Wait::kTimeOver;
-  const bool is_slice = in_slices && now + kSlice < deadline;
-  const Time until = is_slice ? now + kSlice : deadline;
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
-  bool found = has_room();
-  if (!found) {
-    want_drain();
-    std::unique_lock lock(room_mutex_);
-    if (until == Time::max()) {
-      room_changed_.wait(lock, has_room);
-      found = true;
-    } else {
-      found = room_changed_.wait_until(lock, until, has_room);
-    }
-  }
-  waiters_.fetch_sub(1, std::memory_order_seq_cst);
-  if (found) return Wait::kRoom;
-  return is_slice ? Wait::kSliceOver : Wait::kTimeOver;
-}
-
-void LaneQueue::wake_waiters() noexcept {
-  const std::lock_guard lock(room_mutex_);
-  room_changed_.notify_all();
-}
-
-void LaneQueue::give(Run run) noexcept {
-  arena_->give(run);
-  if (waiters_.load(std::memory_order_seq_cst) != 0) [[unlikely]]
-    wake_waiters();
-}
-
-void LaneQueue::give_run_or_chain(Run run) noexcept {
-  if (!is_chain(*arena_, run)) {
-    give(run);
-    return;
-  }
-  for (;;) {
-    const uint32_t link = link_of(*arena_, run);
-    give(run);
-    if (link == kNoLink) return;
-    run = Run::from_packed(link);
-  }
 }
 
 void LaneQueue::close() noexcept {

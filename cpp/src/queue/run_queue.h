@@ -7,7 +7,7 @@
 #pragma once
 #include <cstddef>
 
-#include "concurrentqueue.h"
+#include <concurrentqueue.h>
 #include "queue/slot_arena.h"
 
 namespace forebay::queue {
