@@ -91,9 +91,10 @@ enum {
   /* A policy of `fail` refuses and counts as usual; the caller came through a bridge and will not
    * be told by an exception. No effect in C; carried for the binding. */
   FOREBAY_EMIT_BRIDGE = 1u << 2,
-  /* Where the lane's policy is to wait: wait for about 50 ms at most, then return FOREBAY_WOULD_BLOCK
-   * and count nothing, unless the policy's own time is over. For callers that must look at something
-   * now and then (a signal). With FOREBAY_EMIT_CONTINUE the next call goes on with the same wait. */
+  /* Where the lane's policy is to wait: wait for about 50 ms at most, then return
+   * FOREBAY_WOULD_BLOCK and count nothing, unless the policy's own time is over. For callers that
+   * must look at something now and then (a signal). With FOREBAY_EMIT_CONTINUE the next call goes
+   * on with the same wait. */
   FOREBAY_EMIT_SLICE = 1u << 3,
   FOREBAY_EMIT_CONTINUE = 1u << 4
 };
@@ -108,8 +109,8 @@ typedef struct forebay_logger {
 
 /* Flags of a logger. */
 enum {
-  /* For a bridge from another logging library, which filters by levels of its own: a handle beside the
-   * one that FOREBAY users of that name have, so that neither changes the other's level. */
+  /* For a bridge from another logging library, which filters by levels of its own: a handle beside
+   * the one that FOREBAY users of that name have, so that neither changes the other's level. */
   FOREBAY_LOGGER_BRIDGE = 1u << 0
 };
 
