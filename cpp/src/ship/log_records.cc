@@ -80,7 +80,7 @@ bool read_scope(ByteView scope_logs, LogRecordView& record,
 
 Status for_each_log_record(ByteView request,
                            const std::function<void(const LogRecordView&)>& visit) {
-  const Status corrupt = Status::corrupt("not an ExportLogsServiceRequest");
+  Status corrupt = Status::corrupt("not an ExportLogsServiceRequest");
   LogRecordView record;
   WireReader resources(request);
   WireField resource_logs;
