@@ -305,14 +305,21 @@ template <size_t N>
 #include "forebay/record_emit.h"
 
 // One record of `severity`, a constant, from this place: FOREBAY_LOG(log, severity, "message",
-// {"key", value}...). An expression; its value is a forebay::Outcome.
-#define FOREBAY_LOG(logger, severity_, message, ...)                                               \
+// {"key", value}...). An expression; its value is a forebay::Outcome. The counter gives names of
+// their own to a record that is emitted inside the arguments of another.
+#define FOREBAY_LOG(logger, severity, message, ...)                             \
+  FOREBAY_LOG_NAMED(FOREBAY_JOIN(forebay_logger_, __COUNTER__),                 \
+                    FOREBAY_JOIN(forebay_site_, __COUNTER__), logger, severity, \
+                    message __VA_OPT__(, ) __VA_ARGS__)
+#define FOREBAY_JOIN(name, number) FOREBAY_JOIN_NOW(name, number)
+#define FOREBAY_JOIN_NOW(name, number) name##number
+#define FOREBAY_LOG_NAMED(log_name, site_name, logger, severity_, message, ...)                    \
   (__extension__({                                                                                 \
-    const ::forebay::Logger& forebay_logger_ = (logger);                                           \
-    static constinit ::forebay::detail::Site forebay_site_{(severity_), (message), __FILE__,       \
-                                                           __func__, __LINE__};                    \
-    forebay_logger_.is_enabled(severity_)                                                          \
-        ? ::forebay::detail::emit_site(forebay_logger_, forebay_site_ __VA_OPT__(, {__VA_ARGS__})) \
+    const ::forebay::Logger& log_name = (logger);                                                  \
+    static constinit ::forebay::detail::Site site_name{(severity_), (message), __FILE__, __func__, \
+                                                       __LINE__};                                  \
+    log_name.is_enabled(severity_)                                                                 \
+        ? ::forebay::detail::emit_site(log_name, site_name __VA_OPT__(, {__VA_ARGS__}))            \
         : ::forebay::Outcome(FOREBAY_DISABLED);                                                    \
   }))
 
