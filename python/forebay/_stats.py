@@ -6,7 +6,7 @@ The names are those of docs/ledger.md. All objects are frozen; a snapshot is one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 _PLACES = ("in_queue", "in_batch", "in_backlog", "in_spool", "in_flight")
@@ -15,7 +15,7 @@ _WITH_REASONS = ("dropped", "refused", "rejected")
 _GROUPS = ("lanes", "by_severity", "routes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counts:
     """Every name of the ledger as a number of records."""
 
@@ -39,6 +39,17 @@ class Counts:
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
     # in_queue, in_batch, in_backlog, in_spool, in_flight: together `held`.
     held_by_place: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What is not zero; lanes, classes and routes are left to their own attributes."""
+        shown = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                value = {name: n for name, n in value.items() if isinstance(n, int) and n}
+            if value or isinstance(value, bool):
+                shown.append(f"{each.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
     def lost(self) -> int:
@@ -66,7 +77,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LaneCounts(Counts):
     """A lane's part of the ledger, and its queue."""
 
@@ -75,7 +86,7 @@ class LaneCounts(Counts):
     room: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Totals(Counts):
     """The ledger as sums over all lanes, and taken apart.
 
@@ -91,7 +102,7 @@ class Totals(Counts):
     numbers: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stats(Totals):
     """A collector's ledger at one moment: what `Collector.stats` returns."""
 
@@ -119,7 +130,7 @@ class Audit:
     lanes: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Receipt(Totals):
     """What `Collector.flush` and `Collector.shutdown` return.
 
