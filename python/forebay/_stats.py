@@ -43,7 +43,7 @@ class Counts:
     def __repr__(self) -> str:
         """What is not zero; lanes, classes and routes are left to their own attributes."""
         shown = []
-        for each in fields(self):
+        for each in (f for f in fields(self) if f.repr):
             value = getattr(self, each.name)
             if isinstance(value, Mapping):
                 value = {name: n for name, n in value.items() if isinstance(n, int) and n}
