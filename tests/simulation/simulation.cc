@@ -1,0 +1,492 @@
+#include "simulation.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "model/site.h"
+#include "model/truncate.h"
+
+namespace forebay::simulation {
+namespace {
+
+using account::EmitName;
+using account::IntakeName;
+using queue::Admission;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Names that only grow.
+const std::set<std::string> kFinal = {
+    "emitted", "internal", "recovered", "delivered", "sampled_out", "rate_limited", "refused",
+    "dropped", "expired",  "rejected",  "unknown",   "handed_over", "superseded"};
+
+std::map<std::string, int64_t> numbers_of(const account::Snapshot& snapshot) {
+  std::map<std::string, int64_t> numbers;
+  snapshot.visit([&](std::string_view name, int64_t n) { numbers[std::string(name)] = n; });
+  return numbers;
+}
+
+// The first law, from the rows themselves: what snapshot.visit() makes of them is checked apart.
+int64_t law(const account::Snapshot& snapshot) {
+  int64_t difference = 0;
+  for (size_t lane = 0; lane < snapshot.lanes.size(); ++lane) {
+    const account::LaneNumbers& numbers = snapshot.lanes[lane];
+    const auto of = [](const SeverityCounts& counts) {
+      return static_cast<int64_t>(counts.total());
+    };
+    difference += of(numbers[EmitName::kEmitted]) + of(numbers[IntakeName::kInternal]);
+    for (size_t n = 1; n < account::kEmitNames; ++n) difference -= of(numbers.emit[n]);
+    for (const IntakeName n : {IntakeName::kExpired, IntakeName::kDroppedShutdown,
+                               IntakeName::kDroppedEncodeError, IntakeName::kDroppedMemory}) {
+      difference -= of(numbers[n]);
+    }
+    difference -= static_cast<int64_t>(numbers.in_queue() + numbers.in_batch());
+    const account::RouteLaneNumbers& route = snapshot.routes[0][lane];
+    for (size_t n = 1; n < account::kRouteNames; ++n) difference -= of(route.names[n]);
+    difference += of(route[account::RouteName::kRecovered]);
+    for (const SeverityCounts& place : route.places) difference -= of(place);
+  }
+  return difference;
+}
+
+std::string pad_of(uint64_t id, size_t bytes) {
+  return std::string(bytes, static_cast<char>('a' + id % 26));
+}
+
+}  // namespace
+
+Simulation::Simulation(uint64_t seed) : random_(seed) {
+  draw_options();
+  const uint32_t concurrency = static_cast<uint32_t>(one_of({1, 1, 2, 4}));
+  order_is_kept_ = concurrency == 1 && options_.backlog_order == backlog::Order::kOldestFirst;
+  destination_ =
+      std::make_unique<LyingDestination>(clock_, random_.next(), concurrency,
+                                         [this](const Arrival& arrival, const EncodedBatch& batch,
+                                                bool again) { took(arrival, batch, again); });
+  draw_faults();
+  auto made =
+      pipeline::Pipeline::create(options_, std::make_unique<Borrowed>(*destination_), &clock_);
+  expect(made.is_ok(), "a pipeline can be made");
+  pipeline_ = made.take();
+  emitters_.resize(1 + below(6));
+  for (Emitter& emitter : emitters_) {
+    emitter.producers.resize(options_.lanes.size());
+    emitter.counters = pipeline_->ledger().lease();
+    emitter.thread = ++threads_;
+  }
+  for (const char* name : {"simulation.a", "simulation.b", "simulation.c"}) {
+    scopes_.push_back(model::SiteRegistry::process().intern_scope(name, "", {}).id);
+  }
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::draw_lane(size_t index, double share) {
+  using Kind = queue::FullAction::Kind;
+  pipeline::LaneOptions lane;
+  lane.name = "lane" + std::to_string(index);
+  lane.queue.slots = static_cast<uint32_t>(one_of({8, 9, 16, 64, 65, 200, 1024, 4096}));
+  lane.queue.on_full.clear();
+  // Nobody makes room while the only thread waits: waits are as short as they can be.
+  if (one_in(4)) {
+    queue::FullAction block;
+    block.kind = Kind::kBlock;
+    block.timeout = Duration{below(2) * 1000};
+    block.on_event_loop = one_in(2);
+    lane.queue.on_full.push_back(block);
+  }
+  if (lane.queue.on_full.empty() || one_in(2)) {
+    queue::FullAction action;
+    action.kind = one_of({Kind::kDropNewest, Kind::kDropOldest, Kind::kDropOldest, Kind::kFail});
+    lane.queue.on_full.push_back(action);
+  }
+  lane.backlog.share = share;
+  lane.backlog.on_full =
+      one_in(2) ? backlog::OnBacklogFull::kHold : backlog::OnBacklogFull::kEvictOldest;
+  if (one_in(3)) {
+    lane.backlog.max_age = one_of({Duration{milliseconds{5}}, Duration{milliseconds{500}},
+                                   Duration{seconds{5}}, Duration{seconds{100}}});
+  }
+  options_.lanes.push_back(lane);
+}
+
+void Simulation::draw_options() {
+  options_.service_name = "simulation";
+  options_.instance_id = "11111111-2222-4333-8444-555555555555";
+  options_.ledger_in_memory = true;
+  options_.resource.attributes.push_back({"service.name", model::OwnedValue::text("simulation")});
+  const size_t lanes = 1 + below(4);
+  double left = 1.0;
+  for (size_t i = 0; i < lanes; ++i) {
+    const double share = one_in(3) ? 0.0 : random_.unit() * left;
+    left -= share;
+    draw_lane(i, share);
+  }
+  options_.batch.max_records = static_cast<uint32_t>(one_of({1, 2, 7, 50, 1000}));
+  options_.batch.max_bytes = static_cast<uint64_t>(one_of({1024, 4096, 65'536, 1 << 20}));
+  options_.batch.max_delay =
+      one_of({Duration{0}, Duration{milliseconds{10}}, Duration{seconds{1}}, Duration{seconds{5}}});
+  options_.compress.codec = one_of({Codec::kNone, Codec::kGzip, Codec::kZstd});
+  options_.backlog_max_bytes = static_cast<uint64_t>(one_of({65'536, 65'536, 200'000, 1 << 20}));
+  options_.backlog_order = one_in(3) ? backlog::Order::kNewestFirst : backlog::Order::kOldestFirst;
+  options_.retry.initial =
+      one_of({Duration{milliseconds{1}}, Duration{milliseconds{100}}, Duration{seconds{1}}});
+  options_.retry.max = options_.retry.initial * (1 + below(30));
+  if (one_in(3)) {
+    options_.retry.max_elapsed = one_of({Duration{0}, Duration{seconds{2}}, Duration{seconds{30}}});
+  }
+  options_.seed = random_.next() | 1;
+  longest_jump_ = one_of({Duration{milliseconds{1}}, Duration{milliseconds{50}},
+                          Duration{seconds{2}}, Duration{seconds{60}}});
+  largest_pad_ = static_cast<uint64_t>(one_of({40, 200, 2000, 12'000}));
+  // audit() gathers the queues into one: where it is called at each step, what lies in several
+  // producers' runs between two steps is never seen.
+  audit_every_ = static_cast<uint64_t>(one_of({1, 1, 10, 100}));
+}
+
+void Simulation::draw_faults() {
+  Faults& faults = destination_->faults;
+  const auto some = [&](uint32_t most) {
+    return one_in(2) ? static_cast<uint32_t>(below(most + 1)) : 0;
+  };
+  faults.longest_delay = one_of({Duration{0}, Duration{milliseconds{20}}, Duration{seconds{10}}});
+  faults.longest_request = one_of({Duration{milliseconds{50}}, Duration{seconds{400}}});
+  if (one_in(5)) return;
+  faults.unavailable = some(60);
+  faults.refused = some(30);
+  faults.silent = some(30);
+  faults.partial = some(20);
+  faults.too_large = some(20);
+  faults.other_codec = some(10);
+  faults.rejected = some(10);
+  faults.failed = some(5);
+}
+
+// -- what happens -------------------------------------------------------------------------------
+
+Outcome Simulation::run() {
+  const uint64_t actions = 20 + below(200);
+  const bool stops_in_the_middle = one_in(3);
+  for (uint64_t i = 0; i < actions; ++i) act();
+  if (!stops_in_the_middle) settle_everything();
+  shut_down();
+  Outcome outcome;
+  outcome.numbers = numbers_of(pipeline_->ledger().snapshot());
+  outcome.steps = steps_;
+  outcome.taken = destination_->taken().size();
+  outcome.flushes = flushes_;
+  return outcome;
+}
+
+void Simulation::act() {
+  switch (below(16)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+      emit_some();
+      return check("emit");
+    case 5:
+    case 6:
+    case 7:
+      return step_intake(one_in(6));
+    case 8:
+    case 9:
+    case 10:
+      return step_delivery();
+    case 11:
+    case 12:
+      return pass_time();
+    case 13:
+      come_and_go();
+      return check("a thread came or went");
+    case 14:
+      return flush_some();
+    default:
+      pipeline_->delivery().shipper().retry_now();
+      return check("retry_now");
+  }
+}
+
+void Simulation::emit_some() {
+  const auto emitter = static_cast<uint32_t>(below(emitters_.size()));
+  const auto lane = static_cast<uint32_t>(below(options_.lanes.size()));
+  const uint64_t records = 1 + below(one_of({2, 10, 100}));
+  for (uint64_t i = 0; i < records; ++i) {
+    emit(one_in(8) ? static_cast<uint32_t>(below(emitters_.size())) : emitter, lane);
+  }
+}
+
+void Simulation::emit(uint32_t emitter, uint32_t lane) {
+  const uint64_t id = emitted_.size();
+  const std::string pad = pad_of(id, below(largest_pad_ + 1));
+  forebay_attribute attribute{"pad", 3, 0, {}};
+  attribute.value.type = FOREBAY_STRING;
+  attribute.value.size = static_cast<uint32_t>(pad.size());
+  attribute.value.as.data = pad.data();
+  forebay_extra extra{};
+  extra.struct_size = sizeof extra;
+  extra.time_unix_nano = id;
+  extra.attributes = &attribute;
+  extra.attribute_count = 1;
+  model::RecordInput input;
+  input.extra = &extra;
+  input.scope = one_of({scopes_[0], scopes_[0], scopes_[1], scopes_[2]});
+  input.severity = static_cast<uint8_t>(below(25));
+  emitted_.push_back(
+      {emitters_[emitter].thread, lane, input.scope, static_cast<uint32_t>(pad.size()), false});
+
+  const account::ThreadCounters& counters = emitters_[emitter].counters;
+  const SeverityClass severity = severity_class(input.severity);
+  counters.add(lane, EmitName::kEmitted, severity);
+  ++counted_["emitted"];
+  bool cut = false;
+  const Admission admission = emit_record(emitter, lane, input, cut);
+  emitted_[id].cut = cut;
+  switch (admission) {
+    case Admission::kAccepted:
+      ++counted_["accepted"];
+      break;
+    case Admission::kWouldBlock:
+      counters.add(lane, EmitName::kEmitted, severity, static_cast<uint64_t>(-1));
+      --counted_["emitted"];
+      break;
+    case Admission::kRefusedQueueFull:
+      counters.add(lane, EmitName::kRefusedQueueFull, severity);
+      ++counted_["refused.queue_full"];
+      break;
+    case Admission::kRefusedBlockTimeout:
+      counters.add(lane, EmitName::kRefusedBlockTimeout, severity);
+      ++counted_["refused.block_timeout"];
+      break;
+    case Admission::kRefusedShutdown:
+      counters.add(lane, EmitName::kRefusedShutdown, severity);
+      ++counted_["refused.shutdown"];
+      expect(is_shut_down_, "an open lane refuses nothing because of a shutdown");
+      break;
+    case Admission::kDroppedNewest:
+      ++counted_["dropped.queue_full_newest"];
+      break;
+    case Admission::kDroppedTooLarge:
+    case Admission::kDroppedMemory:
+      expect(false, "a record that was cut fits its lane");
+      break;
+  }
+}
+
+// As emit.cc does, with a limit that is the lane's alone.
+queue::Admission Simulation::emit_record(uint32_t emitter, uint32_t lane,
+                                         const model::RecordInput& input, bool& cut) {
+  queue::LaneQueue& queue = *pipeline_->lanes()[lane].queue;
+  queue::Producer*& producer = emitters_[emitter].producers[lane];
+  if (producer == nullptr) producer = queue.attach();
+  const account::ThreadCounters& counters = emitters_[emitter].counters;
+  const uint32_t flags = one_in(5)   ? uint32_t{FOREBAY_EMIT_REPORT_BLOCK}
+                         : one_in(5) ? uint32_t{FOREBAY_EMIT_SKIP_BLOCK}
+                                     : 0;
+  const uint64_t size = model::measure_record(input);
+  if (size <= queue.largest_record()) {
+    return queue.emit(*producer, input, static_cast<uint32_t>(size), pipeline_->ticks(), flags,
+                      counters);
+  }
+  cut = true;
+  const model::TruncatedRecord shorter(input, queue.largest_record());
+  const uint64_t shorter_size = model::measure_record(shorter.input());
+  expect(shorter_size <= queue.largest_record(), "a record that was cut is short enough");
+  return queue.emit(*producer, shorter.input(), static_cast<uint32_t>(shorter_size),
+                    pipeline_->ticks(), flags, counters);
+}
+
+void Simulation::come_and_go() {
+  Emitter& emitter = emitters_[below(emitters_.size())];
+  for (size_t lane = 0; lane < emitter.producers.size(); ++lane) {
+    if (emitter.producers[lane] == nullptr) continue;
+    pipeline_->lanes()[lane].queue->detach(emitter.producers[lane]);
+    emitter.producers[lane] = nullptr;
+  }
+  pipeline_->ledger().give_back(emitter.counters);
+  emitter.counters = pipeline_->ledger().lease();
+  emitter.thread = ++threads_;
+}
+
+void Simulation::step_intake(bool everything) {
+  pipeline_->intake().step(everything);
+  check(everything ? "intake.step(everything)" : "intake.step");
+}
+
+void Simulation::step_delivery() {
+  pipeline_->delivery().step(Duration::zero());
+  check("delivery.step");
+}
+
+void Simulation::pass_time() {
+  clock_.advance(Duration{
+      static_cast<Duration::rep>(below(static_cast<uint64_t>(longest_jump_.count()) + 1))});
+  if (one_in(20)) clock_.step_wall(seconds{static_cast<int64_t>(below(200)) - 100});
+  check("time");
+}
+
+// As Pipeline::flush does, a piece at a time.
+void Simulation::flush_some() {
+  if (!flush_) {
+    flush_ = Flush{.up_to = emitted_.size() - 1};
+    pipeline_->intake().begin_flush();
+  } else if (!flush_->drained) {
+    step_intake(true);
+    flush_->drained = pipeline_->intake().is_flushed();
+    flush_->last_batch = pipeline_->intake().last_batch();
+  } else if (pipeline_->books().is_clear_to(flush_->last_batch)) {
+    flushed_up_to_ = flush_->up_to;
+    flush_.reset();
+    ++flushes_;
+  } else {
+    step_delivery();
+  }
+}
+
+void Simulation::settle_everything() {
+  destination_->faults = Faults{};
+  // The longest Retry-After, then one backoff, then everything goes.
+  constexpr Duration kBound = seconds{300 + 60 + 60};
+  const MonotonicTime begin = clock_.now();
+  const auto held = [&] { return numbers_of(pipeline_->ledger().snapshot()).at("held"); };
+  while (held() != 0) {
+    expect(clock_.now() - begin < kBound, "all is settled " + std::to_string(kBound / seconds{1}) +
+                                              " s after the last fault, but " +
+                                              std::to_string(held()) + " are held");
+    for (int i = 0; i < 4; ++i) {
+      step_intake(false);
+      step_delivery();
+    }
+    clock_.advance(milliseconds{500});
+  }
+  expect(!pipeline_->books().has_waiting() && pipeline_->books().backlog_bytes() == 0,
+         "nothing is in the backlog");
+}
+
+void Simulation::shut_down() {
+  pipeline_->shutdown(std::chrono::steady_clock::now());
+  is_shut_down_ = true;
+  audit_every_ = 1;
+  check("shutdown");
+  const int64_t before = counted_["refused.shutdown"];
+  for (uint32_t lane = 0; lane < options_.lanes.size(); ++lane) emit(0, lane);
+  check("emit after shutdown");
+  expect(counted_["refused.shutdown"] == before + static_cast<int64_t>(options_.lanes.size()),
+         "a lane that is closed refuses");
+  come_and_go();
+  check_ended();
+}
+
+// -- what must hold -----------------------------------------------------------------------------
+
+void Simulation::expect(bool holds, const std::string& what) const {
+  if (!holds) throw std::runtime_error(what + " (step " + std::to_string(steps_) + ")");
+}
+
+void Simulation::took(const Arrival& arrival, const EncodedBatch& batch, bool again) {
+  expect(arrival.id != 0 && arrival.id < emitted_.size(),
+         "record " + std::to_string(arrival.id) + " arrived and was never emitted");
+  const Emitted& emitted = emitted_[arrival.id];
+  expect(emitted.lane == batch.lane, "a record stays in its lane");
+  const std::string sent = pad_of(arrival.id, emitted.pad);
+  expect(emitted.cut ? sent.starts_with(arrival.pad) : sent == arrival.pad,
+         "record " + std::to_string(arrival.id) + " arrived as it was emitted");
+  if (again) {
+    expect(destination_->was_ambiguous(batch.id), "record " + std::to_string(arrival.id) +
+                                                      " is sent twice, and the batch " + batch.id +
+                                                      " was answered");
+    return;
+  }
+  expect(arrival.id > flushed_up_to_, "record " + std::to_string(arrival.id) +
+                                          " arrives after a flush that waited for " +
+                                          std::to_string(flushed_up_to_));
+  if (!order_is_kept_ || destination_->has_disturbed_order()) return;
+  uint64_t& newest = newest_taken_[{emitted.thread, emitted.lane, emitted.scope}];
+  expect(arrival.id > newest, "record " + std::to_string(arrival.id) + " arrives after " +
+                                  std::to_string(newest) + " of the same thread");
+  newest = arrival.id;
+}
+
+void Simulation::check(const char* after) {
+  ++steps_;
+  if (steps_ % audit_every_ == 0) check_books(after);
+  const account::Snapshot snapshot = pipeline_->ledger().snapshot();
+  const int64_t difference = law(snapshot);
+  expect(difference == 0,
+         std::string("after ") + after + " the law is off by " + std::to_string(difference));
+  int64_t delivered = 0;
+  for (const account::RouteLaneNumbers& route : snapshot.routes[0]) {
+    delivered += static_cast<int64_t>(route[account::RouteName::kDelivered].total());
+  }
+  expect(delivered <= static_cast<int64_t>(destination_->taken().size()),
+         std::string("after ") + after + " more is delivered than was taken");
+  if (steps_ % 32 == 0) check_numbers(after);
+}
+
+void Simulation::check_books(const char* after) {
+  const pipeline::Audit audit = pipeline_->audit();
+  expect(audit.exact, std::string("after ") + after + " nobody emits, and the audit is exact");
+  expect(
+      audit.balanced && audit.difference == 0,
+      std::string("after ") + after + " the audit is off by " + std::to_string(audit.difference));
+}
+
+void Simulation::check_numbers(const char* after) {
+  const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
+  const auto of = [&](const char* name) { return numbers.at(name); };
+  const int64_t in = of("emitted") + of("internal") + of("recovered");
+  const int64_t out = of("delivered") + of("sampled_out") + of("rate_limited") + of("refused") +
+                      of("dropped") + of("expired") + of("rejected") + of("unknown") +
+                      of("handed_over") + of("superseded") + of("held");
+  expect(in == out,
+         std::string("after ") + after + " the totals are off by " + std::to_string(in - out));
+  for (const char* name : {"emitted", "refused.queue_full", "refused.block_timeout",
+                           "refused.shutdown", "dropped.queue_full_newest"}) {
+    expect(of(name) == counted_[name], std::string(name) + " is " + std::to_string(of(name)) +
+                                           ", and " + std::to_string(counted_[name]) +
+                                           " were counted here");
+  }
+  for (const auto& [name, n] : numbers) {
+    if (name.starts_with("lanes.") || name.starts_with("by_severity.") ||
+        name.starts_with("routes.") || !kFinal.contains(name.substr(0, name.find('.')))) {
+      continue;
+    }
+    expect(n >= last_final_[name], name + " went back after " + after);
+    last_final_[name] = n;
+  }
+}
+
+void Simulation::check_destination() {
+  const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
+  const auto taken = static_cast<int64_t>(destination_->taken().size());
+  // Each record that it took is delivered or, where an answer was missing, unknown: it is in no
+  // other place, and nothing that it took is called lost.
+  expect(numbers.at("delivered") <= taken, "what is delivered was taken");
+  expect(taken <= numbers.at("delivered") + numbers.at("unknown"),
+         "the destination took " + std::to_string(taken) + ", and the ledger says " +
+             std::to_string(numbers.at("delivered")) + " delivered and " +
+             std::to_string(numbers.at("unknown")) + " unknown");
+  if (destination_->ambiguous_attempts() == 0) {
+    expect(numbers.at("unknown") == 0, "nothing is unknown where all was answered");
+  }
+}
+
+void Simulation::check_ended() {
+  check_numbers("the end");
+  check_destination();
+  const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
+  expect(numbers.at("held") == 0, "nothing is held after a shutdown");
+  for (size_t i = 0; i < options_.lanes.size(); ++i) {
+    const queue::LaneQueue& queue = *pipeline_->lanes()[i].queue;
+    expect(queue.room() == queue.slots(), "all room of " + options_.lanes[i].name +
+                                              " is back: " + std::to_string(queue.room()) + " of " +
+                                              std::to_string(queue.slots()));
+  }
+  expect(pipeline_->books().backlog_bytes() == 0, "the backlog costs nothing when it is empty");
+}
+
+}  // namespace forebay::simulation
