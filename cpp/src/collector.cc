@@ -36,8 +36,14 @@ std::chrono::steady_clock::time_point deadline_after(int64_t timeout_ns) {
 
 }  // namespace
 
-Collector::Collector(CollectorOptions options, Logger* unbound)
-    : options_(std::move(options)), unbound_(unbound) {}
+std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options) {
+  std::vector<admit::LaneRule> rules;
+  for (const pipeline::LaneOptions& lane : options.pipeline.lanes) rules.push_back(lane.rule);
+  return rules;
+}
+
+Collector::Collector(CollectorOptions options)
+    : options_(std::move(options)), lanes_(admit::lanes_for_logger(lane_rules(options_), "")) {}
 
 Incarnation* Collector::activate() noexcept try {
   if (is_closed_.load()) return nullptr;
@@ -83,7 +89,7 @@ Incarnation* Collector::activate() noexcept try {
     const account::ThreadCounters counters = ledger.lease();
     for (size_t c = 0; c < kSeverityClasses; ++c) {
       const auto severity = static_cast<SeverityClass>(c);
-      const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+      const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
       counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
       counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
     }
@@ -106,7 +112,7 @@ void Collector::add_not_started(const SeverityCounts& records) noexcept {
   const account::ThreadCounters counters = ledger.lease();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
     const auto severity = static_cast<SeverityClass>(c);
-    const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+    const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
     counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
     counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
   }
@@ -127,7 +133,7 @@ account::Snapshot Collector::snapshot() const {
   empty.route_names = {"main"};
   empty.routes.emplace_back(empty.lanes.size());
   for (size_t c = 0; c < kSeverityClasses; ++c) {
-    const uint32_t lane = unbound_->lanes[c < 6 ? c * 4 + 1 : 0];
+    const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
     auto& emit = empty.lanes[lane].emit;
     emit[static_cast<size_t>(EmitName::kEmitted)].by_class[c] += not_started_.by_class[c];
     emit[static_cast<size_t>(EmitName::kRefusedNotStarted)].by_class[c] += not_started_.by_class[c];

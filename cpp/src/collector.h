@@ -21,23 +21,30 @@
 namespace forebay::engine {
 
 class Collector;
+std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options);
 using NumberVisitor = std::function<void(std::string_view, int64_t)>;
+
+// What a logger is bound to. Immutable, and never freed: a thread may read it while the logger is
+// bound to something else. A logger gets a new one with each start and each fork.
+struct LoggerBinding {
+  Incarnation* incarnation = nullptr;
+  admit::LaneTable lanes{};
+};
 
 // A logger: a handle that is never freed. Bound to a collector's incarnation at first use, again
 // after a fork, and where it is of the process default, again when that changes.
 struct Logger : forebay_logger {
   std::atomic<uint32_t>* level_word = nullptr;  // what forebay_logger::level points to
   Collector* collector = nullptr;               // null: the process default
-  std::atomic<Incarnation*> incarnation{nullptr};
+  std::atomic<const LoggerBinding*> binding{nullptr};
   uint32_t min_severity = 9;
   uint32_t scope = 0;
-  admit::LaneTable lanes{};
   std::string name;
 };
 
 class Collector {
  public:
-  Collector(CollectorOptions options, Logger* unbound);
+  explicit Collector(CollectorOptions options);
 
   // The incarnation of this process: made at the first call (threads, files), again in a forked
   // child. Null after shutdown, and where it cannot be made. Under the registry's mutex.
@@ -65,7 +72,7 @@ class Collector {
                const NumberVisitor& visit) const;
 
   const CollectorOptions options_;
-  Logger* const unbound_;  // routes what has no logger: for its lane table
+  const admit::LaneTable lanes_;  // of records that came without a logger
   std::atomic<Incarnation*> incarnation_{nullptr};
   std::atomic<bool> is_closed_{false};
   std::atomic<int64_t> references_{1};

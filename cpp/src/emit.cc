@@ -67,12 +67,11 @@ int32_t answer(Admission admission, const account::ThreadCounters& counters, uin
 }
 
 // A thread that is past its own end, or has no memory for a binding: everything for one record.
-[[gnu::noinline]] int32_t emit_unbound(Logger& logger, Incarnation& incarnation,
-                                       uint32_t severity) {
+[[gnu::noinline]] int32_t emit_unbound(Incarnation& incarnation, uint32_t lane, uint32_t severity) {
   account::Ledger& ledger = incarnation.pipeline->ledger();
   const account::ThreadCounters counters = ledger.lease();
-  counters.add(logger.lanes[severity], EmitName::kEmitted, severity_class(severity));
-  counters.add(logger.lanes[severity], EmitName::kDroppedMemory, severity_class(severity));
+  counters.add(lane, EmitName::kEmitted, severity_class(severity));
+  counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
   ledger.give_back(counters);
   return FOREBAY_DROPPED_MEMORY;
 }
@@ -91,18 +90,20 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   if (severity < level) [[unlikely]] {
     if (severity != 0) return FOREBAY_DISABLED;
   } else if (level == 0) [[unlikely]] {
-    if (const int32_t bound = Registry::process().bind(logger, severity);
-        bound != FOREBAY_ACCEPTED) {
-      return bound;
+    if (const int32_t outcome = Registry::process().bind(logger, severity);
+        outcome != FOREBAY_ACCEPTED) {
+      return outcome;
     }
   }
-  Incarnation* incarnation = logger.incarnation.load(std::memory_order_acquire);
+  // Read after the level, which says that there is one.
+  const LoggerBinding* const bound = logger.binding.load(std::memory_order_acquire);
+  Incarnation* const incarnation = bound->incarnation;
+  const uint32_t lane = bound->lanes[severity];
   ThreadBinding* binding = current_binding;
   if (binding == nullptr || binding->incarnation != incarnation) [[unlikely]] {
     binding = bind_thread(*incarnation);
-    if (binding == nullptr) return emit_unbound(logger, *incarnation, severity);
+    if (binding == nullptr) return emit_unbound(*incarnation, lane, severity);
   }
-  const uint32_t lane = logger.lanes[severity];
   const SeverityClass severity_of = severity_class(severity);
   if (binding->is_inside.load(std::memory_order_relaxed)) [[unlikely]] {
     return refuse_reentrant(*binding, lane, severity_of);

@@ -27,12 +27,6 @@ std::vector<model::OwnedAttribute> owned(const forebay_logger_spec& spec) {
   return attributes;
 }
 
-std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
-  std::vector<admit::LaneRule> rules;
-  for (const pipeline::LaneOptions& lane : options.pipeline.lanes) rules.push_back(lane.rule);
-  return rules;
-}
-
 // The word of handles that could not be made: never bound, always 0.
 std::atomic<uint32_t> never_bound{0};
 
@@ -48,9 +42,7 @@ Result<Collector*> Registry::create(const forebay_option* options, size_t count)
   auto parsed = CollectorOptions::parse(options, count);
   if (!parsed) return parsed.status();
   if (Status status = validate_exporter(*parsed); !status.is_ok()) return status;
-  auto unbound = std::make_unique<Logger>();
-  unbound->lanes = admit::lanes_for_logger(rules_of(*parsed), "");
-  auto* collector = new Collector(parsed.take(), unbound.release());
+  auto* collector = new Collector(parsed.take());
   const std::lock_guard lock(mutex_);
   collectors_.push_back(collector);
   return collector;
@@ -169,8 +161,17 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
     collector->add_not_started(one);
     return FOREBAY_REFUSED_NOT_STARTED;
   }
-  logger.lanes = admit::lanes_for_logger(rules_of(collector->options()), logger.name);
-  logger.incarnation.store(incarnation, std::memory_order_release);
+  const LoggerBinding* before = logger.binding.load(std::memory_order_relaxed);
+  if (before == nullptr || before->incarnation != incarnation) {
+    auto* binding = new (std::nothrow) LoggerBinding;
+    if (binding == nullptr) {
+      refuse(*collector, logger, severity, EmitName::kDroppedMemory);
+      return FOREBAY_DROPPED_MEMORY;
+    }
+    binding->incarnation = incarnation;
+    binding->lanes = admit::lanes_for_logger(lane_rules(collector->options()), logger.name);
+    logger.binding.store(binding, std::memory_order_release);
+  }
   logger.level_word->store(logger.min_severity, std::memory_order_release);
   return FOREBAY_ACCEPTED;
 }
@@ -187,7 +188,7 @@ void Registry::refuse(Collector& collector, const Logger& logger, uint32_t sever
   account::Ledger& ledger = incarnation->pipeline->ledger();
   const account::ThreadCounters counters = ledger.lease();
   const uint32_t lane =
-      admit::lanes_for_logger(rules_of(collector.options()), logger.name)[severity];
+      admit::lanes_for_logger(lane_rules(collector.options()), logger.name)[severity];
   counters.add(lane, EmitName::kEmitted, severity_class(severity));
   counters.add(lane, name, severity_class(severity));
   ledger.give_back(counters);
@@ -215,7 +216,7 @@ void Registry::abandon_in_child() noexcept {
   // Read zero already where the kernel wipes the page.
   for (auto& [key, logger] : loggers_) {
     logger->level_word->store(0, std::memory_order_relaxed);
-    logger->incarnation.store(nullptr, std::memory_order_relaxed);
+    logger->binding.store(nullptr, std::memory_order_relaxed);
   }
   for (auto& count : not_started_) count.store(0, std::memory_order_relaxed);
   current_binding = nullptr;
