@@ -84,20 +84,10 @@ Incarnation* Collector::activate() noexcept try {
   if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
     warn("threads", status.message());
   }
-  if (not_started_.total() != 0) {
-    account::Ledger& ledger = incarnation->pipeline->ledger();
-    const account::ThreadCounters counters = ledger.lease();
-    for (size_t c = 0; c < kSeverityClasses; ++c) {
-      const auto severity = static_cast<SeverityClass>(c);
-      const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
-      counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
-      counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
-    }
-    ledger.give_back(counters);
-    not_started_ = {};
-  }
-  incarnation_.store(incarnation.get());
-  return incarnation.release();
+  Incarnation* const made_now = incarnation.release();
+  incarnation_.store(made_now);
+  add_not_started({});  // what waited for a ledger
+  return made_now;
 } catch (const std::exception& error) {
   warn("activate", error.what());
   return nullptr;
@@ -107,7 +97,7 @@ void Collector::add_not_started(const SeverityCounts& records) noexcept {
   not_started_ += records;
   // Once there is an incarnation, its ledger takes them at once.
   Incarnation* current = incarnation_.load();
-  if (current == nullptr || current->pid != getpid()) return;
+  if (current == nullptr || current->pid != getpid() || not_started_.total() == 0) return;
   account::Ledger& ledger = current->pipeline->ledger();
   const account::ThreadCounters counters = ledger.lease();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
