@@ -32,6 +32,9 @@ struct HttpResponse {
   std::string body;  // at most 4 MiB, longer ones are cut and `body_truncated` set
   bool body_truncated = false;
   std::string error;  // where not answered: for people
+  // How often the transport itself sent the request again, on a kept connection that broke before a
+  // byte of an answer: each time the sending before it may have arrived.
+  uint32_t resends = 0;
 };
 
 // Runs requests side by side on the thread that polls. Not thread-safe, but for wake().

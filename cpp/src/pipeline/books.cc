@@ -113,7 +113,6 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
   for (ship::Settlement& settlement : settlements) {
     const uint8_t lane = settlement.batch.lane;
     if (settlement.kind == Kind::kPutBack) {
-      if (settlement.batch.ambiguous) ledger_.note(account::NoteName::kAmbiguousAttempts, 1);
       ledger_.move(kRoute, lane, settlement.records, Place::kFlight, Place::kBacklog);
       backlog_.put_back(std::move(settlement.batch));
       continue;

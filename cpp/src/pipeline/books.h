@@ -30,6 +30,7 @@ class Books {
   std::optional<EncodedBatch> take(MonotonicTime now);
   // True where room in the backlog became free.
   bool settle(std::vector<ship::Settlement>& settlements);
+  void note(account::NoteName name, uint64_t count) noexcept { ledger_.note(name, count); }
   // At the end: all that waits is let go as dropped{shutdown}.
   void drop_all();
 

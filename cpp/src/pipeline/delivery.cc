@@ -15,7 +15,21 @@ bool Delivery::step(Duration wait) {
     shipper_.offer(std::move(*batch), clock_.now());
   }
   std::vector<ship::Settlement> settlements = shipper_.step(wait, clock_);
+  note_events();
   return books_.settle(settlements);
+}
+
+void Delivery::note_events() {
+  using account::NoteName;
+  const ship::ShipEvents& now = shipper_.events();
+  const auto note = [&](NoteName name, uint64_t count, uint64_t before) {
+    if (count != before) books_.note(name, count - before);
+  };
+  note(NoteName::kRetries, now.retries, noted_.retries);
+  note(NoteName::kAmbiguousAttempts, now.ambiguous_attempts, noted_.ambiguous_attempts);
+  note(NoteName::kEncodingFallbacks, now.encoding_fallbacks, noted_.encoding_fallbacks);
+  note(NoteName::kResponsesMalformed, now.malformed_responses, noted_.malformed_responses);
+  noted_ = now;
 }
 
 Duration Delivery::idle_for(Duration most) const {
@@ -29,6 +43,7 @@ Duration Delivery::idle_for(Duration most) const {
 
 void Delivery::stop() {
   std::vector<ship::Settlement> settlements = shipper_.stop(clock_.now());
+  note_events();
   books_.settle(settlements);
 }
 

@@ -27,9 +27,12 @@ class Delivery {
   [[nodiscard]] const ship::Shipper& shipper() const noexcept { return shipper_; }
 
  private:
+  void note_events();
+
   Books& books_;
   const Clock& clock_;
   ship::Shipper shipper_;
+  ship::ShipEvents noted_;  // those that are in the books
 };
 
 }  // namespace forebay::pipeline

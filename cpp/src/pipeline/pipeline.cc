@@ -144,16 +144,12 @@ void Pipeline::serve_flushes(bool is_flushed) {
 }
 
 void Pipeline::run_ship() noexcept {
-  uint64_t retries = 0;
   while (!stopping_.load(std::memory_order_acquire)) {
     if (delivery_->step(delivery_->idle_for(kShipNap))) {
       if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
       const std::lock_guard lock(flush_mutex_);
       flush_changed_.notify_all();
     }
-    const uint64_t retried = delivery_->shipper().retries();
-    if (retried != retries) ledger_->note(account::NoteName::kRetries, retried - retries);
-    retries = retried;
     const std::lock_guard lock(error_mutex_);
     if (delivery_->shipper().last_error() != last_error_) {
       last_error_ = delivery_->shipper().last_error();

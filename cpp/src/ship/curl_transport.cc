@@ -88,6 +88,7 @@ class Transfer {
   List headers_;
   size_t read_at_ = 0;
   bool body_taken_ = false;
+  uint32_t resends_ = 0;
   bool headers_complete_ = false;
   bool body_too_long_ = false;
   HttpResponse response_;
@@ -111,6 +112,8 @@ int Transfer::on_seek(void* user, curl_off_t offset, int origin) noexcept {
   if (origin != SEEK_SET || offset < 0 || static_cast<size_t>(offset) > size) {
     return CURL_SEEKFUNC_CANTSEEK;
   }
+  // libcurl only goes back to send anew what it had begun to send.
+  if (self.body_taken_) ++self.resends_;
   self.read_at_ = static_cast<size_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
@@ -223,6 +226,7 @@ bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
 
 HttpResponse Transfer::response(CURLcode result) {
   using Outcome = HttpResponse::Outcome;
+  response_.resends = resends_;
   // Once the headers of an answer are whole, the destination has spoken, whatever became of the
   // body that it announced. Before that it has not, though libcurl may be content with half of
   // them.

@@ -31,6 +31,10 @@ struct Attempt {
   std::optional<Duration> retry_after;  // what the destination asked for, clamped to 300 s
   std::string message;                  // for people: status, error text; no secrets
   bool answered = false;                // the destination itself said so, whatever it said
+  // What else happened meanwhile, for the ledger's notes.
+  uint32_t resends = 0;        // sendings before the last one, each without an answer
+  bool is_malformed = false;   // the answer made no sense, and was clamped
+  bool codec_changed = false;  // with this attempt the exporter fell back to another codec
 };
 
 class Exporter {

@@ -96,6 +96,7 @@ bool OtlpHttpExporter::fall_back(Endpoint& endpoint, Codec sent_as, int status) 
 Attempt OtlpHttpExporter::judge(UnderWay under_way, const HttpResponse& response) {
   Attempt attempt;
   attempt.batch = std::move(under_way.batch);
+  attempt.resends = response.resends;
   Endpoint& endpoint = endpoint_of(attempt.batch);
   if (response.outcome != HttpResponse::Outcome::kAnswered) {
     attempt.kind = response.outcome == HttpResponse::Outcome::kNotSent ? Attempt::Kind::kRetry
@@ -109,6 +110,7 @@ Attempt OtlpHttpExporter::judge(UnderWay under_way, const HttpResponse& response
     if (under_way.sent_as == Codec::kZstd) endpoint.zstd_accepted = true;
     if (malformed) {
       ++malformed_responses_;
+      attempt.is_malformed = true;
       warn("response_malformed",
            endpoint.shown + ": the body of the answer (status " + std::to_string(response.status) +
                ") is not what OTLP says; taken as delivered but for what it refuses");
@@ -117,9 +119,12 @@ Attempt OtlpHttpExporter::judge(UnderWay under_way, const HttpResponse& response
                                   std::to_string(attempt.batch.records()) +
                                   " refused: " + attempt.message);
     }
-  } else if (attempt.kind == Attempt::Kind::kRejected &&
-             fall_back(endpoint, under_way.sent_as, response.status)) {
-    attempt.kind = Attempt::Kind::kOtherCodec;
+  } else if (attempt.kind == Attempt::Kind::kRejected) {
+    const uint64_t fallbacks = encoding_fallbacks_;
+    if (fall_back(endpoint, under_way.sent_as, response.status)) {
+      attempt.kind = Attempt::Kind::kOtherCodec;
+    }
+    attempt.codec_changed = encoding_fallbacks_ != fallbacks;
   }
   return attempt;
 }

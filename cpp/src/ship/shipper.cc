@@ -92,6 +92,7 @@ struct Shipper::State {
   void settle_too_large(Attempt attempt, MonotonicTime started, std::vector<Settlement>& out);
   void settle_other_codec(Attempt attempt, uint32_t codec_changes, MonotonicTime now,
                           std::vector<Settlement>& out);
+  void note(Attempt& attempt) noexcept;
   void note_answer(MonotonicTime started) noexcept;
   void back_off(MonotonicTime started, std::optional<Duration> retry_after, MonotonicTime now);
   void put_parts_back(std::vector<Settlement>& out);
@@ -118,7 +119,7 @@ struct Shipper::State {
   // one more go at once, so a destination that comes back is not run over.
   uint32_t window = UINT32_MAX;
   uint64_t failures_in_a_row = 0;
-  uint64_t retries = 0;
+  ShipEvents events;
   bool ever_answered = false;
   bool stopping = false;
   std::string last_error;
@@ -196,9 +197,8 @@ void Shipper::State::back_off(MonotonicTime started, std::optional<Duration> ret
 void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, MonotonicTime now,
                                     std::vector<Settlement>& out) {
   last_error = std::move(attempt.message);
-  const bool no_answer = attempt.kind == Attempt::Kind::kAmbiguous;
-  if (no_answer) attempt.batch.ambiguous = true;
   if (stopping) {
+    const bool no_answer = attempt.kind == Attempt::Kind::kAmbiguous;
     out.push_back(ended(no_answer ? Settlement::Kind::kUnknown : Settlement::Kind::kPutBack,
                         std::move(attempt.batch)));
     return;
@@ -209,7 +209,7 @@ void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, Mono
     finish(ended(Settlement::Kind::kRetryExhausted, std::move(attempt.batch)), out);
     return;
   }
-  ++retries;
+  ++events.retries;
   out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
 }
 
@@ -298,6 +298,14 @@ void Shipper::State::settle_other_codec(Attempt attempt, uint32_t codec_changes,
   exporter->send(std::move(attempt.batch), now);
 }
 
+void Shipper::State::note(Attempt& attempt) noexcept {
+  const bool no_answer = attempt.kind == Attempt::Kind::kAmbiguous;
+  if (no_answer || attempt.resends > 0) attempt.batch.ambiguous = true;
+  events.ambiguous_attempts += attempt.resends + (no_answer ? 1 : 0);
+  events.encoding_fallbacks += attempt.codec_changed ? 1 : 0;
+  events.malformed_responses += attempt.is_malformed ? 1 : 0;
+}
+
 void Shipper::State::settle(Attempt attempt, MonotonicTime now, std::vector<Settlement>& out) {
   using Kind = Attempt::Kind;
   MonotonicTime started = now;
@@ -307,6 +315,7 @@ void Shipper::State::settle(Attempt attempt, MonotonicTime now, std::vector<Sett
     codec_changes = found->second.codec_changes;
     under_way.erase(found);
   }
+  note(attempt);
   ever_answered = ever_answered || attempt.answered || attempt.kind == Kind::kDelivered ||
                   attempt.kind == Kind::kRejected || attempt.kind == Kind::kOtherCodec;
   switch (attempt.kind) {
@@ -382,7 +391,7 @@ void Shipper::wake() noexcept { state_->exporter->wake(); }
 bool Shipper::ever_answered() const noexcept { return state_->ever_answered; }
 uint64_t Shipper::failures_in_a_row() const noexcept { return state_->failures_in_a_row; }
 const std::string& Shipper::last_error() const noexcept { return state_->last_error; }
-uint64_t Shipper::retries() const noexcept { return state_->retries; }
+const ShipEvents& Shipper::events() const noexcept { return state_->events; }
 Exporter& Shipper::exporter() noexcept { return *state_->exporter; }
 
 }  // namespace forebay::ship

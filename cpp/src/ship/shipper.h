@@ -50,6 +50,14 @@ struct Settlement {
   std::vector<EncodedBatch> parts;
 };
 
+// What happened on the way that ended no record, counted from the beginning.
+struct ShipEvents {
+  uint64_t retries = 0;              // attempts that failed, and whose batch is sent again
+  uint64_t ambiguous_attempts = 0;   // sendings without an answer: they may have arrived
+  uint64_t encoding_fallbacks = 0;   // a codec was refused, and another took over
+  uint64_t malformed_responses = 0;  // answers that made no sense, and were clamped
+};
+
 class Shipper {
  public:
   Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry, Random random);
@@ -73,7 +81,7 @@ class Shipper {
   [[nodiscard]] bool ever_answered() const noexcept;  // the destination has answered anything, ever
   [[nodiscard]] uint64_t failures_in_a_row() const noexcept;
   [[nodiscard]] const std::string& last_error() const noexcept;
-  [[nodiscard]] uint64_t retries() const noexcept;
+  [[nodiscard]] const ShipEvents& events() const noexcept;
   [[nodiscard]] Exporter& exporter() noexcept;
 
  private:

@@ -95,8 +95,20 @@ TEST_F(CurlTransportTest, a_kept_connection_that_was_closed_is_replaced_within_t
   ScriptedServer server;
   EXPECT_EQ(send(server.url()).status, 200);
   server.close_connections();
-  EXPECT_EQ(send(server.url()).status, 200);
+  const HttpResponse second = send(server.url());
+  EXPECT_EQ(second.status, 200);
+  EXPECT_EQ(second.resends, 0u);
   EXPECT_EQ(server.requests().size(), 2u);
+}
+
+TEST_F(CurlTransportTest, a_request_that_libcurl_sends_anew_by_itself_is_told) {
+  ScriptedServer server({http(200), {How::kReset, ""}, http(200)});
+  EXPECT_EQ(send(server.url()).resends, 0u);
+  // The server has read the request when it resets the kept connection.
+  const HttpResponse response = send(server.url());
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(server.requests().size(), 3u);
+  EXPECT_EQ(response.resends, 1u);
 }
 
 TEST_F(CurlTransportTest,

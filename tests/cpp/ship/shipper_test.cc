@@ -56,7 +56,7 @@ TEST(ShipperTest, after_a_failure_the_batch_goes_back_and_nothing_is_sent_until_
   EXPECT_TRUE(f.shipper->wants(f.clock.now()));
   f.step();
   EXPECT_FALSE(f.shipper->resumes_at());
-  EXPECT_EQ(f.shipper->retries(), 1u);
+  EXPECT_EQ(f.shipper->events().retries, 1u);
 }
 
 TEST(ShipperTest, waits_double_in_the_mean_up_to_the_cap_and_no_two_are_equal) {
@@ -206,6 +206,23 @@ TEST(ShipperTest, what_may_have_arrived_is_given_up_as_unknown_whatever_the_last
   f.offer(std::move(single));
   f.exporter->answer(AK::kTooLarge);
   EXPECT_EQ(f.step()[0].kind, SK::kUnknown);
+}
+
+TEST(ShipperTest, every_sending_without_an_answer_is_counted_once) {
+  Fixture f;
+  f.offer(info_batch("a"));
+  f.exporter->answer(AK::kAmbiguous);
+  (void)f.step();
+  EXPECT_EQ(f.shipper->events().ambiguous_attempts, 1u);
+  // A refusal of the same batch is an answer.
+  f.shipper->retry_now();
+  EncodedBatch again = info_batch("a");
+  again.ambiguous = true;
+  f.offer(std::move(again));
+  f.exporter->answer(AK::kRetry);
+  (void)f.step();
+  EXPECT_EQ(f.shipper->events().ambiguous_attempts, 1u);
+  EXPECT_EQ(f.shipper->events().retries, 2u);
 }
 
 TEST(ShipperTest, an_ambiguous_batch_that_is_delivered_is_delivered) {
