@@ -82,7 +82,10 @@ class Gunicorn:
             "MASTER_EMITS": "1" if master_emits else "",
         }
         command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS)]
-        command += ["--bind", "127.0.0.1:0", "--chdir", str(folder), "--no-control-socket"]
+        command += ["--bind", "127.0.0.1:0", "--chdir", str(folder)]
+        # In a file, where versions that do not know it pass it over: no socket in the user's home.
+        (folder / "settings.py").write_text("control_socket_disable = True\n")
+        command += ["--config", str(folder / "settings.py")]
         command += ["--worker-tmp-dir", str(folder), "shop_application"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
