@@ -46,6 +46,10 @@ void Intake::drain(size_t index, bool everything, Step& step) {
   Lane& lane = lanes_[index];
   if (lane.queue->wants_reclaim()) lane.queue->reclaim();
   FlushMark& mark = flush_marks_[index];
+  // Asked before the queue is looked through: a thread that was busy with a run from before the
+  // flush may hand it over behind our back, and then the queue has to be looked through once more.
+  const bool was_past_mark = everything && lane.queue->is_past_mark();
+  if (!was_past_mark) mark.records_left = mark.bound;
   if (lane.waiting && !push(lane, step)) {
     step.is_dry = false;
     return;
@@ -103,22 +107,22 @@ void Intake::drain(size_t index, bool everything, Step& step) {
   }
   if (lane.waiting) step.is_dry = false;
   mark.records_left -= std::min(mark.records_left, taken);
-  if (everything && !lane.waiting && (taken < kRecordsAtOnce || mark.records_left == 0)) {
+  if (everything && was_past_mark && !lane.waiting &&
+      (taken < kRecordsAtOnce || mark.records_left == 0)) {
     mark.is_dry = true;
   }
 }
 
 void Intake::begin_flush() noexcept {
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    flush_marks_[i] = {.records_left = lanes_[i].queue->mark(), .is_dry = false};
+    const uint64_t bound = lanes_[i].queue->mark();
+    flush_marks_[i] = {.bound = bound, .records_left = bound, .is_dry = false};
   }
 }
 
 bool Intake::is_flushed() const noexcept {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (!flush_marks_[i].is_dry || !lanes_[i].queue->is_past_mark()) return false;
-  }
-  return true;
+  return std::all_of(flush_marks_.begin(), flush_marks_.end(),
+                     [](const FlushMark& mark) { return mark.is_dry; });
 }
 
 bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,

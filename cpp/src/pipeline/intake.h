@@ -69,6 +69,7 @@ class Intake {
   uint64_t last_batch_ = 0;
 
   struct FlushMark {
+    uint64_t bound = 0;         // most records that were there when it was set
     uint64_t records_left = 0;  // to drain, where the queue is never found empty
     bool is_dry = true;         // it was found empty since, and its batch finished
   };

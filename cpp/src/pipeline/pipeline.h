@@ -54,14 +54,16 @@ class Pipeline {
   [[nodiscard]] account::Ledger& ledger() noexcept { return *ledger_; }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
 
-  // Waits until what was emitted before has left; true if it has. Safe from any thread.
+  // Waits until what was emitted before has left; true if it has. False at once where there are no
+  // threads to do it. Safe from any thread.
   bool flush(std::chrono::steady_clock::time_point deadline);
-  // See above; true if nothing was left to let go. Once: a second call finds everything done.
+  // See above; true if nothing was left to let go, or is unknown for want of time. Once: a second
+  // call finds everything done.
   bool shutdown(std::chrono::steady_clock::time_point deadline);
   Audit audit();
 
   [[nodiscard]] bool destination_answered() const noexcept {
-    return delivery_->shipper().ever_answered();
+    return destination_answered_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::string last_error() const;
   [[nodiscard]] uint64_t memory_bytes() const;
@@ -84,6 +86,8 @@ class Pipeline {
   void serve_flushes(bool is_flushed);
   void stop_threads();
   void let_go_of_the_rest();
+  [[nodiscard]] uint64_t unknown_so_far() const;
+  Audit look_inside();
 
   const TickSource ticks_;
   std::unique_ptr<account::Ledger> ledger_;
@@ -98,6 +102,10 @@ class Pipeline {
   std::atomic<bool> is_held_{
       false};  // the drain thread waits for the backlog: lanes need not wake it
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_threads_{false};
+  // Between whoever asks and the ship thread, which alone touches the shipper.
+  std::atomic<bool> retry_now_{false};
+  std::atomic<bool> destination_answered_{false};
   std::atomic<uint64_t> intake_bytes_{0};  // as of the last step
 
   // Flush. Requests are numbered; the drain thread answers with the number of the last batch that

@@ -185,10 +185,14 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
 
 bool LaneQueue::hand_over(Producer& producer) noexcept {
   Producer::Closed closed;
-  if (!producer.close(closed)) return true;
-  if (closed.spare != 0) give(Run(closed.run.first() + closed.used, closed.spare));
-  if (closed.used == 0) return true;
-  return put(producer, Run(closed.run.first(), closed.used));
+  producer.begin_hand_over();
+  bool is_put = true;
+  if (producer.close(closed)) {
+    if (closed.spare != 0) give(Run(closed.run.first() + closed.used, closed.spare));
+    if (closed.used != 0) is_put = put(producer, Run(closed.run.first(), closed.used));
+  }
+  producer.end_hand_over();
+  return is_put;
 }
 
 bool LaneQueue::put(Producer& producer, Run run) noexcept {

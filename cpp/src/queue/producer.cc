@@ -30,6 +30,24 @@ bool Producer::has_unread() const noexcept {
   return cursor > run_of(word).first() && cursor <= run_of(word).end();
 }
 
+// A run leaves state_ (release) after handing_over_ became odd, and handing_over_ becomes even
+// (release) after the run is in the queue. So who finds no run in state_, then an even number,
+// finds the run in the queue.
+void Producer::mark() noexcept {
+  mark_ = has_unread() ? opened_ticks() : 0;
+  marked_hand_over_ = handing_over_.load(std::memory_order_acquire);
+}
+
+bool Producer::is_past_mark() noexcept {
+  const bool is_still_open =
+      mark_ != 0 && opened_ticks_.load(std::memory_order_acquire) == mark_ && has_unread();
+  if (is_still_open) return false;
+  const uint64_t hand_over = handing_over_.load(std::memory_order_acquire);
+  if (mark_ != 0 && (hand_over & 1) != 0) return false;
+  mark_ = 0;
+  return (marked_hand_over_ & 1) == 0 || hand_over != marked_hand_over_;
+}
+
 void Producer::revoke() noexcept {
   uint64_t word = state_.load(std::memory_order_acquire);
   if (state_of(word) != RunState::kOpen) return;

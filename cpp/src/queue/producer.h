@@ -65,7 +65,7 @@ class alignas(128) Producer {
 
   // Opens a run that the owner has taken, at `ticks`. No run may be open.
   void open(Run run, uint64_t ticks) noexcept {
-    opened_ticks_.store(ticks, std::memory_order_relaxed);
+    opened_ticks_.store(ticks, std::memory_order_release);
     cursor_ = run.first();
     end_ = run.end();
     own_.store(uint64_t{cursor_} << 1, std::memory_order_relaxed);
@@ -87,11 +87,10 @@ class alignas(128) Producer {
   [[nodiscard]] uint64_t opened_ticks() const noexcept {
     return opened_ticks_.load(std::memory_order_relaxed);
   }
-  // For flush: notes the run that holds records now; is_past_mark() once they are out of it.
-  void mark() noexcept { mark_ = has_unread() ? opened_ticks() : 0; }
-  [[nodiscard]] bool is_past_mark() const noexcept {
-    return mark_ == 0 || opened_ticks() != mark_ || !has_unread();
-  }
+  // For flush: notes the run that holds records now, or is on its way into the queue;
+  // is_past_mark() once they are in the queue, or read.
+  void mark() noexcept;
+  [[nodiscard]] bool is_past_mark() noexcept;
   // Asks for the open run. After it heavy_fence(), then seal().
   void revoke() noexcept;
   // Cuts a revoked run to what is written; `spare` is what to free (0 slots: nothing). False: the
@@ -114,6 +113,16 @@ class alignas(128) Producer {
   void leave_slowly() noexcept { slowly_.store(0, std::memory_order_release); }
   [[nodiscard]] bool is_inside() const noexcept {
     return slowly_.load(std::memory_order_seq_cst) != 0 || is_busy();
+  }
+
+  // -- around the hand-over of a run, which for a moment is neither open nor in the queue --
+  void begin_hand_over() noexcept {
+    handing_over_.store(handing_over_.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_relaxed);
+  }
+  void end_hand_over() noexcept {
+    handing_over_.store(handing_over_.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
   }
 
   // How many slots it has in the queue, about: the owner adds, whoever takes a run subtracts.
@@ -152,12 +161,14 @@ class alignas(128) Producer {
   const bool light_fence_;
   std::atomic<uint64_t> slowly_{0};
   std::atomic<uint64_t> handed_over_{0};
+  std::atomic<uint64_t> handing_over_{0};  // odd: at this moment
   // Read by the owner at each emit, written by the drain thread now and then.
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<uint64_t> opened_ticks_{0};
   std::atomic<uint64_t> taken_{0};
   uint64_t seen_own_ = 0;
-  uint64_t mark_ = 0;
+  uint64_t mark_ = 0;              // when the marked run was opened; 0: none
+  uint64_t marked_hand_over_ = 0;  // handing_over_ when it was marked
 };
 
 }  // namespace forebay::queue
