@@ -29,7 +29,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?:-m forebay|`forebay) ([a-z]+)\b")
 TARGET = re.compile(r"(?<![\w-])make ([a-z][a-z-]*)\b")
 PUBLIC_NAME = re.compile(r"\bforebay\.([A-Za-z_]+)")
-CODE = re.compile(r"^```.*?^```$|^ {4}.*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```.*?^```$|^ {4}[^\n]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 
 def blocks() -> list[tuple[str, str]]:
