@@ -1,0 +1,128 @@
+"""TLS: who is not trusted gets nothing, and nothing falls back to plain text."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forebay.testing import Receiver
+from tests.integration.otelcol_process import wait_until
+from tests.integration.reporting import assert_same, emit, reporting_to
+
+
+def make_certificate(folder: Path, name: str, host: str) -> tuple[Path, Path]:
+    """A self-signed certificate for a host (``IP:`` or ``DNS:``), and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=test"]
+    command += ["-addext", f"subjectAltName={host}", "-days", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@dataclass
+class TlsFront:
+    """Ends TLS in front of a receiver, and passes on what is inside."""
+
+    receiver: Receiver
+    certificate: tuple[Path, Path]
+    first_bytes: list[bytes] = field(default_factory=list)
+
+    def __enter__(self) -> TlsFront:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*self.certificate)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        self.first_bytes.append(connection.recv(1, socket.MSG_PEEK))
+        try:
+            inner = self._context.wrap_socket(connection, server_side=True)
+        except OSError:
+            connection.close()
+            return
+        outer = socket.create_connection(("127.0.0.1", self.receiver.port))
+        threading.Thread(target=_copy, args=(outer, inner), daemon=True).start()
+        _copy(inner, outer)
+
+
+def _copy(source: socket.socket, to: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            to.sendall(data)
+    for end in (source, to):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+def test_a_destination_that_is_trusted_gets_everything(receiver: Receiver, tmp_path: Path) -> None:
+    """Its own authority in `ca_file`, and its address in the certificate."""
+    certificate = make_certificate(tmp_path, "good", "IP:127.0.0.1")
+    with (
+        TlsFront(receiver, certificate) as front,
+        reporting_to(front.endpoint, exporter_ca_file=certificate[0]) as collector,
+    ):
+        emit(collector, 1000)
+        assert collector.flush(timeout=20).complete
+        stats, _ = assert_same(collector, receiver)
+        assert stats.delivered == 1000
+
+
+@pytest.mark.parametrize("wrong", ["unknown_authority", "other_host"])
+def test_a_destination_that_is_not_trusted_gets_nothing(
+    receiver: Receiver, tmp_path: Path, wrong: str
+) -> None:
+    """Held and retried, not ambiguous; the reason is said, and every byte sent is TLS's."""
+    host = "DNS:elsewhere.example" if wrong == "other_host" else "IP:127.0.0.1"
+    certificate = make_certificate(tmp_path, "wrong", host)
+    options: dict[str, Any] = {"exporter_ca_file": certificate[0]} if wrong == "other_host" else {}
+    with (
+        TlsFront(receiver, certificate) as front,
+        reporting_to(front.endpoint, **options) as collector,
+    ):
+        emit(collector, 100)
+        assert wait_until(lambda: collector.stats().notes["retries"] >= 3, timeout=20)
+        assert wait_until(lambda: "certificate" in collector.last_error, timeout=5)
+        assert not collector.flush(timeout=0).complete
+        stats = collector.stats()
+        assert (stats.held, stats.delivered) == (100, 0)
+        assert stats.notes["ambiguous_attempts"] == 0
+        collector.shutdown(timeout=0)
+        assert collector.stats().dropped_by_reason["shutdown"] == 100
+        assert receiver.counts().requests == 0
+        # 0x16 begins a TLS handshake; plain HTTP begins with a P.
+        assert set(front.first_bytes) == {b"\x16"}
