@@ -190,7 +190,7 @@ def test_a_refusal_for_good_is_asked_once_and_counted(
         assert counts.requests - before.requests == 1
         assert stats.rejected == stats.rejected_by_reason[reason] == 100
         assert stats.notes["retries"] == 0
-        assert wait_until(lambda: collector.last_error.startswith(str(status)), timeout=5)
+        assert collector.last_error.startswith(str(status))
 
 
 def test_a_body_that_is_too_large_is_split_until_it_fits(receiver: Receiver) -> None:
@@ -319,7 +319,7 @@ def test_a_kept_connection_that_was_closed_costs_no_attempt(receiver: Receiver) 
 
 
 def test_a_destination_that_is_killed_and_comes_back_again_and_again(receiver: Receiver) -> None:
-    """Ten restarts under load: every record there, duplicates only from ambiguous batches."""
+    """Six restarts under load: every record there, duplicates only from ambiguous batches."""
     with reporting_to(receiver.endpoint) as collector:
         stop = threading.Event()
         emitted = [0, 0]
@@ -333,7 +333,7 @@ def test_a_destination_that_is_killed_and_comes_back_again_and_again(receiver: R
         threads = [threading.Thread(target=work, args=(n,)) for n in (0, 1)]
         for thread in threads:
             thread.start()
-        for _ in range(10):
+        for _ in range(6):
             seen = receiver.counts().batches
             receiver.wait_for(lambda c, seen=seen: c.batches > seen + 2)  # type: ignore[misc]
             receiver.stop()

@@ -15,11 +15,16 @@ bool Delivery::step(Duration wait) {
     shipper_.offer(std::move(*batch), clock_.now());
   }
   std::vector<ship::Settlement> settlements = shipper_.step(wait, clock_);
-  note_events();
+  make_known();
   return books_.settle(settlements);
 }
 
-void Delivery::note_events() {
+void Delivery::make_known() {
+  destination_answered_.store(shipper_.ever_answered(), std::memory_order_relaxed);
+  if (shipper_.last_error() != last_error_) {  // only this thread writes it
+    const std::lock_guard lock(error_mutex_);
+    last_error_ = shipper_.last_error();
+  }
   using account::NoteName;
   const ship::ShipEvents& now = shipper_.events();
   const auto note = [&](NoteName name, uint64_t count, uint64_t before) {
@@ -30,6 +35,11 @@ void Delivery::note_events() {
   note(NoteName::kEncodingFallbacks, now.encoding_fallbacks, noted_.encoding_fallbacks);
   note(NoteName::kResponsesMalformed, now.malformed_responses, noted_.malformed_responses);
   noted_ = now;
+}
+
+std::string Delivery::last_error() const {
+  const std::lock_guard lock(error_mutex_);
+  return last_error_;
 }
 
 Duration Delivery::idle_for(Duration most) const {
@@ -43,7 +53,7 @@ Duration Delivery::idle_for(Duration most) const {
 
 void Delivery::stop() {
   std::vector<ship::Settlement> settlements = shipper_.stop(clock_.now());
-  note_events();
+  make_known();
   books_.settle(settlements);
 }
 

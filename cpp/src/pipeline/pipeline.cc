@@ -148,15 +148,10 @@ void Pipeline::run_ship() noexcept {
   while (!stopping_.load(std::memory_order_acquire)) {
     if (retry_now_.exchange(false, std::memory_order_acquire)) delivery_->shipper().retry_now();
     const bool freed = delivery_->step(delivery_->idle_for(kShipNap));
-    destination_answered_.store(delivery_->shipper().ever_answered(), std::memory_order_relaxed);
     if (freed) {
       if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
       const std::lock_guard lock(flush_mutex_);
       flush_changed_.notify_all();
-    }
-    const std::lock_guard lock(error_mutex_);
-    if (delivery_->shipper().last_error() != last_error_) {
-      last_error_ = delivery_->shipper().last_error();
     }
   }
 }
@@ -286,10 +281,7 @@ Audit Pipeline::look_inside() {
   return audit;
 }
 
-std::string Pipeline::last_error() const {
-  const std::lock_guard lock(error_mutex_);
-  return last_error_;
-}
+std::string Pipeline::last_error() const { return delivery_->last_error(); }
 
 uint64_t Pipeline::memory_bytes() const {
   uint64_t bytes = books_->backlog_bytes() + intake_bytes_.load(std::memory_order_relaxed);

@@ -63,7 +63,7 @@ class Pipeline {
   Audit audit();
 
   [[nodiscard]] bool destination_answered() const noexcept {
-    return destination_answered_.load(std::memory_order_relaxed);
+    return delivery_->destination_answered();
   }
   [[nodiscard]] std::string last_error() const;
   [[nodiscard]] uint64_t memory_bytes() const;
@@ -105,7 +105,6 @@ class Pipeline {
   std::atomic<bool> has_threads_{false};
   // Between whoever asks and the ship thread, which alone touches the shipper.
   std::atomic<bool> retry_now_{false};
-  std::atomic<bool> destination_answered_{false};
   std::atomic<uint64_t> intake_bytes_{0};  // as of the last step
 
   // Flush. Requests are numbered; the drain thread answers with the number of the last batch that
@@ -117,8 +116,6 @@ class Pipeline {
   uint64_t flush_drained_ = 0;  // up to this request, all is in the backlog or beyond
   uint64_t flush_last_batch_ = 0;
 
-  mutable std::mutex error_mutex_;
-  std::string last_error_;
   std::atomic<bool> is_shut_down_{false};
   bool left_nothing_ = true;
   std::thread drain_thread_;
