@@ -86,28 +86,35 @@ Incarnation* Collector::activate() noexcept try {
   }
   Incarnation* const made_now = incarnation.release();
   incarnation_.store(made_now);
-  add_not_started({});  // what waited for a ledger
+  hand_over_refused(made_now->pipeline->ledger());
   return made_now;
 } catch (const std::exception& error) {
   warn("activate", error.what());
   return nullptr;
 }
 
-void Collector::add_not_started(const SeverityCounts& records) noexcept {
-  not_started_ += records;
+void Collector::add_refused(EmitName name, const SeverityCounts& records) noexcept {
+  (name == EmitName::kRefusedShutdown ? unled_.shutdown : unled_.not_started) += records;
   // Once there is an incarnation, its ledger takes them at once.
   Incarnation* current = incarnation_.load();
-  if (current == nullptr || current->pid != getpid() || not_started_.total() == 0) return;
-  account::Ledger& ledger = current->pipeline->ledger();
+  if (current == nullptr || current->pid != getpid()) return;
+  hand_over_refused(current->pipeline->ledger());
+}
+
+void Collector::hand_over_refused(account::Ledger& ledger) noexcept {
+  if (unled_.not_started.total() + unled_.shutdown.total() == 0) return;
   const account::ThreadCounters counters = ledger.lease();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
     const auto severity = static_cast<SeverityClass>(c);
-    const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
-    counters.add(lane, EmitName::kEmitted, severity, not_started_[severity]);
-    counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started_[severity]);
+    const auto lane = static_cast<uint32_t>(lane_of(c));
+    const uint64_t not_started = unled_.not_started[severity];
+    const uint64_t shutdown = unled_.shutdown[severity];
+    counters.add(lane, EmitName::kEmitted, severity, not_started + shutdown);
+    counters.add(lane, EmitName::kRefusedNotStarted, severity, not_started);
+    counters.add(lane, EmitName::kRefusedShutdown, severity, shutdown);
   }
   ledger.give_back(counters);
-  not_started_ = {};
+  unled_ = {};
 }
 
 account::Snapshot Collector::snapshot() const {
@@ -122,11 +129,17 @@ account::Snapshot Collector::snapshot() const {
   }
   empty.route_names = {"main"};
   empty.routes.emplace_back(empty.lanes.size());
+  Registry::process().lock();
+  const Unled unled = unled_;
+  Registry::process().unlock();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
-    const uint32_t lane = lanes_[c < 6 ? c * 4 + 1 : 0];
-    auto& emit = empty.lanes[lane].emit;
-    emit[static_cast<size_t>(EmitName::kEmitted)].by_class[c] += not_started_.by_class[c];
-    emit[static_cast<size_t>(EmitName::kRefusedNotStarted)].by_class[c] += not_started_.by_class[c];
+    auto& emit = empty.lanes[lane_of(c)].emit;
+    const auto add = [&](EmitName name, const SeverityCounts& records) {
+      emit[static_cast<size_t>(EmitName::kEmitted)].by_class[c] += records.by_class[c];
+      emit[static_cast<size_t>(name)].by_class[c] += records.by_class[c];
+    };
+    add(EmitName::kRefusedNotStarted, unled.not_started);
+    add(EmitName::kRefusedShutdown, unled.shutdown);
   }
   return empty;
 }

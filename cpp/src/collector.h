@@ -62,8 +62,10 @@ class Collector {
   // False where there is no text of that name.
   bool text(std::string_view name, std::string& found) const;
 
-  // Records that were emitted before anything was started, counted here from now on.
-  void add_not_started(const SeverityCounts& records) noexcept;
+  // Records that were refused while there was no incarnation: before the start
+  // (kRefusedNotStarted), or after the end of a collector that never lived in this process
+  // (kRefusedShutdown). Under the registry's mutex.
+  void add_refused(account::EmitName name, const SeverityCounts& records) noexcept;
 
  private:
   friend class Registry;
@@ -77,7 +79,16 @@ class Collector {
   std::atomic<bool> is_closed_{false};
   std::atomic<int64_t> references_{1};
   std::mutex shutdown_mutex_;
-  SeverityCounts not_started_;  // waits for the first incarnation
+  // Those refused without an incarnation: the first one's ledger takes them over.
+  struct Unled {
+    SeverityCounts not_started;
+    SeverityCounts shutdown;
+  };
+  void hand_over_refused(account::Ledger& ledger) noexcept;
+  [[nodiscard]] size_t lane_of(size_t severity_class) const noexcept {
+    return lanes_[severity_class < 6 ? severity_class * 4 + 1 : 0];
+  }
+  Unled unled_;  // under the registry's mutex
 };
 
 // What the process has: collectors, loggers, the default. One mutex, slow paths only.

@@ -76,7 +76,7 @@ void Registry::set_default(Collector* collector) noexcept {
       for (size_t c = 0; c < kSeverityClasses; ++c) {
         records.by_class[c] = not_started_[c].exchange(0);
       }
-      collector->add_not_started(records);
+      collector->add_refused(EmitName::kRefusedNotStarted, records);
     }
   }
   unbind(nullptr);
@@ -158,7 +158,7 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
   if (incarnation == nullptr) {
     SeverityCounts one;
     one.by_class[severity_index] = 1;
-    collector->add_not_started(one);
+    collector->add_refused(EmitName::kRefusedNotStarted, one);
     return FOREBAY_REFUSED_NOT_STARTED;
   }
   const LoggerBinding* before = logger.binding.load(std::memory_order_relaxed);
@@ -180,9 +180,10 @@ void Registry::refuse(Collector& collector, const Logger& logger, uint32_t sever
                       EmitName name) noexcept {
   Incarnation* incarnation = collector.incarnation();
   if (incarnation == nullptr || incarnation->pid != getpid()) {
-    // It never lived in this process: nothing was ever counted, and nothing can be.
-    not_started_[static_cast<size_t>(severity_class(severity))].fetch_add(
-        1, std::memory_order_relaxed);
+    // It never lived in this process, and has no ledger.
+    SeverityCounts one;
+    one[severity_class(severity)] = 1;
+    collector.add_refused(name, one);
     return;
   }
   account::Ledger& ledger = incarnation->pipeline->ledger();
@@ -199,7 +200,7 @@ void Registry::count_not_started(uint32_t severity, uint64_t records) noexcept {
   SeverityCounts counts;
   counts[severity_class(severity)] = records;
   if (default_ != nullptr) {
-    default_->add_not_started(counts);
+    default_->add_refused(EmitName::kRefusedNotStarted, counts);
   } else {
     not_started_[static_cast<size_t>(severity_class(severity))].fetch_add(
         records, std::memory_order_relaxed);
@@ -208,6 +209,9 @@ void Registry::count_not_started(uint32_t severity, uint64_t records) noexcept {
 
 void Registry::abandon_in_child() noexcept {
   for (Collector* collector : collectors_) {
+    // A thread of the parent may be in the middle of a shutdown: here nobody is.
+    new (&collector->shutdown_mutex_) std::mutex;
+    collector->unled_ = {};
     Incarnation* incarnation = collector->incarnation_.load();
     if (incarnation == nullptr || incarnation->is_abandoned.load()) continue;
     incarnation->pipeline->abandon_in_child();
