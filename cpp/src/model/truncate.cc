@@ -15,6 +15,12 @@ uint32_t character_boundary(const char* data, uint32_t size) noexcept {
   return cut;
 }
 
+// The length of a text that may have `most` bytes.
+uint32_t cut_to(const char* data, size_t size, uint64_t most) noexcept {
+  if (size <= most) return static_cast<uint32_t>(size);
+  return character_boundary(data, static_cast<uint32_t>(most));
+}
+
 }  // namespace
 
 TruncatedRecord::TruncatedRecord(const RecordInput& input, uint64_t max_bytes)
@@ -27,10 +33,14 @@ TruncatedRecord::TruncatedRecord(const RecordInput& input, uint64_t max_bytes)
     extra_.attribute_count = kept;
     attributes_.assign(extra_.attributes, extra_.attributes + kept);
   }
-  extra_.severity_text.size = std::min<size_t>(extra_.severity_text.size, 64);
-  extra_.event_name.size = std::min<size_t>(extra_.event_name.size, 256);
+  // Names are cut first and not again: of a small record they may take an eighth each.
+  const auto cut_name = [&](forebay_string& name, uint64_t most) {
+    name.size = cut_to(name.data, name.size, std::min(most, max_bytes / 8));
+  };
+  cut_name(extra_.severity_text, 64);
+  cut_name(extra_.event_name, 256);
   for (forebay_attribute& attribute : attributes_) {
-    attribute.key_size = std::min(attribute.key_size, 1024u);
+    attribute.key_size = cut_to(attribute.key, attribute.key_size, 1024);
   }
   input_.values = values_.data();
   input_.extra = &extra_;
