@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -378,105 +376,3 @@ def test_stack_text_ends_with_its_caller() -> None:
     assert os.path.basename(__file__) in text
     assert "format_stack" not in text
     assert traceback.format_stack()[-2].splitlines()[0].strip() in text
-
-
-# -- full lanes ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def full_lane(on_full: Any) -> Iterator[tuple[forebay.Collector, forebay.Logger]]:
-    """A collector whose destination, backlog and queue are full."""
-    collector = forebay.Collector(
-        exporter=forebay.MemoryExporter(max_bytes=8192),
-        lanes=[
-            forebay.Lane("filler", logger="filler", queue_records=64),
-            forebay.Lane("only", queue_records=64, on_full=on_full),
-        ],
-        batch=forebay.BatchOptions(max_records=4, max_delay=0),
-        backlog=forebay.BacklogOptions(max_bytes=64 << 10),
-        retry=forebay.RetryOptions(initial=3600, max=3600),
-    )
-    filler, log = collector.logger("filler"), collector.logger("log")
-    deadline = time.monotonic() + 30
-    # Full is full when nothing moves any more: not just when the drain thread is a little behind.
-    while sum(filler.info("x" * 1000) for _ in range(20_000)):
-        assert time.monotonic() < deadline, collector.stats()
-    try:
-        yield collector, log
-    finally:
-        collector.shutdown(timeout=0)
-        assert collector.audit().balanced
-        stats = collector.stats()
-        assert (stats.difference, stats.held) == (0, 0)
-
-
-def until_not_accepted(log: forebay.Logger) -> float:
-    """Emit until a record is not accepted; how long that last call took."""
-    for _ in range(100_000):
-        begin = time.monotonic()
-        if not log.info("x" * 1000):
-            return time.monotonic() - begin
-    raise AssertionError("never full")
-
-
-def test_block_waits_its_timeout_with_the_gil_released_and_then_refuses() -> None:
-    """Other threads go on; the caller is told, and the ledger has it."""
-    with full_lane(forebay.Block(timeout=0.5)) as (collector, log):
-        turns = 0
-        done = threading.Event()
-
-        def count() -> None:
-            nonlocal turns
-            while not done.is_set():
-                turns += 1
-                time.sleep(0.001)
-
-        thread = threading.Thread(target=count)
-        thread.start()
-        took = until_not_accepted(log)
-        done.set()
-        thread.join()
-        assert 0.45 < took < 5
-        assert turns > 20
-        assert collector.stats().refused_by_reason["block_timeout"] == 1
-
-
-def test_after_block_comes_the_next_policy() -> None:
-    """[Block, drop_newest] drops, and counts it as a drop."""
-    with full_lane([forebay.Block(timeout=0.05), "drop_newest"]) as (collector, log):
-        assert until_not_accepted(log) >= 0.04
-        lane = collector.stats().lanes["only"]
-        assert lane.dropped_by_reason == {"queue_full_newest": 1}
-        assert lane.refused == 0
-
-
-def test_on_an_event_loop_block_does_not_wait() -> None:
-    """It goes on to what comes next: the loop must not stand still."""
-    with full_lane([forebay.Block(timeout=30), "drop_newest"]) as (collector, log):
-
-        async def main() -> float:
-            return until_not_accepted(log)
-
-        assert asyncio.run(main()) < 1
-        assert collector.stats().lanes["only"].dropped_by_reason == {"queue_full_newest": 1}
-
-
-def test_on_an_event_loop_block_waits_where_it_is_told_to() -> None:
-    """on_event_loop=True is for who knows what that means."""
-    with full_lane(forebay.Block(timeout=0.3, on_event_loop=True)) as (_, log):
-
-        async def main() -> float:
-            return until_not_accepted(log)
-
-        assert asyncio.run(main()) > 0.25
-
-
-def test_drop_oldest_accepts_the_new_record() -> None:
-    """And says what it cost."""
-    with full_lane("drop_oldest") as (collector, log):
-        refused = [n for n in range(1000) if not log.info("x" * 1000)]
-        lane = collector.stats().lanes["only"]
-        assert refused == [], lane
-        assert lane.emitted == 1000
-        assert lane.dropped_by_reason.get("queue_full_oldest", 0) > 0
-        assert lane.difference == 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -23,161 +21,7 @@ from forebay._stats_file import (
     read_stats_file,
     run_directory,
 )
-
-DAY = 86_400
-CLASSES = ["trace", "debug", "info", "warn", "error", "fatal", "unspecified", "unattributed"]
-INFO, WARN, ERROR = 2, 3, 4
-EMIT = [
-    *("emitted", "sampled_out", "rate_limited", "refused.queue_full", "refused.block_timeout"),
-    *("refused.not_started", "refused.shutdown", "refused.reentrant"),
-    *("dropped.queue_full_newest", "dropped.queue_full_oldest", "dropped.early_drop"),
-    *("dropped.memory", "dropped.encode_error", "dropped.too_large"),
-]
-INTAKE = [
-    *("internal", "drained", "batched", "expired"),
-    *("dropped.shutdown", "dropped.encode_error", "dropped.memory"),
-]
-ROUTE = [
-    *("recovered", "delivered", "expired", "unknown", "handed_over", "superseded"),
-    *("rejected.bad_request", "rejected.partial_success", "dropped.backlog_full"),
-]
-PLACES = ["in_backlog", "in_spool", "in_flight"]
-NOTES = ["truncated_records", "retries"]
-EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
-ROW = 64
-Key = tuple[str, int, str, int]  # section, lane, name, class
-
-
-def own_start_ticks(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-
-
-@dataclass
-class Image:
-    """A stats file in the making."""
-
-    pid: int = field(default_factory=os.getpid)
-    start_ticks: int | None = None
-    boot_id: str | None = None
-    pid_namespace: int | None = None
-    state: int = 1
-    started: float = 1_000.0
-    heartbeat: float = 1_000.0
-    ended: float = 0.0
-    version: int = 1
-    order: str = "<"
-    sequence: int = 0
-    groups: int = 1
-    leased: int = 1
-    instance_id: str = "i-1"
-    lanes: tuple[str, ...] = ("urgent", "normal")
-    routes: tuple[str, ...] = ("main",)
-    cells: dict[Key, int] = field(default_factory=dict)
-    slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
-    journal: list[tuple[Key, list[int]]] = field(default_factory=list)
-    pending: list[tuple[int, int, int, str, int]] = field(default_factory=list)
-
-    def put(self, section: str, lane: int, name: str, n: int, severity: int = INFO) -> Image:
-        self.cells[(section, lane, name, severity)] = n
-        return self
-
-    def tables(self) -> bytes:
-        out = b""
-        texts = [self.instance_id, "checkout"]
-        for table in (
-            *(texts, CLASSES, self.lanes, self.routes, EMIT, INTAKE, ROUTE, PLACES, NOTES),
-        ):
-            out += struct.pack(self.order + "I", len(table))
-            for text in table:
-                out += struct.pack(self.order + "H", len(text.encode())) + text.encode()
-        return out
-
-    def lay_out(self) -> None:
-        lanes, routes = len(self.lanes), len(self.routes)
-        self.header_bytes = 240 + len(self.tables()) + 63 & ~63
-        at = self.header_bytes
-        self.intake = at
-        at += lanes * INTAKE_SLOTS * ROW
-        self.route = at
-        at += routes * lanes * (ROUTE_SLOTS + PLACE_SLOTS) * ROW
-        self.notes = at
-        at += 64 * 8
-        self.journal_at = at
-        at += 8 + 12 * 72 + 56
-        self.pending_at = at
-        at += routes * 8 * 192
-        self.slot_bytes = lanes * EMIT_SLOTS * ROW
-        self.shared = at
-        at += self.slot_bytes
-        self.groups_at = at + 4095 & ~4095
-        self.group_bytes = 16 * self.slot_bytes
-
-    def place_of(self, key: Key) -> int:
-        """Where a row is, in the words of the document."""
-        section, lane, name, _ = key
-        if section == "emit":
-            slot = self.slot_of.get(key, 0)
-            start = self.shared
-            if slot >= 0:
-                start = self.groups_at + slot // 16 * self.group_bytes + slot % 16 * self.slot_bytes
-            return start + (lane * EMIT_SLOTS + EMIT.index(name)) * ROW
-        if section == "intake":
-            return self.intake + (lane * INTAKE_SLOTS + INTAKE.index(name)) * ROW
-        route = self.routes.index(section)
-        start = self.route + (route * len(self.lanes) + lane) * (ROUTE_SLOTS + PLACE_SLOTS) * ROW
-        if name in PLACES:
-            return start + (ROUTE_SLOTS + PLACES.index(name)) * ROW
-        return start + ROUTE.index(name) * ROW
-
-    def bytes(self) -> bytes:
-        self.lay_out()
-        o = self.order
-        boot = self.boot_id or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = self.pid_namespace
-        if namespace is None:
-            namespace = os.stat("/proc/self/ns/pid").st_ino
-        ticks = own_start_ticks(os.getpid()) if self.start_ticks is None else self.start_ticks
-        tables = self.tables()
-        lanes = len(self.lanes)
-        image = bytearray(self.groups_at + self.groups * self.group_bytes)
-        head = b"FBLEDGER"
-        head += struct.pack(o + "II", 0x01020304, self.version)
-        head += struct.pack(o + "4I", self.header_bytes, 240, 240, len(tables))
-        head += struct.pack(o + "4Q", self.pid, namespace, ticks, 100)
-        head += struct.pack(o + "q", int(self.started * 1e9)) + bytes.fromhex(boot.replace("-", ""))
-        head += struct.pack(o + "II", self.state, 0)
-        head += struct.pack(o + "qq", int(self.ended * 1e9), int(self.heartbeat * 1e9))
-        head += struct.pack(o + "Q", self.sequence)
-        route_lane = (ROUTE_SLOTS + PLACE_SLOTS) * ROW
-        head += struct.pack(o + "II", self.intake, INTAKE_SLOTS * ROW)
-        head += struct.pack(o + "4I", self.route, lanes * route_lane, route_lane, ROUTE_SLOTS * ROW)
-        head += struct.pack(o + "3I", self.journal_at, 72, 12)
-        head += struct.pack(o + "4I", self.pending_at, 8 * 192, 192, 8)
-        head += struct.pack(o + "II", self.notes, 64)
-        head += struct.pack(o + "5I", self.shared, self.slot_bytes, EMIT_SLOTS * ROW, 16, 1024)
-        head += struct.pack(o + "QQ", self.groups_at, self.group_bytes)
-        head += struct.pack(o + "3Q", self.groups, self.leased, 0)
-        assert len(head) == 240
-        image[:240] = head
-        image[240 : 240 + len(tables)] = tables
-        for key, n in self.cells.items():
-            struct.pack_into(o + "Q", image, self.place_of(key) + key[3] * 8, n)
-        struct.pack_into(o + "Q", image, self.journal_at, len(self.journal))
-        for i, (key, values) in enumerate(self.journal):
-            entry = (self.place_of(key), *values)
-            struct.pack_into(o + "9Q", image, self.journal_at + 8 + i * 72, *entry)
-        for i, (lane, source, target, batch, n) in enumerate(self.pending):
-            start = self.pending_at + i * 192
-            struct.pack_into(o + "I4B", image, start, 1, lane, source, target, len(batch))
-            struct.pack_into(o + "Q", image, start + 8 + INFO * 8, n)
-            image[start + 72 : start + 72 + len(batch)] = batch.encode()
-        return bytes(image)
-
-    def write(self, directory: Path) -> Path:
-        path = directory / f"{self.instance_id}.forebay"
-        path.write_bytes(self.bytes())
-        os.utime(path, (self.heartbeat, self.heartbeat))
-        return path
+from tests.python.stats_file_image import DAY, ERROR, INFO, Image, own_start_ticks
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,133 @@
+"""The process default: start(), get_collector(), and handles that bind to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forebay.testing import Receiver
+from tests.python.in_memory import run_python
+
+
+def test_a_second_start_returns_the_first_collector() -> None:
+    """With equal options in silence, with others with one warning that names the first call."""
+    run_python(
+        """
+        import warnings
+        import forebay
+        lanes = [forebay.Lane("one")]
+        exporter = forebay.MemoryExporter()
+        first = forebay.start(service_name="s", exporter=exporter, lanes=lanes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = forebay.start(
+                service_name="s", exporter=exporter, lanes=[forebay.Lane("one")]
+            )
+        assert again is first
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert forebay.start(service_name="t", exporter=exporter, lanes=lanes) is first
+            assert forebay.start(service_name="u", exporter=exporter, lanes=lanes) is first
+        (warning,) = caught
+        assert "<string>:6" in str(warning.message), warning.message
+        assert first.service_name == "s"
+        first.shutdown(10)
+        """
+    )
+
+
+def test_start_from_many_threads_makes_one_collector() -> None:
+    """Whoever comes first."""
+    run_python(
+        """
+        import threading, forebay
+        exporter = forebay.MemoryExporter()
+        made = []
+        threads = [
+            threading.Thread(target=lambda: made.append(forebay.start(exporter=exporter)))
+            for _ in range(8)
+        ]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert len(set(map(id, made))) == 1 and len(made) == 8
+        made[0].shutdown(10)
+        """
+    )
+
+
+def test_start_reads_the_environment_and_code_wins() -> None:
+    """OTEL_* from end to end: the receiver sees what the variables said."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import forebay
+            with forebay.start(resource={"from": "code"}) as collector:
+                assert collector.service_name == "from-env"
+                forebay.get_logger("x").info("m")
+            """,
+            environment={
+                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+                "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+                "OTEL_SERVICE_NAME": "from-env",
+                "OTEL_RESOURCE_ATTRIBUTES": "from=env,zone=eu%2Cwest",
+            },
+        )
+        (received,) = receiver.records()
+        assert received.record.body == "m"
+        assert received.resource["service.name"] == "from-env"
+        assert received.resource["from"] == "code"
+        assert received.resource["zone"] == "eu,west"
+
+
+def test_start_without_an_endpoint_writes_local_files_and_says_where(tmp_path: Path) -> None:
+    """Once, on stderr, with the command that reads them."""
+    done = run_python(
+        """
+        import forebay
+        collector = forebay.start(service_name="shop")
+        forebay.get_logger("x").info("to a file")
+        collector.shutdown(10)
+        again = forebay.start(service_name="shop")
+        again.shutdown(10)
+        """,
+        environment={"XDG_STATE_HOME": str(tmp_path), "FOREBAY_DIR": ""},
+    )
+    directory = tmp_path / "forebay" / "shop"
+    assert done.stderr.count(str(directory)) == 2  # the path, and in the command
+    assert "python -m forebay cat" in done.stderr
+    text = "".join(path.read_text() for path in directory.glob("*.jsonl"))
+    assert "to a file" in text
+
+
+def test_a_directory_that_cannot_be_written_warns_and_goes_to_the_console(tmp_path: Path) -> None:
+    """A wrong mount never keeps a service from starting."""
+    (tmp_path / "file").touch()
+    done = run_python(
+        """
+        import forebay
+        with forebay.start(service_name="shop"):
+            forebay.get_logger("x").info("spoken aloud")
+        """,
+        environment={"FOREBAY_DIR": str(tmp_path / "file" / "inside")},
+    )
+    assert "cannot be written" in done.stderr
+    assert "spoken aloud" in done.stderr
+
+
+def test_a_bad_environment_never_keeps_a_service_from_starting(tmp_path: Path) -> None:
+    """All of it wrong at once, with warnings as errors."""
+    done = run_python(
+        """
+        import warnings
+        warnings.simplefilter("error")
+        import forebay
+        with forebay.start():
+            forebay.get_logger("x").info("m")
+        """,
+        environment={
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "not a url",
+            "OTEL_RESOURCE_ATTRIBUTES": "=",
+            "FOREBAY_DIR": str(tmp_path),
+        },
+    )
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
+    assert "OTEL_RESOURCE_ATTRIBUTES" in done.stderr
