@@ -30,6 +30,10 @@ struct Outcome {
 
   bool operator==(const Outcome&) const = default;
 };
+// Every name of the ledger with its number.
+std::map<std::string, int64_t> numbers_of(const account::Snapshot& snapshot);
+// The text of a record, worked out from its number.
+std::string pad_of(uint64_t id, size_t bytes);
 
 class Simulation {
  public:

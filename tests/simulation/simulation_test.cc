@@ -49,7 +49,9 @@ TEST(SimulationTest, the_ledger_balances_after_every_step_of_any_seed) {
         "dropped.backlog_full", "dropped.retry_exhausted", "dropped.shutdown",
         "dropped.encode_error", "dropped.too_large", "rejected.partial_success",
         "rejected.bad_request", "notes.splits", "notes.ambiguous_attempts"}) {
-    if (seeds >= 300) EXPECT_GT(sums[name], 0) << name << " never came about in these seeds";
+    if (seeds >= 300) {
+      EXPECT_GT(sums[name], 0) << name << " never came about in these seeds";
+    }
   }
 }
 

@@ -14,15 +14,12 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from . import answers, compression, logs, logs_json, schema
 from .answers import Answer
-from .faults import FaultScript
-from .tally import Tally
+from .intake import Intake, TakenBatch
 from .wire import WireError
 
 PATHS = {"/v1/logs": False, "/v1/metrics": True}  # True: metric points
@@ -31,32 +28,6 @@ MAX_DECOMPRESSED_BYTES = 20 << 20
 # What is read of a body at all. Beyond it the connection is closed after the answer.
 MAX_WIRE_BYTES = 64 << 20
 BATCH_ID_HEADER = "Forebay-Batch-Id"
-
-
-@dataclass(frozen=True)
-class TakenBatch:
-    """A batch that was taken: its body is decompressed, in the form that came."""
-
-    points: bool
-    content_type: str
-    body: bytes
-    batch_id: str | None
-    by_scope: dict[str, int]
-
-
-@dataclass
-class Intake:
-    """What the server works with: counts, faults, and where what it takes goes."""
-
-    tally: Tally = field(default_factory=Tally)
-    faults: FaultScript = field(default_factory=FaultScript)
-    # Called before the answer, so that what was acknowledged is kept. An OSError answers 503.
-    keep: Callable[[TakenBatch], None] = lambda batch: None
-    # Called when it was counted, with whether it is the first of its id.
-    kept: Callable[[TakenBatch, bool], None] = lambda batch, first: None
-    # Answers GET /counts and POST /control; None: there are no such paths.
-    control: Callable[[dict[str, Any]], None] | None = None
-    validate: bool = False
 
 
 class _Refused(Exception):
