@@ -21,7 +21,8 @@ from typing import Any
 
 from ._otlp import answers, logs, logs_json
 from ._otlp.faults import Fault, FaultScript
-from ._otlp.http_server import Intake, Server, TakenBatch
+from ._otlp.http_server import Server
+from ._otlp.intake import Intake, TakenBatch
 from ._otlp.logs import LogRecord, Scope, Value
 from ._otlp.tally import Counts, Tally
 
