@@ -59,11 +59,41 @@ int32_t answer(Admission admission, const account::ThreadCounters& counters, uin
 
 [[gnu::noinline]] int32_t refuse_reentrant(ThreadBinding& binding, uint32_t lane,
                                            SeverityClass severity) noexcept {
-  // The outer call may be between the load and the store of a counter: then one count is lost to
-  // the other. An atomic add would cost every emit; a signal handler that logs costs at most one.
-  binding.counters.add(lane, EmitName::kEmitted, severity);
-  binding.counters.add(lane, EmitName::kRefusedReentrant, severity);
+  // The outer call may be between the load and the store of a counter, so its counters are let
+  // alone: it counts this one itself when it is done (leave()).
+  binding.reentrant[lane][static_cast<size_t>(severity)].fetch_add(1, std::memory_order_relaxed);
+  binding.was_reentered.store(true, std::memory_order_relaxed);
   return FOREBAY_REFUSED_REENTRANT;
+}
+
+[[gnu::noinline]] void count_reentrant(ThreadBinding& binding) noexcept {
+  do {
+    binding.is_inside.store(true, std::memory_order_relaxed);
+    binding.was_reentered.store(false, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    for (uint32_t lane = 0; lane < binding.incarnation->lanes.size(); ++lane) {
+      for (size_t c = 0; c < kSeverityClasses; ++c) {
+        const uint32_t records = binding.reentrant[lane][c].exchange(0, std::memory_order_relaxed);
+        if (records == 0) continue;
+        const auto severity = static_cast<SeverityClass>(c);
+        binding.counters.add(lane, EmitName::kEmitted, severity, records);
+        binding.counters.add(lane, EmitName::kRefusedReentrant, severity, records);
+      }
+    }
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    binding.is_inside.store(false, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  } while (binding.was_reentered.load(std::memory_order_relaxed));
+}
+
+// The end of an emit, after its last count. A signal handler that logs comes before it and is
+// refused, or after it and is not: so was_reentered is read last.
+void leave(ThreadBinding& binding) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  binding.is_inside.store(false, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (binding.was_reentered.load(std::memory_order_relaxed)) [[unlikely]]
+    count_reentrant(binding);
 }
 
 // A thread that is past its own end, or has no memory for a binding: everything for one record.
@@ -118,7 +148,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     queue::LaneQueue& queue = *incarnation->lanes[lane];
     if (queue.drops_newest_now(*producer)) {
       counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_of);
-      binding->is_inside.store(false, std::memory_order_relaxed);
+      leave(*binding);
       return FOREBAY_DROPPED_QUEUE_FULL_NEWEST;
     }
     const model::RecordInput input{
@@ -146,11 +176,11 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   } else {
     counters.add(lane, EmitName::kDroppedMemory, severity_of);
   }
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  binding->is_inside.store(false, std::memory_order_relaxed);
-  if (admission == Admission::kAccepted) [[likely]]
-    return FOREBAY_ACCEPTED;
-  return answer(admission, counters, lane, severity_of);
+  int32_t outcome = FOREBAY_ACCEPTED;
+  if (admission != Admission::kAccepted) [[unlikely]]
+    outcome = answer(admission, counters, lane, severity_of);
+  leave(*binding);
+  return outcome;
 }
 
 }  // namespace forebay::engine

@@ -39,6 +39,9 @@ struct ThreadBinding {
   // Set while this thread is inside emit: a signal handler that logs would write into the same
   // slot.
   std::atomic<bool> is_inside{false};
+  // What such a handler was refused, until the emit that it interrupted has counted it.
+  std::atomic<bool> was_reentered{false};
+  std::array<std::array<std::atomic<uint32_t>, kSeverityClasses>, account::kMaxLanes> reentrant{};
 
   queue::Producer* producer(size_t lane) noexcept {
     if (producers[lane] == nullptr) [[unlikely]] {

@@ -106,7 +106,9 @@ class StressTest : public BalancedTest {
     if (is_cut_off) (void)api.shutdown(collector, 0.0);
     server.be_kind();
     for (std::thread& thread : threads) thread.join();
-    if (!is_cut_off) EXPECT_TRUE(api.flush(collector, 60));
+    if (!is_cut_off) {
+      EXPECT_TRUE(api.flush(collector, 60));
+    }
     (void)api.shutdown(collector, 10);
 
     Api::Numbers stats = api.stats(collector);
