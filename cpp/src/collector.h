@@ -29,6 +29,7 @@ using NumberVisitor = std::function<void(std::string_view, int64_t)>;
 struct LoggerBinding {
   Incarnation* incarnation = nullptr;
   admit::LaneTable lanes{};
+  const LoggerBinding* before = nullptr;  // the one it took the place of: kept, and known to be
 };
 
 // A logger: a handle that is never freed. Bound to a collector's incarnation at first use, again

@@ -169,6 +169,7 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
       return FOREBAY_DROPPED_MEMORY;
     }
     binding->incarnation = incarnation;
+    binding->before = before;
     binding->lanes = admit::lanes_for_logger(lane_rules(collector->options()), logger.name);
     logger.binding.store(binding, std::memory_order_release);
   }

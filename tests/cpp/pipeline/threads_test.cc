@@ -47,8 +47,9 @@ TEST(PipelineThreadsTest, what_is_emitted_arrives_without_a_flush) {
 }
 
 TEST(PipelineThreadsTest, flush_waits_for_what_was_emitted_before_it_while_others_emit) {
-  PipelineOptions options = options_of({lane_of("only", 4096)});
-  options.batch.max_records = 500;
+  PipelineOptions options = options_of({lane_of("only", 512)});
+  options.batch.max_records = 100;
+  options.backlog_max_bytes = 64u << 10;  // or each flush waits for all that lies before it
   TestPipeline pipeline(options);
   ASSERT_TRUE(pipeline->start_threads().is_ok());
   constexpr int64_t kApart = 1'000'000'000;
@@ -58,7 +59,7 @@ TEST(PipelineThreadsTest, flush_waits_for_what_was_emitted_before_it_while_other
   size_t seen = 0;
   int64_t newest_a = 0;
   int64_t newest_b = kApart - 1;
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 50; ++round) {
     const int64_t before_a = a.done();
     const int64_t before_b = b.done();
     ASSERT_TRUE(pipeline->flush(in(seconds{60}))) << "round " << round;
