@@ -14,7 +14,8 @@ namespace forebay::queue {
 
 struct RunQueueTraits : moodycamel::ConcurrentQueueDefaultTraits {
   static constexpr size_t BLOCK_SIZE = 64;
-  static constexpr size_t EXPLICIT_BLOCK_EMPTY_COUNTER_THRESHOLD = 64;
+  // Below BLOCK_SIZE: a block then counts what was taken of it, and has no flag for each element.
+  static constexpr size_t EXPLICIT_BLOCK_EMPTY_COUNTER_THRESHOLD = 32;
   static constexpr size_t EXPLICIT_INITIAL_INDEX_SIZE = 4;
   static constexpr size_t INITIAL_IMPLICIT_PRODUCER_HASH_SIZE = 0;  // no implicit producers
   static constexpr bool RECYCLE_ALLOCATED_BLOCKS = true;
