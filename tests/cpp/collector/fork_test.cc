@@ -121,6 +121,9 @@ TEST_F(CollectorForkTest, a_child_of_a_fork_without_handlers_starts_with_an_empt
   EXPECT_EQ(api.emit(logger, api.site("in the parent")), FOREBAY_ACCEPTED);
   const std::string id = api.text_of(collector, "instance_id");
   const std::string file = api.text_of(collector, "stats_file");
+  // Nothing resets the allocator's locks in such a child, so no thread may be inside it: after a
+  // flush both of ours wait.
+  EXPECT_TRUE(api.flush(collector, 60));
   const pid_t child = raw_fork();
   if (child == 0) _exit(fault_in_child(collector, logger, site, id, file));
   EXPECT_EQ(status_of(child), 0);
