@@ -98,14 +98,14 @@ class Logger {
   explicit Logger(forebay_logger* handle) noexcept : handle_(handle), level_(handle->level) {}
 
   Logger(const Logger& other) noexcept
-      : handle_(other.handle_.load(std::memory_order_relaxed)),
-        level_(other.level_.load(std::memory_order_relaxed)),
+      : handle_(other.handle_.load(std::memory_order_acquire)),
+        level_(other.level_.load(std::memory_order_acquire)),
         min_severity_(other.min_severity_),
         name_(other.name_),
         version_(other.version_) {}
   Logger& operator=(const Logger& other) noexcept {
     handle_.store(other.handle_.load(std::memory_order_acquire), std::memory_order_release);
-    level_.store(other.level_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    level_.store(other.level_.load(std::memory_order_acquire), std::memory_order_release);
     min_severity_ = other.min_severity_;
     name_ = other.name_;
     version_ = other.version_;
@@ -113,9 +113,10 @@ class Logger {
   }
 
   // Whether a record of that severity would be taken. True while it is not bound to a running
-  // collector: emit finds out. relaxed: a change of level may be seen a moment later.
+  // collector: emit finds out. The word is read relaxed: a change of level may be seen a moment
+  // later; the pointer to it is acquired, since the word may be new.
   [[nodiscard, gnu::always_inline]] bool is_enabled(Severity severity) const noexcept {
-    const uint32_t* level = level_.load(std::memory_order_relaxed);
+    const uint32_t* level = level_.load(std::memory_order_acquire);
     return static_cast<uint32_t>(severity) >= __atomic_load_n(level, __ATOMIC_RELAXED);
   }
 
@@ -193,7 +194,7 @@ inline forebay_logger* Logger::bind(const forebay_api& api) const noexcept {
   spec.version = version_;
   forebay_logger* made = api.logger(nullptr, &spec);
   handle_.store(made, std::memory_order_release);
-  level_.store(made->level, std::memory_order_relaxed);
+  level_.store(made->level, std::memory_order_release);
   return made;
 }
 
