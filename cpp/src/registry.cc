@@ -142,9 +142,10 @@ Logger* Registry::make_logger(Collector* collector, const forebay_logger_spec* s
 }
 
 int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
+  // Before the lock: a logger that is not bound must not make what is disabled cost more.
+  if (severity != 0 && severity < logger.min_severity) return FOREBAY_DISABLED;
   const std::lock_guard lock(mutex_);
   Collector* collector = logger.collector != nullptr ? logger.collector : default_;
-  if (severity != 0 && severity < logger.min_severity) return FOREBAY_DISABLED;
   const auto severity_index = static_cast<size_t>(severity_class(severity));
   if (collector == nullptr) {
     not_started_[severity_index].fetch_add(1, std::memory_order_relaxed);

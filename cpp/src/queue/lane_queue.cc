@@ -106,8 +106,12 @@ Admission LaneQueue::emit_slowly(Producer& producer, const model::RecordInput& i
       counters.add(lane_, EmitName::kDroppedTooLarge, severity_class(input.severity));
       admission = Admission::kDroppedTooLarge;
     } else {
-      hand_over(producer);
-      admission = by_policy(producer, input, size, ticks, flags, counters);
+      if (hand_over(producer)) [[likely]] {
+        admission = by_policy(producer, input, size, ticks, flags, counters);
+      } else {
+        counters.add(lane_, EmitName::kDroppedMemory, severity_class(input.severity));
+        admission = Admission::kDroppedMemory;
+      }
     }
   }
   producer.leave_slowly();
@@ -133,8 +137,7 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
       }
       // Revoked between opening and writing.
       if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
-      hand_over(producer);
-      room = make_room(producer, input, size, ticks);
+      room = hand_over(producer) ? make_room(producer, input, size, ticks) : Room::kMemory;
       continue;
     }
     if (room == Room::kMemory) {
@@ -189,7 +192,12 @@ bool LaneQueue::hand_over(Producer& producer) noexcept {
   bool is_put = true;
   if (producer.close(closed)) {
     if (closed.spare != 0) give(Run(closed.run.first() + closed.used, closed.spare));
-    if (closed.used != 0) is_put = put(producer, Run(closed.run.first(), closed.used));
+    if (closed.used != 0) {
+      const Run run(closed.run.first(), closed.used);
+      is_put = put(producer, run);
+      if (!is_put)
+        producer.keep(run);  // no memory: its records are still the drain thread's to take
+    }
   }
   producer.end_hand_over();
   return is_put;

@@ -79,6 +79,10 @@ class alignas(128) Producer {
     uint32_t spare = 0;  // slots after those
   };
   bool close(Closed& closed) noexcept;
+  // After close(): what could not be handed over stays here, to be drained or handed over later.
+  void keep(Run run) noexcept {
+    state_.store(pack(RunState::kSealed, run), std::memory_order_release);
+  }
 
   // -- drain thread --
   // Whether the open run holds records that nobody has read.
