@@ -1,7 +1,7 @@
 // The way of a record from the C ABI to its lane. Everything up to the queue is in this file,
 // because this is what the application waits for.
 #include "collector.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "model/site.h"
 #include "model/truncate.h"
 
@@ -157,7 +157,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
         .value_count = std::min(value_count, model::kMaxKeys + 1),
         .extra = extra,
         .scope = logger.scope,
-        .severity = static_cast<uint8_t>(severity),
+        .severity = severity,
         .flags = 0,
     };
     const TickSource& ticks = incarnation->pipeline->ticks();

@@ -72,14 +72,19 @@ struct RecordInput {
   uint32_t value_count = 0;
   const forebay_extra* extra = nullptr;  // null: none
   uint32_t scope = 0;
-  uint8_t severity = 0;
-  uint8_t flags = 0;  // kInternal, kTruncated; the others are worked out
+  // As wide as they are because they are stored and loaded again at once, and a load that spans two
+  // stores waits for both (10 ns).
+  uint32_t severity = 0;  // 0..24
+  uint32_t flags = 0;     // kInternal, kTruncated; the others are worked out
 };
 
-// The bytes that write_record() will write.
-[[nodiscard]] uint64_t measure_record(const RecordInput& input) noexcept;
-// Writes the record to `to`, which has room for the `size` that measure_record() gave.
-void write_record(const RecordInput& input, uint64_t ticks, uint32_t size, uint8_t* to) noexcept;
+template <typename T>
+[[nodiscard]] inline T read_fixed(const uint8_t*& p) noexcept {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  p += sizeof value;
+  return value;
+}
 
 // A value inside a record; what it points to lives as long as the record's bytes.
 struct ValueView {
@@ -124,5 +129,45 @@ class RecordReader {
   ValueView body_;
   const uint8_t* p_;
 };
+
+inline RecordReader::RecordReader(const uint8_t* record) noexcept : p_(record) {
+  header_ = read_fixed<RecordHeader>(p_);
+  if (header_.flags == 0) return;
+  if ((header_.flags & kHasContext) != 0) context_ = read_fixed<RecordContext>(p_);
+  if ((header_.flags & kHasSeverityText) != 0) severity_text_ = next_text();
+  if ((header_.flags & kHasEventName) != 0) event_name_ = next_text();
+  if ((header_.flags & kHasBody) != 0) body_ = next_value();
+}
+
+inline std::string_view RecordReader::next_text() noexcept {
+  const auto size = read_fixed<uint32_t>(p_);
+  const std::string_view text(reinterpret_cast<const char*>(p_), size);
+  p_ += size;
+  return text;
+}
+
+inline ValueView RecordReader::next_value() noexcept {
+  ValueView value;
+  value.type = *p_++;
+  switch (value.type) {
+    case FOREBAY_BOOL:
+      value.i64 = *p_++;
+      break;
+    case FOREBAY_INT64:
+      value.i64 = read_fixed<int64_t>(p_);
+      break;
+    case FOREBAY_DOUBLE:
+      value.f64 = read_fixed<double>(p_);
+      break;
+    case FOREBAY_STRING:
+    case FOREBAY_BYTES:
+    case FOREBAY_ANYVALUE:
+      value.bytes = next_text();
+      break;
+    default:
+      break;
+  }
+  return value;
+}
 
 }  // namespace forebay::model

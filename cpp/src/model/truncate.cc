@@ -1,5 +1,7 @@
 #include "model/truncate.h"
 
+#include "model/record_writer.h"
+
 #include <algorithm>
 
 namespace forebay::model {

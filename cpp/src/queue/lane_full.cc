@@ -24,7 +24,7 @@ LaneQueue::Room LaneQueue::evict_for(Producer& producer, const model::RecordInpu
     if (!take_oldest(producer, run)) return Room::kNone;
     gone += count_evicted(run, counters);
     if (run.slots() >= slots && !is_chain(*arena_, run)) {
-      producer.open(run, ticks.now());
+      producer.open(run, ticks.now(), *arena_);
       return Room::kOpened;
     }
     give_run_or_chain(run);

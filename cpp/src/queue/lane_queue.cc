@@ -132,7 +132,7 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
     if (room == Room::kOpened) {
       if (uint8_t* to = producer.reserve(*arena_, slots); to != nullptr) {
         model::write_record(input, ticks.now(), size, to);
-        producer.commit(slots);
+        producer.commit(slots, *arena_);
         return Admission::kAccepted;
       }
       // Revoked between opening and writing.
@@ -211,10 +211,13 @@ bool LaneQueue::put(Producer& producer, Run run) noexcept {
 }
 
 // Shrinks with the room left and the number of threads, so that what all of them may have set aside
-// is at most about a quarter of the room there was.
+// is at most about a quarter of the room there was. A thread that is alone sets nothing aside from
+// anyone: it takes a whole run (of a small lane a sixteenth), or the room that comes back in a full
+// lane would be cut into ever smaller pieces.
 uint32_t LaneQueue::run_length(uint32_t least) const noexcept {
   const uint32_t threads = std::max(1u, leased_count_.load(std::memory_order_relaxed));
-  const uint32_t share = arena_->room() / (4 * threads);
+  const uint32_t room = arena_->room();
+  const uint32_t share = threads == 1 ? std::min(room, slots() / 16) : room / (4 * threads);
   return std::max(least, std::clamp(share, shortest_run_, kMaxRunSlots));
 }
 
@@ -231,7 +234,7 @@ LaneQueue::Room LaneQueue::make_room(Producer& producer, const model::RecordInpu
   }
   if (credits != run.slots()) arena_->give_credits(credits - run.slots());
   if (arena_->room() < arena_->slots() / 4 * 3) want_drain();
-  producer.open(run, ticks.now());
+  producer.open(run, ticks.now(), *arena_);
   return Room::kOpened;
 }
 

@@ -30,7 +30,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/ticks.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "queue/producer.h"
 #include "queue/run_queue.h"
 #include "queue/slot_arena.h"
@@ -111,7 +111,7 @@ class LaneQueue {
       return emit_slowly(producer, input, size, ticks, flags, counters);
     }
     model::write_record(input, ticks.now(), size, to);
-    producer.commit(slots);
+    producer.commit(slots, *arena_);
     return Admission::kAccepted;
   }
 

@@ -105,6 +105,8 @@ bool SlotArena::take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run
   if (hint < words_ && take_from_word(hint, good, most, run)) return took(hint);
   const uint32_t from = freed_hint_.load(std::memory_order_relaxed);
   for (const uint32_t wanted : {good, least}) {
+    // Little is free, and the caller holds a part of it: hardly in one piece.
+    if (wanted != least && room() < good) continue;
     for (uint32_t i = 0; i < words_; ++i) {
       uint32_t word = from + i;
       if (word >= words_) word -= words_;
