@@ -8,7 +8,7 @@
 #include "base/codec.h"
 #include "base/random.h"
 #include "encode/otlp_logs.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "model/site.h"
 
 namespace forebay {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "forebay/c_api.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "model/site.h"
 
 namespace forebay {

@@ -17,7 +17,7 @@
 #include "account/thread_counters.h"
 #include "base/ticks.h"
 #include "concurrentqueue.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "queue/lane_queue.h"
 
 namespace forebay::choices {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "model/site.h"
 
 namespace forebay::choices {

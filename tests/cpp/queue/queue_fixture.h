@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "account/thread_counters.h"
-#include "model/record.h"
+#include "model/record_writer.h"
 #include "queue/lane_queue.h"
 
 namespace forebay::queue {
