@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 
     from ._collector import Collector
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
+    from ._lanes import Block, EarlyDrop, Lane, RateLimit
     from ._logging import LoggingHandler
-    from ._options import BacklogOptions, BatchOptions, Block, Lane, RetryOptions
+    from ._options import (
+        BacklogOptions,
+        BatchOptions,
+        BreakerOptions,
+        LimitOptions,
+        RetryOptions,
+    )
+    from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
     from ._stats import Audit, Counts, LaneCounts, Receipt, Stats
     from ._warnings import ForebayWarning
 
@@ -33,22 +41,30 @@ __all__ = [
     "BacklogOptions",
     "BatchOptions",
     "Block",
+    "BreakerOptions",
     "Collector",
     "ConsoleExporter",
     "Counts",
+    "EarlyDrop",
     "FileExporter",
+    "FlightRecorder",
     "ForebayError",
     "ForebayWarning",
     "Lane",
     "LaneCounts",
+    "LimitOptions",
     "Logger",
     "LoggingHandler",
     "MemoryExporter",
     "OptionError",
     "OtlpHttpExporter",
     "QueueFull",
+    "RateLimit",
     "Receipt",
     "RetryOptions",
+    "SampleBurst",
+    "SampleRatio",
+    "SampleTraceRatio",
     "Stats",
     "__version__",
     "get_cmake_dir",
@@ -63,19 +79,27 @@ _LOADED_WHEN_NAMED = {
     "Audit": "_stats",
     "BacklogOptions": "_options",
     "BatchOptions": "_options",
-    "Block": "_options",
+    "Block": "_lanes",
+    "BreakerOptions": "_options",
     "Collector": "_collector",
     "ConsoleExporter": "_exporters",
     "Counts": "_stats",
+    "EarlyDrop": "_lanes",
     "FileExporter": "_exporters",
+    "FlightRecorder": "_sampling",
     "ForebayWarning": "_warnings",
-    "Lane": "_options",
+    "Lane": "_lanes",
     "LaneCounts": "_stats",
+    "LimitOptions": "_options",
     "LoggingHandler": "_logging",
     "MemoryExporter": "_exporters",
     "OtlpHttpExporter": "_exporters",
+    "RateLimit": "_lanes",
     "Receipt": "_stats",
     "RetryOptions": "_options",
+    "SampleBurst": "_sampling",
+    "SampleRatio": "_sampling",
+    "SampleTraceRatio": "_sampling",
     "Stats": "_stats",
 }
 

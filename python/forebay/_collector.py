@@ -13,18 +13,21 @@ from typing import TypeVar
 from . import _core, _exit
 from ._errors import OptionError
 from ._exporters import Exporter, FileExporter, MemoryExporter
+from ._lanes import Lane
 from ._levels import level_number
 from ._local_files import default_directory, fallback_service_name
 from ._options import (
     BacklogOptions,
     BatchOptions,
-    Lane,
+    BreakerOptions,
+    LimitOptions,
     ResourceValue,
     RetryOptions,
     check_resource,
     flatten,
     service_name_of,
 )
+from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._validation import suggests_fields, text
 from ._validation import timeout as checked_timeout
@@ -108,11 +111,15 @@ class Collector:
         resource: Mapping[str, ResourceValue] | None = None,
         exporter: Exporter | None = None,
         lanes: Sequence[Lane] | None = None,
+        sampling: Sequence[SamplingRule] | None = None,
+        flight_recorder: FlightRecorder | None = None,
         memory_limit: int | None = None,
         max_record_bytes: int | None = None,
         batch: BatchOptions | None = None,
         backlog: BacklogOptions | None = None,
         retry: RetryOptions | None = None,
+        breaker: BreakerOptions | None = None,
+        limits: LimitOptions | None = None,
         run_directory: str | os.PathLike[str] | None = None,
     ) -> None:
         """Check every option, and start nothing.
@@ -125,6 +132,10 @@ class Collector:
                 `MemoryExporter`. None: local files (``FileExporter()``).
             lanes: 1 to 16, highest priority first. None: ``urgent`` (WARNING and up) and
                 ``normal``.
+            sampling: Rules that let a part of the records go before anything is copied; the first
+                that a record meets decides. None: all are kept.
+            flight_recorder: Keeps what is below the loggers' level, and sends the last seconds of
+                it when an error comes. None: there is none.
             memory_limit: Most memory for queues, batches and backlog. Unit: bytes, 1 MiB..1 TiB.
                 None: 48 MiB, but at most 2 % of the container's limit and at least 8 MiB.
             max_record_bytes: Longer records are truncated and counted. Unit: bytes, 256..16 MiB.
@@ -132,6 +143,8 @@ class Collector:
             batch: When a batch is finished.
             backlog: The memory of batches that wait for the destination.
             retry: How long to wait before a batch is sent again.
+            breaker: When a destination that fails is left alone for a while.
+            limits: What all rate limits have in common.
             run_directory: Where the stats file is. None: ``$FOREBAY_RUN_DIR``, else ``forebay``
                 in the user's runtime directory, else ``/tmp/forebay-<uid>``.
 
@@ -151,11 +164,15 @@ class Collector:
             resource=attributes,
             exporter=exporter,
             lanes=lanes,
+            sampling=sampling,
+            flight_recorder=flight_recorder,
             memory_limit=memory_limit,
             max_record_bytes=max_record_bytes,
             batch=batch,
             backlog=backlog,
             retry=retry,
+            breaker=breaker,
+            limits=limits,
             run_directory=run_directory,
         )
         self._core = _core.Collector(options)

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from ._collector import Collector, LoggerCache
     from ._environment import Environment
     from ._exporters import Exporter
-    from ._options import BacklogOptions, BatchOptions, Lane, ResourceValue, RetryOptions
+    from ._lanes import Lane
+    from ._options import (
+        BacklogOptions,
+        BatchOptions,
+        BreakerOptions,
+        LimitOptions,
+        ResourceValue,
+        RetryOptions,
+    )
+    from ._sampling import FlightRecorder, SamplingRule
 
 _lock = threading.Lock()
 _default: Collector | None = None
@@ -47,11 +56,15 @@ def start(
     resource: Mapping[str, ResourceValue] | None = None,
     exporter: Exporter | None = None,
     lanes: Sequence[Lane] | None = None,
+    sampling: Sequence[SamplingRule] | None = None,
+    flight_recorder: FlightRecorder | None = None,
     memory_limit: int | None = None,
     max_record_bytes: int | None = None,
     batch: BatchOptions | None = None,
     backlog: BacklogOptions | None = None,
     retry: RetryOptions | None = None,
+    breaker: BreakerOptions | None = None,
+    limits: LimitOptions | None = None,
     run_directory: str | os.PathLike[str] | None = None,
 ) -> Collector:
     """Start the collector of this process, or return the one that was started.
@@ -70,8 +83,8 @@ def start(
         console: Where neither ``exporter`` nor an endpoint is given: ``"auto"`` writes local files,
             and to the console where there can be none; True writes to the console instead of files;
             False never to the console.
-        resource, exporter, lanes, memory_limit, max_record_bytes, batch, backlog, retry,
-            run_directory: As for `Collector`.
+        resource, exporter, lanes, sampling, flight_recorder, memory_limit, max_record_bytes, batch,
+            backlog, retry, breaker, limits, run_directory: As for `Collector`.
 
     Returns:
         Collector: the process default. With the same arguments as the first call, the same; with

@@ -14,75 +14,14 @@ from typing import Literal
 
 from ._errors import OptionError
 from ._exporters import Exporter, check_exporter
-from ._levels import level_number, severity_number
+from ._lanes import Lane, flatten_lanes
+from ._sampling import FlightRecorder, SamplingRule, flatten_sampling
 from ._validation import OptionList, Value, suggests_fields, text
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
 _YEAR = 365 * _DAY
 _TIB = 1 << 40
-MAX_LANES = 16
-
-
-@suggests_fields
-@dataclass(frozen=True)
-class Block:
-    """In ``Lane.on_full``: the emitting thread waits for room, with the GIL released."""
-
-    _: KW_ONLY
-    # Longest wait. Unit: s, 0..86400. None: as long as it takes. Zero: does not wait.
-    timeout: float | None = None
-    # Waits also on a thread that runs an asyncio event loop, which then stands still.
-    on_event_loop: bool = False
-
-
-# What emit does where a lane's queue is full.
-Policy = Literal["drop_newest", "drop_oldest", "fail", "block"]
-OnFull = Policy | Block | Sequence[Policy | Block]
-
-
-@suggests_fields
-@dataclass(frozen=True)
-class Lane:
-    """A way through the collector with a queue, a share of the backlog and policies of its own.
-
-    A record takes the first lane whose conditions it meets. Lanes are also ranked by their order:
-    where the common part of the backlog is short, the last one gives way first.
-    """
-
-    # In the ledger and in messages: 1..31 letters, digits, "_" and "-".
-    name: str
-    _: KW_ONLY
-    # Lowest level it takes, by name or number. None: any.
-    min_level: int | str | None = None
-    # Loggers it takes: a name, or a prefix with "*" at its end ("audit.*"). None: any.
-    logger: str | None = None
-    # Room of the queue, in slots of 128 bytes; a record takes as many as it needs. 8..2^26.
-    queue_records: int | None = None
-    # The same bound in bytes, 1024..8 GiB; given both, the lower holds.
-    queue_bytes: int | None = None
-    # When the queue is full: a policy, or Block(…) and then a policy.
-    on_full: OnFull = "drop_newest"
-    # When the backlog is full: "hold" leaves records in the queue, which fills, and then on_full
-    # decides; "evict_oldest" lets the lane's oldest batch go.
-    on_backlog_full: Literal["hold", "evict_oldest"] | None = None
-    # Part of the backlog that no other lane can take, 0..1; all lanes together at most 1.
-    backlog_share: float | None = None
-    # Older records are let go as `expired`. Unit: s, 0.001..365 days. None: never.
-    max_age: float | None = None
-
-    def _flatten(self, options: OptionList, path: str) -> None:
-        options.add(f"{path}.name", _lane_name(f"{path}.name", self.name))
-        if self.min_level is not None:
-            level = level_number(self.min_level, f"{path}.min_level")
-            options.add(f"{path}.min_level", severity_number(level))
-        options.text(f"{path}.logger", self.logger)
-        options.whole(f"{path}.queue_records", self.queue_records, 8, 1 << 26)
-        options.whole(f"{path}.queue_bytes", self.queue_bytes, 1024, 1 << 33)
-        _flatten_on_full(options, f"{path}.on_full", self.on_full)
-        options.choice(f"{path}.on_backlog_full", self.on_backlog_full, ("hold", "evict_oldest"))
-        options.number(f"{path}.backlog_share", self.backlog_share, 0.0, 1.0)
-        options.seconds(f"{path}.max_age", self.max_age, 0.001, _YEAR)
 
 
 @suggests_fields
@@ -98,10 +37,10 @@ class BatchOptions:
     # Unit: s, 0..3600. Zero: a batch is finished as soon as the queue is empty.
     max_delay: float | None = None
 
-    def _flatten(self, options: OptionList) -> None:
-        options.whole("batch.max_records", self.max_records, 1, 1_000_000)
-        options.whole("batch.max_bytes", self.max_bytes, 1024, 16 << 20)
-        options.seconds("batch.max_delay", self.max_delay, 0.0, _HOUR)
+    def _flatten(self, options: OptionList, path: str) -> None:
+        options.whole(f"{path}.max_records", self.max_records, 1, 1_000_000)
+        options.whole(f"{path}.max_bytes", self.max_bytes, 1024, 16 << 20)
+        options.seconds(f"{path}.max_delay", self.max_delay, 0.0, _HOUR)
 
 
 @suggests_fields
@@ -114,10 +53,14 @@ class BacklogOptions:
     max_bytes: int | None = None
     # In which order a lane's batches are sent.
     order: Literal["oldest_first", "newest_first"] | None = None
+    # With "newest_first": the least part of what is sent that is given to the oldest batches while
+    # newer ones come, 0..1. Zero: they wait until nothing new is there.
+    stale_share: float | None = None
 
-    def _flatten(self, options: OptionList) -> None:
-        options.whole("backlog.max_bytes", self.max_bytes, 64 << 10, _TIB)
-        options.choice("backlog.order", self.order, ("oldest_first", "newest_first"))
+    def _flatten(self, options: OptionList, path: str) -> None:
+        options.whole(f"{path}.max_bytes", self.max_bytes, 64 << 10, _TIB)
+        options.choice(f"{path}.order", self.order, ("oldest_first", "newest_first"))
+        options.number(f"{path}.stale_share", self.stale_share, 0.0, 1.0)
 
 
 @suggests_fields
@@ -134,12 +77,56 @@ class RetryOptions:
     # room and max_age decide.
     max_elapsed: float | None = None
 
-    def _flatten(self, options: OptionList) -> None:
-        options.seconds("retry.initial", self.initial, 0.001, _HOUR)
-        options.seconds("retry.max", self.max, 0.001, _DAY)
+    def _flatten(self, options: OptionList, path: str) -> None:
+        options.seconds(f"{path}.initial", self.initial, 0.001, _HOUR)
+        options.seconds(f"{path}.max", self.max, 0.001, _DAY)
         if self.initial is not None and self.max is not None and self.max < self.initial:
-            raise OptionError(f"retry.max: {self.max!r} is under retry.initial, {self.initial!r}")
-        options.seconds("retry.max_elapsed", self.max_elapsed, 0.0, _YEAR)
+            raise OptionError(f"{path}.max: {self.max!r} is under {path}.initial, {self.initial!r}")
+        options.seconds(f"{path}.max_elapsed", self.max_elapsed, 0.0, _YEAR)
+
+
+@suggests_fields
+@dataclass(frozen=True)
+class BreakerOptions:
+    """When a destination that fails is left alone for a while.
+
+    While the breaker is open nothing is sent and the backlog fills; then one batch goes as a probe.
+    """
+
+    _: KW_ONLY
+    # Failures in a row that open it. 1..1000.
+    failures: int | None = None
+    # How long it is open the first time; doubled with each probe that fails. Unit: s, 0.001..3600.
+    open_initial: float | None = None
+    # Where doubling ends. Unit: s, ``open_initial``..86400.
+    open_max: float | None = None
+
+    def _flatten(self, options: OptionList, path: str) -> None:
+        options.whole(f"{path}.failures", self.failures, 1, 1000)
+        options.seconds(f"{path}.open_initial", self.open_initial, 0.001, _HOUR)
+        options.seconds(f"{path}.open_max", self.open_max, 0.001, _DAY)
+        if (
+            self.open_initial is not None
+            and self.open_max is not None
+            and self.open_max < self.open_initial
+        ):
+            raise OptionError(
+                f"{path}.open_max: {self.open_max!r} is under {path}.open_initial, "
+                f"{self.open_initial!r}"
+            )
+
+
+@suggests_fields
+@dataclass(frozen=True)
+class LimitOptions:
+    """What all rate limits have in common."""
+
+    _: KW_ONLY
+    # How often a record of Forebay's own tells how many were suppressed. Unit: s, 0.01..3600.
+    summary_interval: float | None = None
+
+    def _flatten(self, options: OptionList, path: str) -> None:
+        options.seconds(f"{path}.summary_interval", self.summary_interval, 0.01, _HOUR)
 
 
 # What a resource's attribute may be.
@@ -152,11 +139,15 @@ def flatten(
     resource: Mapping[str, ResourceValue] | None,
     exporter: Exporter,
     lanes: Sequence[Lane] | None,
+    sampling: Sequence[SamplingRule] | None,
+    flight_recorder: FlightRecorder | None,
     memory_limit: int | None,
     max_record_bytes: int | None,
     batch: BatchOptions | None,
     backlog: BacklogOptions | None,
     retry: RetryOptions | None,
+    breaker: BreakerOptions | None,
+    limits: LimitOptions | None,
     run_directory: str | os.PathLike[str] | None,
 ) -> list[tuple[str, Value]]:
     """Check everything, and spell it out for the core.
@@ -172,18 +163,17 @@ def flatten(
             options.add(f"resource:{key}", value)
     check_exporter(exporter)._flatten(options)
     if lanes is not None:
-        _flatten_lanes(options, lanes)
+        flatten_lanes(options, lanes)
+    if sampling is not None:
+        flatten_sampling(options, sampling)
+    options.group("flight_recorder", flight_recorder, FlightRecorder, "recorder")
     options.whole("memory_limit", memory_limit, 1 << 20, _TIB)
     options.whole("max_record_bytes", max_record_bytes, 256, 16 << 20)
-    for name, group, kind in (
-        ("batch", batch, BatchOptions),
-        ("backlog", backlog, BacklogOptions),
-        ("retry", retry, RetryOptions),
-    ):
-        if group is not None and not isinstance(group, kind):
-            raise OptionError(f"{name}: {group!r} is not a {kind.__name__}")
-        if isinstance(group, BatchOptions | BacklogOptions | RetryOptions):
-            group._flatten(options)
+    options.group("batch", batch, BatchOptions)
+    options.group("backlog", backlog, BacklogOptions)
+    options.group("retry", retry, RetryOptions)
+    options.group("breaker", breaker, BreakerOptions)
+    options.group("limits", limits, LimitOptions)
     if run_directory is not None:
         options.text("run_directory", os.fsdecode(run_directory))
     return options.pairs
@@ -218,54 +208,3 @@ def service_name_of(name: str | None, resource: Mapping[str, ResourceValue]) -> 
     if name is not None and name != in_resource:
         raise OptionError(f"service_name: {name!r}, but resource:service.name is {in_resource!r}")
     return in_resource
-
-
-def _flatten_lanes(options: OptionList, lanes: Sequence[Lane]) -> None:
-    if isinstance(lanes, Lane) or not isinstance(lanes, Sequence):
-        raise OptionError(f"lanes: {lanes!r} is not a list of Lane")
-    if not 1 <= len(lanes) <= MAX_LANES:
-        raise OptionError(f"lanes: {len(lanes)} lanes is not in 1..{MAX_LANES}")
-    names: dict[str, int] = {}
-    for i, lane in enumerate(lanes):
-        path = f"lanes[{i}]"
-        if not isinstance(lane, Lane):
-            raise OptionError(f"{path}: {lane!r} is not a Lane")
-        lane._flatten(options, path)
-        first = names.setdefault(lane.name, i)
-        if first != i:
-            raise OptionError(f"{path}.name: {lane.name!r} is also the name of lanes[{first}]")
-    shares = sum(lane.backlog_share or 0.0 for lane in lanes)
-    if shares > 1.0 + 1e-9:
-        raise OptionError(f"lanes[{len(lanes) - 1}].backlog_share: together {shares:g}, over 1")
-
-
-def _lane_name(path: str, name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= 31:
-        raise OptionError(f"{path}: {name!r} is not a text of 1..31 characters")
-    if not all(c.isascii() and (c.isalnum() or c in "_-") for c in name):
-        raise OptionError(f"{path}: {name!r} is not made of letters, digits, '_' and '-'")
-    return name
-
-
-_POLICIES = ("drop_newest", "drop_oldest", "fail", "block")
-
-
-def _flatten_on_full(options: OptionList, path: str, on_full: OnFull) -> None:
-    steps = [on_full] if isinstance(on_full, str | Block) else on_full
-    if not isinstance(steps, Sequence) or not 1 <= len(steps) <= 2:
-        raise OptionError(f"{path}: {on_full!r} is not a policy, nor Block(…) and then a policy")
-    for i, step in enumerate(steps):
-        here = f"{path}[{i}]"
-        block = Block() if step == "block" else step if isinstance(step, Block) else None
-        if block is None:
-            options.choice(here, step, _POLICIES)
-            if step is None or i + 1 < len(steps):
-                raise OptionError(f"{here}: nothing comes after {step!r}; only Block goes first")
-            continue
-        if i > 0:
-            raise OptionError(f"{here}: {step!r} can only be the first")
-        if block.timeout is None and len(steps) > 1:
-            raise OptionError(f"{here}: without a timeout it never comes to {steps[1]!r}")
-        options.add(here, "block")
-        options.seconds(f"{here}.timeout", block.timeout, 0.0, _DAY)
-        options.flag(f"{here}.on_event_loop", block.on_event_loop)

@@ -10,11 +10,17 @@ from ._errors import OptionError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, ParamSpec, TypeVar
+    from typing import Any, ParamSpec, Protocol, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
     T = TypeVar("T")
+
+    class Group(Protocol):
+        """A class of options."""
+
+        def _flatten(self, options: OptionList, path: str) -> None: ...
+
 
 # What the core takes as the value of an option.
 Value = bool | int | float | str | bytes | None
@@ -99,6 +105,15 @@ class OptionList:
         if not isinstance(value, str) or value not in choices:
             raise OptionError(f"{path}: {value!r} is not one of {', '.join(map(repr, choices))}")
         self.add(path, value)
+
+    def group(self, name: str, value: object, kind: type[Group], path: str = "") -> None:
+        """An object of options, which spells itself out below its path (by custom its name)."""
+        if value is None:
+            return
+        if not isinstance(value, kind):
+            article = "an" if kind.__name__[0] in "AEIO" else "a"
+            raise OptionError(f"{name}: {value!r} is not {article} {kind.__name__}")
+        value._flatten(self, path or name)
 
     def flag(self, path: str, value: object) -> None:
         """True or False."""

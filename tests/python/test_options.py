@@ -22,11 +22,15 @@ def flat(**options: Any) -> dict[str, Any]:
             "service_name",
             "resource",
             "lanes",
+            "sampling",
+            "flight_recorder",
             "memory_limit",
             "max_record_bytes",
             "batch",
             "backlog",
             "retry",
+            "breaker",
+            "limits",
             "run_directory",
         )
     )
@@ -179,19 +183,6 @@ BAD = [
     ),
     ({"lanes": [LANE("a", max_age=0)]}, "lanes[0].max_age", "0 is not in 0.001.."),
     ({"lanes": [LANE("a", max_age=float("nan"))]}, "lanes[0].max_age", "nan"),
-    ({"lanes": [LANE("a", on_full="drop")]}, "lanes[0].on_full[0]", "'drop' is not one of"),
-    ({"lanes": [LANE("a", on_full=[])]}, "lanes[0].on_full", "is not a policy"),
-    (
-        {"lanes": [LANE("a", on_full=["fail", "block"])]},
-        "lanes[0].on_full[0]",
-        "nothing comes after",
-    ),
-    (
-        {"lanes": [LANE("a", on_full=[untyped.Block(timeout=1), "block"])]},
-        "lanes[0].on_full[1]",
-        "only be the first",
-    ),
-    ({"lanes": [LANE("a", on_full=["block", "fail"])]}, "lanes[0].on_full[0]", "never comes to"),
     (
         {"lanes": [LANE("a", on_full=untyped.Block(timeout=-1))]},
         "lanes[0].on_full[0].timeout",
