@@ -328,14 +328,18 @@ class Collector:
         await self.ashutdown()
 
     def _shutdown_at_exit(self, deadline: float) -> None:
-        """Shut down by ``deadline``, and sooner where the destination never answered."""
-        left = _exit.seconds_left(deadline)
-        first = self.flush(min(left, _exit.TIMEOUT_UNANSWERED))
-        if not first.complete and not self.stats().destination_answered:
-            left = 0.0
-        else:
-            left = _exit.seconds_left(deadline)
-        self.shutdown(left)
+        """Shut down by ``deadline``, and sooner where nobody answers (see `_exit`)."""
+        unanswered = until = min(deadline, time.monotonic() + _exit.TIMEOUT_UNANSWERED)
+        while not self.flush(_exit.seconds_left(until)).complete:
+            if self.stats().destination_answered:
+                break
+            if self.last_error:
+                deadline = unanswered
+            # Back before its time: there are no threads that would do it.
+            if time.monotonic() < until or until >= deadline:
+                break
+            until = min(deadline, time.monotonic() + _exit.LOOK_EVERY)
+        self.shutdown(_exit.seconds_left(deadline))
         lost = self.stats().dropped_by_reason.get("shutdown", 0)
         if lost:
             say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")

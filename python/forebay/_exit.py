@@ -18,8 +18,12 @@ from typing import Any
 
 # Both in seconds, for all collectors together.
 TIMEOUT = 5.0
-# Where the destination never answered: it will hardly begin to now.
+# Where an attempt has failed, and the destination never answered: it will hardly begin to now. A
+# destination whose first request is still under way is another matter: a program that ends at once
+# would else lose everything, each time, to a destination whose first answer takes a little longer.
 TIMEOUT_UNANSWERED = 0.5
+# How often it is looked whether that first request has failed.
+LOOK_EVERY = 0.1
 
 
 class _Hook:

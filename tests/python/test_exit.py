@@ -141,6 +141,42 @@ def test_where_the_destination_never_answered_exit_does_not_wait_long() -> None:
     assert "7 records were let go at exit" in done.stderr
 
 
+def test_a_first_answer_that_takes_its_time_is_waited_for() -> None:
+    """A program that ends at once: its one request is under way, and nothing has failed."""
+    with Receiver() as receiver:
+        receiver.stall(1.5)
+        done = run_python(
+            """
+            import sys, forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            forebay.get_logger("x").info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert bodies(receiver) == ["m"], done.stderr
+        assert done.stderr == ""
+
+
+def test_a_destination_that_never_answers_its_first_request_does_not_hold_up_exit_for_ever() -> (
+    None
+):
+    """It has five seconds, like any; what it took may have arrived, and is not called lost."""
+    with Receiver() as receiver:
+        receiver.stall()
+        begin = time.monotonic()
+        done = run_python(
+            """
+            import sys, forebay
+            forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+            forebay.get_logger("x").info("m")
+            """,
+            receiver.endpoint,
+        )
+        assert time.monotonic() - begin < 10
+        assert "let go" not in done.stderr
+        receiver.stall(0)
+
+
 def test_a_destination_that_says_503_has_answered_and_is_waited_for() -> None:
     """It speaks: so it is worth more than half a second."""
     with Receiver() as receiver:
