@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.otelcol_process import wait_until
+from tests.waiting import wait_until
 
 _PROGRAM = """
 import mmap, os, struct, sys, threading, time
@@ -45,7 +45,9 @@ def work(thread):
 
 running = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(threads)]
 for thread in running: thread.start()
+deadline = time.monotonic() + 60
 while not all(struct.unpack_from("=Q", witness, n * 64)[0] > 100 for n in range(threads)):
+    assert time.monotonic() < deadline, "it does not get to emit"
     time.sleep(0.001)
 print("emitting", flush=True)
 sys.stdin.readline()

@@ -17,7 +17,8 @@ import pytest
 from forebay._stats_file import StatsFile, list_stats_files, read_stats_file
 from forebay.testing import Receiver
 from tests.crash.emitting_process import EmittingProcess
-from tests.integration.otelcol_process import free_addresses, wait_until
+from tests.integration.otelcol_process import free_addresses
+from tests.waiting import wait_until
 
 
 @pytest.fixture

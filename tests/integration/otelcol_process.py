@@ -9,11 +9,12 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import wait_until
 
 CONFIGS = Path(__file__).resolve().parents[1] / "otelcol"
 READY_TIMEOUT = 30.0
@@ -155,16 +156,6 @@ class OtelCollector:
             return False
         finally:
             connection.close()
-
-
-def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Whether the condition came true within the timeout; it is asked about every 20 ms."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def free_addresses(count: int) -> list[str]:

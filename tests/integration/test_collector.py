@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import forebay
-from tests.integration.otelcol_process import CollectedRecord, OtelCollector, wait_until
+from tests.integration.otelcol_process import CollectedRecord, OtelCollector
 from tests.integration.reporting import BLOCK, assert_at_rest, emit, reporting_to
+from tests.waiting import wait_until
 
 LEVELS = {
     "trace": (1, 1, "TRACE"),
@@ -226,6 +227,7 @@ class Load:
             for _ in range(10):
                 assert log.info("record", uid=self.emitted[thread] * self.threads + thread)
                 self.emitted[thread] += 1
+            # Paces the load: the receiving end is to keep up.
             time.sleep(self.pause)
 
     def __exit__(self, *error: object) -> None:

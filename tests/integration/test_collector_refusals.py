@@ -10,8 +10,9 @@ import pytest
 
 import forebay
 from forebay.testing import Receiver
-from tests.integration.otelcol_process import OtelCollector, wait_until
+from tests.integration.otelcol_process import OtelCollector
 from tests.integration.reporting import emit, reporting_to, uids
+from tests.waiting import wait_until
 
 TOKEN = {"Authorization": "Bearer test-token"}
 

@@ -12,8 +12,8 @@ import pytest
 
 import forebay
 from forebay.testing import Receiver
-from tests.integration.otelcol_process import wait_until
 from tests.integration.reporting import assert_same, emit, reporting_to, uids
+from tests.waiting import wait_until
 
 
 @pytest.fixture

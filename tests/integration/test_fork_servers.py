@@ -20,8 +20,8 @@ import pytest
 
 from forebay._stats_file import StatsFile, list_stats_files, read_stats_file
 from forebay.testing import Receiver
-from tests.integration.otelcol_process import wait_until
 from tests.python.in_memory import run_python
+from tests.waiting import wait_until
 
 WORKERS = 4
 
@@ -327,7 +327,7 @@ def test_a_hundred_forks_under_four_threads_that_fill_the_queue(
             while not stop.is_set():
                 for _ in range(100):
                     taken[n] += parent.info("record", n=n)
-                time.sleep(0.001)
+                time.sleep(0.001)    # paces the load: forks fall into emits and between them
         threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
         for thread in threads: thread.start()
         for turn in range(100):

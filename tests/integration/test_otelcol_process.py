@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from tests.integration.otelcol_process import OtelCollector, json_objects, wait_until
+from tests.integration.otelcol_process import OtelCollector, json_objects
+from tests.waiting import wait_until
 
 
 def send(endpoint: str, body: str, headers: dict[str, str] | None = None) -> int:

@@ -11,9 +11,9 @@ import pytest
 
 import forebay
 from forebay.testing import Receiver
-from tests.integration.otelcol_process import wait_until
 from tests.integration.reporting import assert_same, reporting_to
 from tests.python.in_memory import run_python
+from tests.waiting import wait_until
 
 PRODUCERS = 8
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from forebay.testing import Receiver
-from tests.integration.otelcol_process import wait_until
 from tests.integration.reporting import assert_same, emit, reporting_to
+from tests.waiting import wait_until
 
 
 def make_certificate(folder: Path, name: str, host: str) -> tuple[Path, Path]:

@@ -231,7 +231,11 @@ def test_an_interrupt_ends_a_wait_for_room(tmp_path: Path) -> None:
 
 
 def wait_until_it_blocks(run_directory: Path) -> None:
-    """Until the ledger of the one process there stands still, with something in its queue."""
+    """Until the ledger of the one process there stands still, with something in its queue.
+
+    A third of a second is what standing still means here. A process that was only slow would end as
+    well, with fewer lines read: so a look that came too early fails nothing.
+    """
     deadline = time.monotonic() + 60
     last = -1
     while time.monotonic() < deadline:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from forebay._otlp.files import SegmentReader
+from tests.waiting import wait_until
 
 
 class Process:
@@ -201,14 +201,15 @@ def test_it_ends_with_its_parent_when_asked_to() -> None:
     port = int(parent.stdout.readline())
     parent.kill()
     parent.communicate(timeout=10)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+
+    def is_gone() -> bool:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            return
-        time.sleep(0.05)
-    pytest.fail("the receiver outlived its parent")
+            return True
+        return False
+
+    assert wait_until(is_gone, timeout=10), "the receiver outlived its parent"
 
 
 def run(*arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ import forebay
 from forebay import _collector, _stats
 from forebay.testing import Receiver
 from tests.python.in_memory import in_memory
+from tests.waiting import another_thread
 
 
 def test_stats_have_every_name_of_the_ledger() -> None:
@@ -184,25 +185,14 @@ def test_flush_lets_other_threads_run_and_keeps_its_timeout() -> None:
         receiver.stall()
         collector = forebay.Collector(exporter=forebay.OtlpHttpExporter(receiver.endpoint))
         collector.logger("x").info("m")
-        turns = 0
-        done = threading.Event()
-
-        def count() -> None:
-            nonlocal turns
-            while not done.is_set():
-                turns += 1
-                time.sleep(0.001)
-
-        thread = threading.Thread(target=count)
-        thread.start()
-        begin = time.monotonic()
-        receipt = collector.flush(timeout=0.5)
-        elapsed = time.monotonic() - begin
-        done.set()
-        thread.join()
+        with another_thread() as turns:
+            begin, before = time.monotonic(), turns.count
+            receipt = collector.flush(timeout=0.5)
+            elapsed, had = time.monotonic() - begin, turns.count - before
         assert not receipt.complete
         assert 0.4 < elapsed < 5
-        assert turns > 50
+        # Of some 400; a busy machine does not give all of them.
+        assert had >= 5
         receiver.stall(0)
         assert collector.shutdown(timeout=30).complete
         assert collector.audit().balanced
@@ -234,7 +224,7 @@ def test_async_with_and_aflush_leave_the_loop_running() -> None:
             receiver.stall()
             flush = asyncio.create_task(collector.aflush(timeout=20))
             for _ in range(20):
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0)  # a turn of the loop: it would hang here, were it held up
             assert not flush.done()
             receiver.stall(0)
             assert (await flush).complete

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 
 from forebay.testing import Receiver, TakenBatch
 from tests.python.receiver_client import FULL_SUCCESS, Client, batch, status_of
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -175,9 +176,7 @@ def test_a_stopped_receiver_refuses_and_comes_back_on_its_port() -> None:
 
         sender = threading.Thread(target=send)
         sender.start()
-        deadline = time.monotonic() + 10
-        while receiver.open_connections() < 2 and time.monotonic() < deadline:
-            time.sleep(0.002)
+        assert wait_until(lambda: receiver.open_connections() == 2, timeout=10)
         receiver.stop()
         sender.join(10)
         assert len(failures) == 1

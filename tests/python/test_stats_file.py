@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from forebay._stats_file import (
     run_directory,
 )
 from tests.python.stats_file_image import DAY, ERROR, INFO, Image, own_start_ticks
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +141,7 @@ def test_a_process_whose_main_thread_has_ended_still_lives(tmp_path: Path) -> No
     command = [sys.executable, "-c", WITHOUT_A_MAIN_THREAD]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         stat = Path(f"/proc/{process.pid}/stat")
-        deadline = time.monotonic() + 30
-        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", 30)
         ticks = own_start_ticks(process.pid)
         path = a_busy_ledger(pid=process.pid, start_ticks=ticks).write(tmp_path)
         assert read_stats_file(path).state == "running"
