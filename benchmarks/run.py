@@ -117,6 +117,8 @@ class Run:
         }.items():
             self._take(found, f"forebay.{ours}", f"cpp.{name}")
             self._take(found, f"spdlog.{ours}", f"cpp.spdlog_async.{name}")
+        null_sink = "overload_null_sink_ns"
+        self._take(found, f"spdlog.{null_sink}", f"cpp.spdlog_async.emit_3attrs_{null_sink}")
         self._take(found, "forebay.refuse_newest_ns", "cpp.refuse_newest_ns")
         self._take(found, "floor_ns", "cpp.timer_floor_ns")
         for ratio, name in (

@@ -131,20 +131,21 @@ bool repeat_bursts(const TickScale& scale, Figures& figures, std::string& error)
 }
 
 bool repeat_overload(const TickScale& scale, Figures& figures, std::string& error) {
-  Subjects subjects{ForebaySubject::create(to_nowhere(kOverloadQueue, "drop_oldest"), error),
-                    make_spdlog_subject(kOverloadQueue, WhenFull::kOverwriteOldest)};
   // As many records again before each clock starts: the first fill of a queue is no overload yet.
-  if (subjects.spdlog != nullptr) {
-    mean_ns(scale, *subjects.spdlog, kOverloadRecords);
-    figures.add("spdlog.overload_ns", mean_ns(scale, *subjects.spdlog, kOverloadRecords));
-    figures.add("spdlog.overload_lost", static_cast<double>(subjects.spdlog->lost()));
-    subjects.spdlog->settle();
+  const auto overload = [&](Subject* subject, const std::string& name) {
+    if (subject == nullptr) return;
+    mean_ns(scale, *subject, kOverloadRecords);
+    figures.add(name + "_ns", mean_ns(scale, *subject, kOverloadRecords));
+    figures.add(name + "_lost", static_cast<double>(subject->lost()));
+    subject->settle();
+  };
+  for (const auto& [work, name] : {std::pair{Work::kCompress, "spdlog.overload"},
+                                   std::pair{Work::kNone, "spdlog.overload_null_sink"}}) {
+    overload(make_spdlog_subject(kOverloadQueue, WhenFull::kOverwriteOldest, work).get(), name);
   }
-  if (subjects.forebay == nullptr) return false;
-  mean_ns(scale, *subjects.forebay, kOverloadRecords);
-  figures.add("forebay.overload_ns", mean_ns(scale, *subjects.forebay, kOverloadRecords));
-  figures.add("forebay.overload_lost", static_cast<double>(subjects.forebay->lost()));
-  return true;
+  const auto forebay = ForebaySubject::create(to_nowhere(kOverloadQueue, "drop_oldest"), error);
+  overload(forebay.get(), "forebay.overload");
+  return forebay != nullptr;
 }
 
 // Fills the lane until nothing has been taken for a while, then measures what a refusal costs.
