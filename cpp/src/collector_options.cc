@@ -303,7 +303,11 @@ void read_exporter(Reader& reader, ExporterOptions& exporter) {
       reader.fail(at + "max_total_bytes", "is less than max_file_bytes");
     }
   }
+  exporter.console = reader.one_of(at + "console", "off", {"off", "auto", "pretty", "json"});
   if (exporter.type == "console") {
+    if (exporter.console != "off") {
+      reader.fail(at + "console", "'" + exporter.console + "', but the exporter is the console");
+    }
     exporter.format = reader.one_of(at + "format", "auto", {"auto", "pretty", "json"});
   }
   if (exporter.type == "memory") {

@@ -30,6 +30,7 @@ struct ExporterOptions {
   std::string client_certificate;
   std::string client_key;
   bool verify = true;
+  std::string console = "off";  // beside it, what it delivered: off | auto | pretty | json
   // file
   std::string directory;
   std::string format = "jsonl";  // of file: jsonl | otlp; of console: auto | pretty | json

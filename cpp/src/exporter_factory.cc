@@ -4,6 +4,7 @@
 
 #include "base/file_system.h"
 #include "ship/console_exporter.h"
+#include "ship/console_mirror.h"
 #include "ship/curl_transport.h"
 #include "ship/file_exporter.h"
 #include "ship/memory_exporter.h"
@@ -46,6 +47,30 @@ std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector, con
   return std::make_unique<ship::FileExporter>(std::move(options), FileSystem::system(), clock);
 }
 
+ship::ConsoleFormat console_format(const std::string& name) {
+  return name == "pretty" ? ship::ConsoleFormat::kPretty
+         : name == "json" ? ship::ConsoleFormat::kJson
+                          : ship::ConsoleFormat::kAuto;
+}
+
+MadeExporter make_destination(const CollectorOptions& options, const Clock& clock) {
+  const ExporterOptions& exporter = options.exporter;
+  if (exporter.type == "otlp_http") {
+    auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter));
+    return {std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
+                                                     clock)};
+  }
+  if (exporter.type == "file") return {make_file(options, clock)};
+  if (exporter.type == "console") {
+    return {
+        std::make_unique<ship::ConsoleExporter>(console_format(exporter.format), STDERR_FILENO)};
+  }
+  if (exporter.type == "null") return {std::make_unique<ship::NullExporter>(exporter.codec)};
+  auto memory = std::make_unique<ship::MemoryExporter>(exporter.max_bytes);
+  ship::MemoryExporter* kept = memory.get();
+  return {std::move(memory), kept};
+}
+
 }  // namespace
 
 Status validate_exporter(const CollectorOptions& options) {
@@ -56,23 +81,12 @@ Status validate_exporter(const CollectorOptions& options) {
 }
 
 MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock) {
-  const ExporterOptions& exporter = options.exporter;
-  if (exporter.type == "otlp_http") {
-    auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter));
-    return {std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
-                                                     clock)};
+  MadeExporter made = make_destination(options, clock);
+  if (options.exporter.console != "off") {
+    made.exporter = std::make_unique<ship::ConsoleMirror>(
+        std::move(made.exporter), console_format(options.exporter.console), STDERR_FILENO);
   }
-  if (exporter.type == "file") return {make_file(options, clock)};
-  if (exporter.type == "console") {
-    const ship::ConsoleFormat format = exporter.format == "pretty" ? ship::ConsoleFormat::kPretty
-                                       : exporter.format == "json" ? ship::ConsoleFormat::kJson
-                                                                   : ship::ConsoleFormat::kAuto;
-    return {std::make_unique<ship::ConsoleExporter>(format, STDERR_FILENO)};
-  }
-  if (exporter.type == "null") return {std::make_unique<ship::NullExporter>(exporter.codec)};
-  auto memory = std::make_unique<ship::MemoryExporter>(exporter.max_bytes);
-  ship::MemoryExporter* kept = memory.get();
-  return {std::move(memory), kept};
+  return made;
 }
 
 }  // namespace forebay::engine

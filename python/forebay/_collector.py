@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from . import _core, _exit
 from ._errors import OptionError
@@ -110,6 +110,7 @@ class Collector:
         service_name: str | None = None,
         resource: Mapping[str, ResourceValue] | None = None,
         exporter: Exporter | None = None,
+        console: Literal["off", "auto", "pretty", "json"] | None = None,
         lanes: Sequence[Lane] | None = None,
         sampling: Sequence[SamplingRule] | None = None,
         flight_recorder: FlightRecorder | None = None,
@@ -130,6 +131,9 @@ class Collector:
             resource: Attributes of everything that the process sends.
             exporter: The destination: an `OtlpHttpExporter`, `FileExporter`, `ConsoleExporter` or
                 `MemoryExporter`. None: local files (``FileExporter()``).
+            console: Beside the exporter, what it has delivered is shown on standard error:
+                ``"pretty"`` aligned, and coloured on a terminal unless ``NO_COLOR`` is set;
+                ``"json"`` one object a line; ``"auto"`` pretty on a terminal, else json.
             lanes: 1 to 16, highest priority first. None: ``urgent`` (WARNING and up) and
                 ``normal``.
             sampling: Rules that let a part of the records go before anything is copied; the first
@@ -163,6 +167,7 @@ class Collector:
             service_name=name,
             resource=attributes,
             exporter=exporter,
+            console=console,
             lanes=lanes,
             sampling=sampling,
             flight_recorder=flight_recorder,

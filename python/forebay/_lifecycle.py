@@ -7,7 +7,6 @@ import sys
 import threading
 
 from . import _core
-from ._errors import OptionError
 from ._validation import suggests_names
 from ._warnings import say_once, warn_once
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ._collector import Collector, LoggerCache
-    from ._environment import Environment
     from ._exporters import Exporter
     from ._lanes import Lane
     from ._options import (
@@ -52,7 +50,7 @@ def start(
     *,
     service_name: str | None = None,
     capture_logging: int | str | bool | None = None,
-    console: Literal["auto"] | bool = "auto",
+    console: Literal["auto", "pretty", "json", "off"] | None = "auto",
     resource: Mapping[str, ResourceValue] | None = None,
     exporter: Exporter | None = None,
     lanes: Sequence[Lane] | None = None,
@@ -80,9 +78,12 @@ def start(
         capture_logging: A level of `logging`: the root logger gets a `LoggingHandler` at that
             level, and is itself set to it where it let less through; shutdown undoes both. True:
             INFO.
-        console: Where neither ``exporter`` nor an endpoint is given: ``"auto"`` writes local files,
-            and to the console where there can be none; True writes to the console instead of files;
-            False never to the console.
+        console: What is delivered is also shown on standard error. ``"pretty"``: aligned, and
+            coloured on a terminal unless ``NO_COLOR`` is set. ``"json"``: one object a line.
+            ``"off"`` or None: never. ``"auto"``: nothing where the root logger already has a stream
+            handler; pretty where standard error is a terminal; else json where neither ``exporter``
+            nor an endpoint is given, and nothing where one is. Where local files cannot be written,
+            all but ``"off"`` goes to the console instead, with a warning.
         resource, exporter, lanes, sampling, flight_recorder, memory_limit, max_record_bytes, batch,
             backlog, retry, breaker, limits, run_directory: As for `Collector`.
 
@@ -158,39 +159,34 @@ def _capture_level(capture_logging: object) -> int | None:
 
 def _make(arguments: Mapping[str, Any]) -> Collector:
     from ._collector import Collector
+    from ._console import view_beside
     from ._environment import read_environment
-    from ._options import check_resource, service_name_of
+    from ._options import CONSOLE_FORMATS, check_console, check_resource, service_name_of
 
+    exporter = arguments["exporter"]
     console = arguments["console"]
-    if console != "auto" and not isinstance(console, bool):
-        raise OptionError(f"console: {console!r} is not 'auto', True or False")
+    # "auto" is for start() to decide.
+    check_console(None if console == "auto" else console, exporter, CONSOLE_FORMATS)
     environment = read_environment()
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
-    exporter = arguments["exporter"]
+    has_destination = exporter is not None or environment.exporter is not None
     if exporter is None:
-        exporter = _exporter_without_code(environment, name, console)
-    elif console is True:
-        raise OptionError("console: True, but there is an exporter; give ConsoleExporter() instead")
-    options = {k: v for k, v in arguments.items() if k not in ("console", "capture_logging")}
+        exporter = environment.exporter
+    if exporter is None:
+        exporter = _local_exporter(name, console)
+    options = {k: v for k, v in arguments.items() if k != "capture_logging"}
     options["resource"] = {**environment.resource, **in_code}
     options["service_name"] = name
     options["exporter"] = exporter
+    options["console"] = view_beside(exporter, console, has_destination=has_destination)
     return Collector(**options)
 
 
-def _exporter_without_code(
-    environment: Environment, service_name: str | None, console: bool | str
-) -> Exporter:
+def _local_exporter(service_name: str | None, console: str | None) -> Exporter:
     from ._exporters import ConsoleExporter, FileExporter
     from ._local_files import can_be_written, default_directory
 
-    if environment.exporter is not None:
-        if console is True:
-            warn_once("console=True is not followed: the environment names an endpoint", 5)
-        return environment.exporter
-    if console is True:
-        return ConsoleExporter()
     directory = default_directory(service_name)
     if directory is not None and can_be_written(directory):
         say_once(
@@ -199,8 +195,8 @@ def _exporter_without_code(
         )
         return FileExporter(directory)
     where = "there is no home directory" if directory is None else f"{directory} cannot be written"
-    if console is False and directory is not None:
+    if console in (None, "off") and directory is not None:
         warn_once(f"{where}; records are held until it can", 5)
         return FileExporter(directory)
     warn_once(f"{where}; records go to the console instead of local files", 5)
-    return ConsoleExporter()
+    return ConsoleExporter(format=console if console in ("pretty", "json") else "auto")

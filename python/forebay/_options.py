@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ._errors import OptionError
-from ._exporters import Exporter, check_exporter
+from ._exporters import ConsoleExporter, Exporter, check_exporter
 from ._lanes import Lane, flatten_lanes
 from ._sampling import FlightRecorder, SamplingRule, flatten_sampling
 from ._validation import OptionList, Value, suggests_fields, text
@@ -138,6 +138,7 @@ def flatten(
     service_name: str | None,
     resource: Mapping[str, ResourceValue] | None,
     exporter: Exporter,
+    console: str | None,
     lanes: Sequence[Lane] | None,
     sampling: Sequence[SamplingRule] | None,
     flight_recorder: FlightRecorder | None,
@@ -162,6 +163,9 @@ def flatten(
         if key != "service.name":
             options.add(f"resource:{key}", value)
     check_exporter(exporter)._flatten(options)
+    check_console(console, exporter, CONSOLE_FORMATS)
+    if console is not None:
+        options.add("exporter.console", console)
     if lanes is not None:
         flatten_lanes(options, lanes)
     if sampling is not None:
@@ -177,6 +181,17 @@ def flatten(
     if run_directory is not None:
         options.text("run_directory", os.fsdecode(run_directory))
     return options.pairs
+
+
+CONSOLE_FORMATS = ("off", "auto", "pretty", "json")
+
+
+def check_console(console: object, exporter: Exporter | None, formats: Sequence[str]) -> None:
+    """Check what is to be shown on the console beside the exporter."""
+    if console is not None and console not in formats:
+        raise OptionError(f"console: {console!r} is not one of {', '.join(formats)}, None")
+    if console not in (None, "off") and isinstance(exporter, ConsoleExporter):
+        raise OptionError(f"console: {console!r}, but the exporter is the console itself")
 
 
 def check_resource(resource: Mapping[str, ResourceValue] | None) -> dict[str, ResourceValue]:

@@ -27,6 +27,7 @@ class OptionPaths {
       std::visit([&, path = "resource:" + key](const auto& v) { add(path, Value(v)); }, value);
     }
     std::visit([this](const auto& exporter) { put(exporter); }, options.exporter);
+    if (options.console) add("exporter.console", name_of(*options.console));
     for (size_t i = 0; i < options.lanes.size(); ++i) {
       put(options.lanes[i], "lanes[" + std::to_string(i) + "].");
     }
@@ -97,11 +98,14 @@ class OptionPaths {
     maybe("exporter.max_total_bytes", exporter.max_total_bytes);
     maybe("exporter.max_age", exporter.max_age);
   }
+  static const char* name_of(ConsoleFormat format) noexcept {
+    return format == ConsoleFormat::kPretty ? "pretty"
+           : format == ConsoleFormat::kJson ? "json"
+                                            : "auto";
+  }
   void put(const ConsoleExporter& exporter) {
     add("exporter.type", "console");
-    add("exporter.format", exporter.format == ConsoleFormat::kPretty ? "pretty"
-                           : exporter.format == ConsoleFormat::kJson ? "json"
-                                                                     : "auto");
+    add("exporter.format", name_of(exporter.format));
   }
   void put(const MemoryExporter& exporter) {
     add("exporter.type", "memory");

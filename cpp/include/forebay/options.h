@@ -122,7 +122,8 @@ struct Options {
   std::string service_name = {};  // default: resource["service.name"], else unknown_service
   std::map<std::string, ResourceValue> resource = {};  // attributes of everything that is sent
   Exporter exporter = OtlpHttpExporter{};
-  std::vector<Lane> lanes = {};  // default: urgent (WARN and up) and normal
+  std::optional<ConsoleFormat> console = {};  // beside it, on stderr: what it delivered
+  std::vector<Lane> lanes = {};               // default: urgent (WARN and up) and normal
   BatchOptions batch = {};
   BacklogOptions backlog = {};
   RetryOptions retry = {};

@@ -96,6 +96,16 @@ Status ConsoleExporter::show(const EncodedBatch& batch, ByteBuffer& output) {
   });
 }
 
+void ConsoleExporter::say_skipped(ByteBuffer& output) {
+  if (skipped_ == 0) return;
+  const std::string text =
+      std::to_string(std::exchange(skipped_, 0)) +
+      " records were delivered and not shown here: the console did not keep up";
+  output.append(
+      as_bytes(pretty_ ? "forebay: " + text + "\n"
+                       : R"({"severity":"WARN","logger":"forebay","body":")" + text + "\"}\n"));
+}
+
 void ConsoleExporter::end(Attempt::Kind kind, std::string message) {
   Attempt attempt;
   attempt.batch = std::move(*batch_);
@@ -114,6 +124,7 @@ void ConsoleExporter::write_some() {
       waiting_.erase(waiting_.begin());
       output_.clear();
       written_ = 0;
+      say_skipped(output_);
       if (Status status = show(*batch_, output_); !status) {
         end(Attempt::Kind::kFailed, status.message());
         continue;

@@ -27,6 +27,9 @@ class ConsoleExporter final : public Exporter {
  public:
   ConsoleExporter(ConsoleFormat format, int fd);
 
+  // So many records were not given to it; said before the next one that is shown.
+  void skip(uint64_t records) noexcept { skipped_ += records; }
+
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
@@ -37,6 +40,7 @@ class ConsoleExporter final : public Exporter {
 
  private:
   Status show(const EncodedBatch& batch, ByteBuffer& output);
+  void say_skipped(ByteBuffer& output);
   void end(Attempt::Kind kind, std::string message);
   void write_some();
 
@@ -47,7 +51,8 @@ class ConsoleExporter final : public Exporter {
   OtlpJsonWriter json_;
   Transcoder transcoder_;
   Doorbell doorbell_;
-  bool gone_ = false;  // nobody will ever read it again
+  bool gone_ = false;     // nobody will ever read it again
+  uint64_t skipped_ = 0;  // since that was last said
 
   std::vector<EncodedBatch> waiting_;  // sent while another was being written
   std::optional<EncodedBatch> batch_;  // being written

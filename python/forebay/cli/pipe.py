@@ -123,7 +123,7 @@ def _collector(args: argparse.Namespace) -> Collector:
         on_full=args.on_full,
         on_backlog_full="evict_oldest" if args.on_full == "drop_oldest" else "hold",
     )
-    return forebay.start(service_name=args.service, exporter=exporter, lanes=[lane], console=False)
+    return forebay.start(service_name=args.service, exporter=exporter, lanes=[lane], console="off")
 
 
 class Pump(threading.Thread):
