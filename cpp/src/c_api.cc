@@ -142,6 +142,9 @@ const forebay_api table = {
     .collector_text = api_text,
     .collector_take_memory = api_take_memory,
     .decompress = api_decompress,
+    .collector_pressure = nullptr,
+    .collector_on_pressure = nullptr,
+    .collector_on_pressure_end = nullptr,
 };
 
 }  // namespace

@@ -175,6 +175,16 @@ typedef void (*forebay_number_visitor)(void* context, const char* name, size_t n
                                        int64_t value);
 typedef void (*forebay_text_visitor)(void* context, const char* data, size_t size);
 
+/* How hard a lane is pressed. With hysteresis: see the lanes' options high_watermark and
+ * low_watermark. */
+enum {
+  FOREBAY_PRESSURE_NORMAL = 0,
+  FOREBAY_PRESSURE_PRESSURED = 1, /* filled above its high watermark */
+  FOREBAY_PRESSURE_FULL = 2       /* records are lost or refused, or wait for room */
+};
+typedef void (*forebay_pressure_callback)(void* context, uint32_t state, forebay_string lane,
+                                          uint32_t lane_state);
+
 enum {
   FOREBAY_OK = 0,
   FOREBAY_INVALID_ARGUMENT = 1, /* the text names the option, its value and the range */
@@ -243,6 +253,20 @@ typedef struct forebay_api {
    * `max_bytes`. */
   int32_t (*decompress)(forebay_string codec, forebay_string data, size_t max_bytes,
                         forebay_text_visitor content, forebay_text_visitor error, void* context);
+
+  /* -- pressure -- */
+
+  /* The highest state of all lanes, FOREBAY_PRESSURE_*: a word to be read with relaxed atomic
+   * loads, as often as one likes. It lives as long as the collector. */
+  const uint32_t* (*collector_pressure)(forebay_collector* collector);
+  /* Calls back when a lane's state changes, with the state in sum and the lane's own. The calls
+   * come from the drain thread: be quick, do not emit, and do not call back into the collector.
+   * FOREBAY_CLOSED after a shutdown. */
+  int32_t (*collector_on_pressure)(forebay_collector* collector, forebay_pressure_callback callback,
+                                   void* context, void** registration);
+  /* When it returns, the callback is not running and is not called again. To be called once for
+   * each registration, while the collector is retained; not from the callback. */
+  void (*collector_on_pressure_end)(forebay_collector* collector, void* registration);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

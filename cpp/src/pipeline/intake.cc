@@ -30,13 +30,14 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       flush_marks_(lanes.size()) {}
 
 Intake::Step Intake::step(bool everything) {
-  Step step;
   const MonotonicTime now = ticks_.clock().now();
   if (now - converter_renewed_ > std::chrono::seconds{1}) {
     converter_.renew();
     converter_renewed_ = now;
     ledger_.heartbeat(ticks_.clock().wall_now());
   }
+  collect_internal(now, everything);
+  Step step = std::exchange(internal_step_, {});
   step.is_dry = true;
   for (size_t i = 0; i < lanes_.size(); ++i) drain(i, everything, step);
   return step;
@@ -54,6 +55,7 @@ void Intake::drain(size_t index, bool everything, Step& step) {
     step.is_dry = false;
     return;
   }
+  if (lane.batcher.full()) finish(index, step);  // of internal records, while the other one waited
   const MonotonicTime now = ticks_.clock().now();
   const uint64_t ticks_now = ticks_.now();
   // Ticks are compared, not times: a record's stamp is only turned into a time when it is read.
@@ -121,8 +123,8 @@ void Intake::begin_flush() noexcept {
 }
 
 bool Intake::is_flushed() const noexcept {
-  return std::all_of(flush_marks_.begin(), flush_marks_.end(),
-                     [](const FlushMark& mark) { return mark.is_dry; });
+  return !internal_is_left_ && std::all_of(flush_marks_.begin(), flush_marks_.end(),
+                                           [](const FlushMark& mark) { return mark.is_dry; });
 }
 
 bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,
@@ -132,6 +134,43 @@ bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,
   const WallTime wall = converter_.wall(header.ticks);
   encoder_.append_record(record, wall, lane.batcher.segment(header.scope));
   lane.batcher.added(severity, emitted, wall, now);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+void Intake::add_source(InternalSource& source, Duration interval) {
+  sources_.push_back({&source, interval, ticks_.clock().now()});
+}
+
+void Intake::collect_internal(MonotonicTime now, bool final) {
+  internal_is_left_ = false;
+  for (Source& source : sources_) {
+    if (!final && now - source.asked < source.interval) continue;
+    source.asked = now;
+    try {
+      source.source->collect(now, final, *this);
+    } catch (const std::bad_alloc&) {
+      warn_once("internal_memory", "no memory for a record of Forebay's own; it is tried again");
+    }
+  }
+}
+
+bool Intake::add_internal(size_t index, const InternalRecord& record) try {
+  Lane& lane = lanes_[index];
+  if (lane.waiting && lane.batcher.full() && !is_ending_) {
+    internal_is_left_ = true;
+    return false;
+  }
+  const MonotonicTime now = ticks_.clock().now();
+  const WallTime wall = ticks_.clock().wall_now();
+  const SeverityClass severity = severity_class(record.severity);
+  append_internal(record, wall, encoder_, internal_scratch_, lane.batcher.segment(record.scope));
+  lane.batcher.added(severity, now, wall, now);
+  SeverityCounts one;
+  one[severity] = 1;
+  ledger_.intake(IntakeName::kInternal, static_cast<uint32_t>(index), one);
+  if (lane.batcher.full() && !lane.waiting) finish(index, internal_step_);
   return true;
 } catch (const std::bad_alloc&) {
   return false;
@@ -198,6 +237,8 @@ std::optional<MonotonicTime> Intake::next_due() const noexcept {
 }
 
 void Intake::drop_all() {
+  is_ending_ = true;
+  collect_internal(ticks_.clock().now(), true);
   const uint64_t everything = ticks_.now() + (uint64_t{1} << 62);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];

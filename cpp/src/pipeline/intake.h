@@ -9,11 +9,12 @@
 #include "compress/batch_compressor.h"
 #include "encode/otlp_logs.h"
 #include "pipeline/books.h"
+#include "pipeline/internal_records.h"
 #include "pipeline/lane.h"
 
 namespace forebay::pipeline {
 
-class Intake {
+class Intake final : private InternalSink {
  public:
   Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account::Ledger& ledger,
          Books& books, const TickSource& ticks);
@@ -27,6 +28,13 @@ class Intake {
   // One round over the lanes, the first ones first. `everything`: open runs and unfinished batches
   // too (flush, shutdown).
   Step step(bool everything);
+
+  // Asks the source for records from now on, once an interval and at each flush. It must live as
+  // long as this does.
+  void add_source(InternalSource& source, Duration interval);
+  // Puts a record of Forebay's own into the lane's batch: counted as internal, and a record like
+  // any other from then on. False: see InternalSink.
+  bool add_internal(size_t lane, const InternalRecord& record) override;
 
   // For flush: begin_flush(), then step(true) until is_flushed(): what was emitted before is in the
   // backlog or beyond then, in batches up to last_batch().
@@ -53,6 +61,7 @@ class Intake {
   bool append(Lane& lane, const uint8_t* record, SeverityClass severity, MonotonicTime emitted,
               MonotonicTime now);
   void finish(size_t index, Step& step);
+  void collect_internal(MonotonicTime now, bool final);
   bool push(Lane& lane, Step& step);
 
   std::vector<Lane>& lanes_;
@@ -66,7 +75,18 @@ class Intake {
   model::Resource resource_;
   std::string id_prefix_;
   ByteBuffer request_;
+  ByteBuffer internal_scratch_;
   uint64_t last_batch_ = 0;
+
+  struct Source {
+    InternalSource* source = nullptr;
+    Duration interval{};
+    MonotonicTime asked{};
+  };
+  std::vector<Source> sources_;
+  Step internal_step_;             // batches that internal records made full, told by the next step
+  bool internal_is_left_ = false;  // in the last step, a record had to wait for room in the backlog
+  bool is_ending_ = false;
 
   struct FlushMark {
     uint64_t bound = 0;         // most records that were there when it was set

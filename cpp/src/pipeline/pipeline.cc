@@ -102,6 +102,11 @@ Status Pipeline::start_threads() try {
   return Status::unavailable(std::string("no thread: ") + error.what());
 }
 
+void Pipeline::add_internal_source(InternalSource& source, Duration interval) {
+  const std::lock_guard lock(drain_mutex_);
+  intake_->add_source(source, interval);
+}
+
 void Pipeline::run_drain() noexcept {
   Duration nap = kShortestNap;
   while (!stopping_.load(std::memory_order_acquire)) {

@@ -54,6 +54,10 @@ class Pipeline {
   [[nodiscard]] account::Ledger& ledger() noexcept { return *ledger_; }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
 
+  // Lets the source put records of Forebay's own into the lanes' batches: see InternalSource. It
+  // must live until the threads have ended (shutdown). Any thread.
+  void add_internal_source(InternalSource& source, Duration interval);
+
   // Waits until what was emitted before has left; true if it has. False at once where there are no
   // threads to do it. Safe from any thread.
   bool flush(std::chrono::steady_clock::time_point deadline);
