@@ -9,6 +9,7 @@
 #include "base/diagnostics.h"
 #include "exporter_factory.h"
 #include "model/site.h"
+#include "ship/owned_sockets.h"
 
 namespace forebay::engine {
 namespace {
@@ -53,6 +54,7 @@ Incarnation* Collector::activate() noexcept try {
   if (current != nullptr && !current->is_abandoned.load()) {
     // A fork that no handler saw: clone(2) by hand.
     current->pipeline->abandon_in_child();
+    ship::close_inherited_sockets();
     current->is_abandoned.store(true);
   }
   auto incarnation = std::make_unique<Incarnation>();

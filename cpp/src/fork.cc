@@ -1,12 +1,14 @@
 // What happens around fork(2).
 //
 // Before: no thread may be inside a registry, whose memory the child goes on using. In the child:
-// what was the parent's is abandoned, unread; loggers are bound anew at their next use. The wiped
-// page of the loggers' levels (fork_page.h) does the same for a fork that calls no handlers.
+// what was the parent's is abandoned, unread, and its connections are closed; loggers are bound
+// anew at their next use. The wiped page of the loggers' levels (fork_page.h) does the same for a
+// fork that calls no handlers.
 #include <pthread.h>
 
 #include "collector.h"
 #include "model/site.h"
+#include "ship/owned_sockets.h"
 
 namespace forebay::engine {
 namespace {
@@ -23,6 +25,7 @@ void after_in_parent() {
 
 void after_in_child() {
   Registry::process().abandon_in_child();
+  ship::close_inherited_sockets();
   model::SiteRegistry::process().unlock();
   Registry::process().unlock();
 }

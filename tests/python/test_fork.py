@@ -242,3 +242,57 @@ def test_a_pool_whose_workers_end_after_one_task_loses_nothing() -> None:
             receiver.endpoint,
         )
         assert bodies(receiver) == {"task": 10}
+
+
+def test_a_child_holds_none_of_its_parents_connections() -> None:
+    """The receiver's end closes with the parent's own, however long a child lives."""
+    with Receiver() as receiver:
+        run_python(
+            """
+            import os, sys
+            import forebay
+
+            def connections():
+                # /proc/net/tcp of all processes: column 10 is the inode of an established socket.
+                tcp = set()
+                for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
+                    with open(table) as rows:
+                        for row in list(rows)[1:]:
+                            fields = row.split()
+                            if fields[3] == "01":
+                                tcp.add(fields[9])
+                held = set()
+                for fd in os.listdir("/proc/self/fd"):
+                    try:
+                        target = os.readlink(f"/proc/self/fd/{fd}")
+                    except OSError:
+                        continue
+                    if target.startswith("socket:["):
+                        held.add(target[8:-1])
+                return held & tcp
+
+            collector = forebay.start(
+                service_name="s", exporter=forebay.OtlpHttpExporter(sys.argv[1])
+            )
+            log = forebay.get_logger("x")
+            for _ in range(3):
+                log.info("parent")
+                assert collector.flush(10).complete
+            kept = connections()
+            assert len(kept) == 1, kept
+            pid = os.fork()
+            if pid == 0:
+                held = connections() & kept
+                delivered = log.info("child") and collector.shutdown(10).complete
+                os._exit(1 if held else 0 if delivered else 2)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            log.info("parent")
+            assert collector.flush(10).complete
+            assert connections() == kept, "the parent's connection lives on"
+            assert collector.shutdown(10).complete
+            assert collector.stats().delivered == 4
+            assert collector.audit().balanced
+            """,
+            receiver.endpoint,
+        )
+        assert bodies(receiver) == {"parent": 4, "child": 1}

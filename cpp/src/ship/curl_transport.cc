@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ship/doorbell.h"
+#include "ship/owned_sockets.h"
 
 namespace forebay::ship {
 namespace {
@@ -43,7 +44,16 @@ bool curl_is_ready() {
 
 // A socket that a program started by the application does not inherit.
 curl_socket_t open_socket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd >= 0) remember_socket(fd);
+  return fd;
+}
+
+// No user data: libcurl calls it for a kept connection when the request that opened it is long
+// gone.
+int close_socket(void* /*user*/, curl_socket_t fd) {
+  forget_socket(fd);
+  return ::close(fd);
 }
 
 bool header_is(std::string_view line, std::string_view name, std::string_view& value) {
@@ -196,6 +206,7 @@ bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
   set(CURLOPT_HTTPHEADER, headers_.get());
   set(CURLOPT_ERRORBUFFER, error_.data());
   set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  set(CURLOPT_CLOSESOCKETFUNCTION, &close_socket);
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_FOLLOWLOCATION, 0L);
