@@ -6,163 +6,12 @@
 #include <set>
 
 #include "model/severity.h"
-#include "model/value.h"
+#include "option_reader.h"
 
 namespace forebay::engine {
 namespace {
 
-using model::OwnedValue;
-
-std::string shown(const OwnedValue& value) {
-  switch (value.type) {
-    case FOREBAY_BOOL:
-      return value.i64 != 0 ? "true" : "false";
-    case FOREBAY_INT64:
-      return std::to_string(value.i64);
-    case FOREBAY_DOUBLE: {
-      char text[32];
-      std::snprintf(text, sizeof text, "%.9g", value.f64);
-      return text;
-    }
-    case FOREBAY_STRING:
-      return "'" + value.bytes + "'";
-    default:
-      return "that value";
-  }
-}
-
-// Reads options by path; keeps the first error, and knows in the end what nobody asked for.
-class Reader {
- public:
-  Reader(const forebay_option* options, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      const std::string path(options[i].key, options[i].key_size);
-      if (!values_.emplace(path, OwnedValue::copy_of(options[i].value)).second) {
-        fail(path, "is given twice");
-      }
-    }
-  }
-
-  [[nodiscard]] bool has(const std::string& path) const { return values_.contains(path); }
-
-  std::string text(const std::string& path, std::string fallback) {
-    const OwnedValue* value = take(path);
-    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
-    if (value->type != FOREBAY_STRING) {
-      fail(path, shown(*value) + " is not a string");
-      return fallback;
-    }
-    return value->bytes;
-  }
-  std::string one_of(const std::string& path, std::string fallback,
-                     std::initializer_list<const char*> choices) {
-    std::string chosen = text(path, std::move(fallback));
-    if (std::find(choices.begin(), choices.end(), chosen) == choices.end()) {
-      std::string list;
-      for (const char* choice : choices) list += (list.empty() ? "" : ", ") + std::string(choice);
-      fail(path, "'" + chosen + "' is none of " + list);
-    }
-    return chosen;
-  }
-  bool flag(const std::string& path, bool fallback) {
-    const OwnedValue* value = take(path);
-    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
-    if (value->type != FOREBAY_BOOL) fail(path, shown(*value) + " is not a bool");
-    return value->i64 != 0;
-  }
-  uint64_t whole(const std::string& path, uint64_t fallback, uint64_t least, uint64_t most) {
-    const OwnedValue* value = take(path);
-    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
-    const bool fits = value->type == FOREBAY_INT64 && value->i64 >= 0 &&
-                      static_cast<uint64_t>(value->i64) >= least &&
-                      static_cast<uint64_t>(value->i64) <= most;
-    if (!fits) {
-      fail(path, shown(*value) + " is not a whole number in " + std::to_string(least) + ".." +
-                     std::to_string(most));
-      return fallback;
-    }
-    return static_cast<uint64_t>(value->i64);
-  }
-  int level(const std::string& path, int least, int most) {
-    const OwnedValue* value = take(path);
-    if (value == nullptr || value->type == FOREBAY_NULL) return 0;
-    if (value->type != FOREBAY_INT64 || value->i64 < least || value->i64 > most) {
-      fail(path, shown(*value) + " is not a whole number in " + std::to_string(least) + ".." +
-                     std::to_string(most));
-      return 0;
-    }
-    return static_cast<int>(value->i64);
-  }
-  double number(const std::string& path, double fallback, double least, double most) {
-    const OwnedValue* value = take(path);
-    if (value == nullptr || value->type == FOREBAY_NULL) return fallback;
-    const double given = value->type == FOREBAY_INT64    ? static_cast<double>(value->i64)
-                         : value->type == FOREBAY_DOUBLE ? value->f64
-                                                         : std::nan("");
-    if (!(given >= least && given <= most)) {
-      char range[64];
-      std::snprintf(range, sizeof range, " is not in %.9g..%.9g", least, most);
-      fail(path, shown(*value) + range);
-      return fallback;
-    }
-    return given;
-  }
-  Duration seconds(const std::string& path, Duration fallback, double least, double most) {
-    const double given = number(path, std::chrono::duration<double>(fallback).count(), least, most);
-    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(given));
-  }
-  std::optional<Duration> maybe_seconds(const std::string& path, double least, double most) {
-    const auto found = values_.find(path);
-    if (found == values_.end() || found->second.type == FOREBAY_NULL) {
-      (void)take(path);
-      return std::nullopt;
-    }
-    return seconds(path, Duration::zero(), least, most);
-  }
-  // Everything under "<name>:", the rest of the path being a key.
-  std::vector<std::pair<std::string, OwnedValue>> map(const std::string& name) {
-    std::vector<std::pair<std::string, OwnedValue>> entries;
-    const std::string prefix = name + ":";
-    for (auto it = values_.lower_bound(prefix);
-         it != values_.end() && it->first.starts_with(prefix); ++it) {
-      entries.emplace_back(it->first.substr(prefix.size()), it->second);
-      asked_.insert(it->first);
-    }
-    return entries;
-  }
-  void fail(const std::string& path, const std::string& what) {
-    if (error_.empty()) error_ = path + ": " + what;
-  }
-  void fail(const std::string& prefix, const Status& status) {
-    if (!status.is_ok() && error_.empty()) error_ = prefix + status.message();
-  }
-  Status status() {
-    if (error_.empty()) {
-      for (const auto& [path, value] : values_) {
-        if (!asked_.contains(path)) {
-          fail(path, "there is no such option");
-          break;
-        }
-      }
-    }
-    return error_.empty() ? Status::ok() : Status::invalid(error_);
-  }
-
- private:
-  const OwnedValue* take(const std::string& path) {
-    asked_.insert(path);
-    const auto found = values_.find(path);
-    return found == values_.end() ? nullptr : &found->second;
-  }
-
-  std::map<std::string, OwnedValue> values_;
-  std::set<std::string> asked_;
-  std::string error_;
-};
-
-constexpr double kYear = 365.0 * 86400;
-
-queue::FullAction read_action(Reader& reader, const std::string& path) {
+queue::FullAction read_action(OptionReader& reader, const std::string& path) {
   queue::FullAction action;
   const std::string kind =
       reader.one_of(path, "drop_newest", {"drop_newest", "drop_oldest", "fail", "block"});
@@ -178,7 +27,8 @@ queue::FullAction read_action(Reader& reader, const std::string& path) {
   return action;
 }
 
-pipeline::LaneOptions read_lane(Reader& reader, const std::string& at, uint32_t default_slots) {
+pipeline::LaneOptions read_lane(OptionReader& reader, const std::string& at,
+                                uint32_t default_slots) {
   pipeline::LaneOptions lane;
   lane.name = reader.text(at + "name", "");
   if (lane.name.empty() || lane.name.size() > 31 ||
@@ -215,7 +65,7 @@ pipeline::LaneOptions read_lane(Reader& reader, const std::string& at, uint32_t 
   return lane;
 }
 
-void read_lanes(Reader& reader, CollectorOptions& options) {
+void read_lanes(OptionReader& reader, CollectorOptions& options) {
   auto& lanes = options.pipeline.lanes;
   // The default sizes are for a limit of 48 MiB and shrink with it.
   const double scale =
@@ -251,7 +101,7 @@ void read_lanes(Reader& reader, CollectorOptions& options) {
   }
 }
 
-void read_exporter(Reader& reader, ExporterOptions& exporter) {
+void read_exporter(OptionReader& reader, ExporterOptions& exporter) {
   const std::string at = "exporter.";
   exporter.type =
       reader.one_of(at + "type", exporter.type, {"otlp_http", "file", "console", "memory", "null"});
@@ -316,7 +166,7 @@ void read_exporter(Reader& reader, ExporterOptions& exporter) {
   }
 }
 
-void read_resource(Reader& reader, CollectorOptions& options) {
+void read_resource(OptionReader& reader, CollectorOptions& options) {
   auto& attributes = options.pipeline.resource.attributes;
   for (auto& [key, value] : reader.map("resource")) {
     if (key.empty()) reader.fail("resource", "a key is empty");
@@ -330,12 +180,12 @@ void read_resource(Reader& reader, CollectorOptions& options) {
   if (!name.empty() || options.pipeline.service_name.empty()) {
     options.pipeline.service_name = name.empty() ? "unknown_service" : name;
     std::erase_if(attributes, is_name);
-    attributes.push_back({"service.name", OwnedValue::text(options.pipeline.service_name)});
+    attributes.push_back({"service.name", model::OwnedValue::text(options.pipeline.service_name)});
   }
   const auto set_default = [&](const char* key, const char* value) {
     const auto found = std::find_if(attributes.begin(), attributes.end(),
                                     [&](const auto& a) { return a.key == key; });
-    if (found == attributes.end()) attributes.push_back({key, OwnedValue::text(value)});
+    if (found == attributes.end()) attributes.push_back({key, model::OwnedValue::text(value)});
   };
   set_default("telemetry.sdk.name", "forebay");
   set_default("telemetry.sdk.language", "cpp");
@@ -345,7 +195,7 @@ void read_resource(Reader& reader, CollectorOptions& options) {
 }  // namespace
 
 Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, size_t count) {
-  Reader reader(given, count);
+  OptionReader reader(given, count);
   CollectorOptions options;
   auto& pipeline = options.pipeline;
   read_resource(reader, options);
