@@ -22,11 +22,23 @@ from tests.waiting import wait_until
 def make_certificate(folder: Path, name: str, host: str) -> tuple[Path, Path]:
     """A self-signed certificate for a host (``IP:`` or ``DNS:``), and its key."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=test"]
-    command += ["-addext", f"subjectAltName={host}", "-days", "1"]
-    subprocess.run(command, check=True, capture_output=True)
+    make_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    request = folder / f"{name}.csr"
+    openssl("req", *make_key, "-keyout", key, "-out", request, "-subj", "/CN=test")
+    sign(request, key, certificate, host, days=1)
     return certificate, key
+
+
+def sign(request: Path, key: Path, certificate: Path, host: str, days: int) -> None:
+    """A certificate that ends in so many days; below zero: it ended so long ago."""
+    extensions = request.with_suffix(".ext")
+    extensions.write_text(f"subjectAltName={host}\nbasicConstraints=CA:TRUE\n")
+    content = ("-in", request, "-signkey", key, "-extfile", extensions)
+    openssl("x509", "-req", *content, "-days", days, "-out", certificate)
+
+
+def openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 @dataclass
@@ -44,6 +56,10 @@ class TlsFront:
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
         return self
+
+    def renew(self) -> None:
+        """Take the certificate's file anew; for connections from now on."""
+        self._context.load_cert_chain(*self.certificate)
 
     def __exit__(self, *error: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -125,4 +141,36 @@ def test_a_destination_that_is_not_trusted_gets_nothing(
         assert collector.stats().dropped_by_reason["shutdown"] == 100
         assert receiver.counts().requests == 0
         # 0x16 begins a TLS handshake; plain HTTP begins with a P.
+        assert set(front.first_bytes) == {b"\x16"}
+
+
+def test_a_certificate_that_has_expired_gets_nothing_until_it_is_renewed(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """It ended yesterday: held, said, nothing in plain text; all arrives with a good one."""
+    host = "IP:127.0.0.1"
+    certificate, key = make_certificate(tmp_path, "renewed", host)
+    # Of the same key and name, and trusted: its dates alone are what is wrong.
+    expired = tmp_path / "expired.pem"
+    sign(tmp_path / "renewed.csr", key, expired, host, days=-1)
+    good = certificate.read_bytes()
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(good + expired.read_bytes())
+    certificate.write_bytes(expired.read_bytes())
+    with (
+        TlsFront(receiver, (certificate, key)) as front,
+        reporting_to(front.endpoint, exporter_ca_file=trusted) as collector,
+    ):
+        emit(collector, 100)
+        assert wait_until(lambda: collector.stats().notes["retries"] >= 3, timeout=20)
+        assert "expired" in collector.last_error
+        stats = collector.stats()
+        assert (stats.held, stats.delivered) == (100, 0)
+        assert stats.notes["ambiguous_attempts"] == 0
+        assert receiver.counts().requests == 0
+        certificate.write_bytes(good)
+        front.renew()
+        assert collector.flush(timeout=20).complete
+        stats, counts = assert_same(collector, receiver)
+        assert stats.delivered == counts.records == 100
         assert set(front.first_bytes) == {b"\x16"}

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,10 +57,14 @@ def run_python(
     timeout: float = 60,
     environment: dict[str, str] | None = None,
     expect: int = 0,
+    before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, and check how it ended."""
+    """Run a script in a process of its own, and check how it ended.
+
+    ``before``: a command that is to start it.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(source), *arguments],
+        [*before, sys.executable, "-c", textwrap.dedent(source), *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,
