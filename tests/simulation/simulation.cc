@@ -178,7 +178,7 @@ void Simulation::act() {
     case 14:
       return flush_some();
     default:
-      pipeline_->delivery().shipper().retry_now();
+      pipeline_->delivery().retry_now();
       return check("retry_now");
   }
 }

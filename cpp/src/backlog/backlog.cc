@@ -157,6 +157,17 @@ void Backlog::make_room(uint8_t lane, uint64_t cost, std::vector<Departure>& dep
   }
 }
 
+bool Backlog::holds(const EncodedBatch& batch, MonotonicTime now,
+                    std::vector<Departure>& departures) {
+  const Lane& lane = lanes_[batch.lane];
+  const uint64_t cost = batch.cost_bytes();
+  if (lane.options.on_full != OnBacklogFull::kHold) return false;
+  if (is_expired(lane, batch, now) || !can_ever_hold(lane, cost)) return false;
+  if (has_room(batch.lane, cost)) return false;
+  expire(now, departures);
+  return !has_room(batch.lane, cost) && !room_can_be_made(batch.lane, cost);
+}
+
 bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures) {
   const uint8_t number = batch.lane;
   Lane& lane = lanes_[number];

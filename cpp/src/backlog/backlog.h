@@ -57,6 +57,9 @@ class Backlog {
   // over its share gives up its oldest (kLowerPriority); then this lane's own on_full. Nobody loses
   // anything for a batch that would not fit even then.
   bool push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures);
+  // Whether push() would say no. As push() does, it first lets what is too old go where room is
+  // short.
+  bool holds(const EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures);
   // Whether push() of a batch of that cost would be taken now without anybody's loss.
   [[nodiscard]] bool has_room(uint8_t lane, uint64_t cost_bytes) const noexcept;
 

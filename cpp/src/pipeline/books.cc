@@ -1,5 +1,6 @@
 #include "pipeline/books.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -8,8 +9,6 @@ namespace {
 
 using account::Place;
 using account::RouteName;
-
-constexpr uint32_t kRoute = 0;  // one route; several come with fan-out
 
 RouteName name_of(backlog::LetGo reason) noexcept {
   switch (reason) {
@@ -73,57 +72,72 @@ uint64_t batch_number(const BatchId& id) noexcept {
   return number;
 }
 
-void Books::depart(std::vector<backlog::Departure>& departures) {
+Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger& ledger)
+    : ledger_(ledger) {
+  for (const backlog::BacklogOptions& options : routes) routes_.emplace_back(options);
+}
+
+void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {
   for (const backlog::Departure& departure : departures) {
-    ledger_.end(kRoute, departure.batch.lane, departure.batch.counts, Place::kBacklog,
-                unless_ambiguous(departure.batch, name_of(departure.reason)));
-    outstanding_.remove(batch_number(departure.batch.id));
+    ledger_.end(static_cast<uint32_t>(route), departure.batch.lane, departure.batch.counts,
+                Place::kBacklog, unless_ambiguous(departure.batch, name_of(departure.reason)));
+    routes_[route].outstanding.remove(batch_number(departure.batch.id));
   }
   departures.clear();
 }
 
 bool Books::push(EncodedBatch& batch, MonotonicTime now) {
-  const uint64_t number = batch_number(batch.id);
-  const uint8_t lane = batch.lane;
-  const SeverityCounts counts = batch.counts;
   std::vector<backlog::Departure> departures;
   const std::lock_guard lock(mutex_);
-  const bool taken = backlog_.push(batch, now, departures);
-  if (taken) {
-    ledger_.batched(lane, counts);
-    outstanding_.add(number);
+  // All are asked before any has it: the ledger knows a batch as batched for every route, or none.
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    const bool held = routes_[route].backlog.holds(batch, now, departures);
+    depart(route, departures);
+    if (held) return false;
   }
-  depart(departures);
-  return taken;
+  ledger_.batched(batch.lane, batch.counts);
+  const uint64_t number = batch_number(batch.id);
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    EncodedBatch shared = batch;  // the bytes are the same for all
+    routes_[route].outstanding.add(number);
+    (void)routes_[route].backlog.push(shared, now, departures);
+    depart(route, departures);
+  }
+  return true;
 }
 
-std::optional<EncodedBatch> Books::take(MonotonicTime now) {
+std::optional<EncodedBatch> Books::take(size_t route, MonotonicTime now) {
   std::vector<backlog::Departure> departures;
   const std::lock_guard lock(mutex_);
-  std::optional<EncodedBatch> batch = backlog_.take(now, departures);
-  depart(departures);
-  if (batch) ledger_.move(kRoute, batch->lane, batch->counts, Place::kBacklog, Place::kFlight);
+  std::optional<EncodedBatch> batch = routes_[route].backlog.take(now, departures);
+  depart(route, departures);
+  if (batch) {
+    ledger_.move(static_cast<uint32_t>(route), batch->lane, batch->counts, Place::kBacklog,
+                 Place::kFlight);
+  }
   return batch;
 }
 
-bool Books::settle(std::vector<ship::Settlement>& settlements) {
+bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
   using Kind = ship::Settlement::Kind;
+  const auto row = static_cast<uint32_t>(route);
   bool freed = false;
   const std::lock_guard lock(mutex_);
+  auto& [backlog, outstanding] = routes_[route];
   for (ship::Settlement& settlement : settlements) {
     const uint8_t lane = settlement.batch.lane;
     if (settlement.kind == Kind::kPutBack) {
-      ledger_.move(kRoute, lane, settlement.records, Place::kFlight, Place::kBacklog);
-      backlog_.put_back(std::move(settlement.batch));
+      ledger_.move(row, lane, settlement.records, Place::kFlight, Place::kBacklog);
+      backlog.put_back(std::move(settlement.batch));
       continue;
     }
     if (settlement.kind == Kind::kReplaced) {
-      backlog_.replace(settlement.batch.id, settlement.parts);
-      outstanding_.add(batch_number(settlement.batch.id), settlement.parts.size() - 1);
+      backlog.replace(settlement.batch.id, settlement.parts);
+      outstanding.add(batch_number(settlement.batch.id), settlement.parts.size() - 1);
       ledger_.note(account::NoteName::kSplits, 1);
       continue;
     }
-    ledger_.end(kRoute, lane, settlement.records, Place::kFlight, name_of(settlement));
+    ledger_.end(row, lane, settlement.records, Place::kFlight, name_of(settlement));
     if (settlement.kind == Kind::kDelivered) {
       ledger_.note(account::NoteName::kBytesSentRaw, settlement.batch.raw_bytes);
       if (settlement.batch.body) {
@@ -131,8 +145,8 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
       }
     }
     if (settlement.finishes) {
-      backlog_.finish(settlement.batch.id);
-      outstanding_.remove(batch_number(settlement.batch.id));
+      backlog.finish(settlement.batch.id);
+      outstanding.remove(batch_number(settlement.batch.id));
       freed = true;
     }
   }
@@ -141,44 +155,65 @@ bool Books::settle(std::vector<ship::Settlement>& settlements) {
 
 void Books::drop_all() {
   const std::lock_guard lock(mutex_);
-  for (const EncodedBatch& batch : backlog_.drain_all()) {
-    ledger_.end(kRoute, batch.lane, batch.counts, Place::kBacklog,
-                unless_ambiguous(batch, RouteName::kDroppedShutdown));
-    outstanding_.remove(batch_number(batch.id));
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    for (const EncodedBatch& batch : routes_[route].backlog.drain_all()) {
+      ledger_.end(static_cast<uint32_t>(route), batch.lane, batch.counts, Place::kBacklog,
+                  unless_ambiguous(batch, RouteName::kDroppedShutdown));
+      routes_[route].outstanding.remove(batch_number(batch.id));
+    }
   }
 }
 
 bool Books::is_clear_to(uint64_t number) const {
   const std::lock_guard lock(mutex_);
-  return outstanding_.is_clear_to(number);
+  return std::all_of(routes_.begin(), routes_.end(),
+                     [&](const Route& route) { return route.outstanding.is_clear_to(number); });
 }
 
 uint64_t Books::backlog_bytes() const {
   const std::lock_guard lock(mutex_);
-  return backlog_.bytes();
+  uint64_t bytes = 0;
+  for (const Route& route : routes_) bytes += route.backlog.bytes();
+  return bytes;
 }
 
 bool Books::has_waiting() const {
   const std::lock_guard lock(mutex_);
-  return backlog_.batches() != 0;
+  return std::any_of(routes_.begin(), routes_.end(),
+                     [](const Route& route) { return route.backlog.batches() != 0; });
+}
+
+bool Books::has_waiting(size_t route) const {
+  const std::lock_guard lock(mutex_);
+  return routes_[route].backlog.batches() != 0;
 }
 
 Books::Inside Books::inside(uint8_t lane) const {
   const std::lock_guard lock(mutex_);
-  return {backlog_.waiting(lane), backlog_.in_flight(lane)};
+  Inside inside;
+  for (const Route& route : routes_) {
+    inside.waiting += route.backlog.waiting(lane);
+    inside.in_flight += route.backlog.in_flight(lane);
+  }
+  return inside;
 }
 
 Books::Held Books::audit(uint8_t lane) const {
   const std::lock_guard lock(mutex_);
   const account::Snapshot snapshot = ledger_.snapshot();
-  const account::RouteLaneNumbers& numbers = snapshot.routes[kRoute][lane];
   const auto off = [](const SeverityCounts& books, const SeverityCounts& inside) {
-    return static_cast<int64_t>(books.total()) - static_cast<int64_t>(inside.total());
+    return std::abs(static_cast<int64_t>(books.total()) - static_cast<int64_t>(inside.total()));
   };
   // The absolute values: two errors must not hide one another.
-  return {std::abs(off(numbers[Place::kBacklog], backlog_.waiting(lane))) +
-          std::abs(off(numbers[Place::kFlight], backlog_.in_flight(lane))) +
-          std::abs(snapshot.route_difference(kRoute, lane))};
+  Held held;
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    const account::RouteLaneNumbers& numbers = snapshot.routes[route][lane];
+    const backlog::Backlog& backlog = routes_[route].backlog;
+    held.difference += off(numbers[Place::kBacklog], backlog.waiting(lane)) +
+                       off(numbers[Place::kFlight], backlog.in_flight(lane)) +
+                       std::abs(snapshot.route_difference(route, lane));
+  }
+  return held;
 }
 
 }  // namespace forebay::pipeline

@@ -1,7 +1,8 @@
-// What the drain thread and the ship thread share: the backlog and the ledger of what is in it.
+// What the drain thread and the ship thread share: each route's backlog, and the ledger of what is
+// in them.
 //
 // Every change of both is made under one mutex, so that at any moment the ledger says what is
-// inside.
+// inside. One for all routes: a finished batch enters all of them in one step.
 #pragma once
 #include <mutex>
 #include <string_view>
@@ -19,44 +20,55 @@ uint64_t batch_number(const BatchId& id) noexcept;
 
 class Books {
  public:
-  Books(const backlog::BacklogOptions& options, account::Ledger& ledger)
-      : backlog_(options), ledger_(ledger) {}
+  // One backlog a route, in the ledger's order of routes.
+  Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger& ledger);
+
+  [[nodiscard]] size_t routes() const noexcept { return routes_.size(); }
 
   // -- drain thread --
-  // The backlog takes the batch, and the ledger writes it over from "in batch"; or false (hold).
+  // Every route's backlog takes the batch, and the ledger writes it over from "in batch"; or false
+  // where one of them holds: then none has it.
   bool push(EncodedBatch& batch, MonotonicTime now);
 
   // -- ship thread --
-  std::optional<EncodedBatch> take(MonotonicTime now);
-  // True where room in the backlog became free.
-  bool settle(std::vector<ship::Settlement>& settlements);
+  std::optional<EncodedBatch> take(size_t route, MonotonicTime now);
+  // True where room in the route's backlog became free.
+  bool settle(size_t route, std::vector<ship::Settlement>& settlements);
   void note(account::NoteName name, uint64_t count) noexcept { ledger_.note(name, count); }
   // At the end: all that waits is let go as dropped{shutdown}.
   void drop_all();
 
   // -- anyone --
+  // Whether no route has a batch of that number or a lower one.
   [[nodiscard]] bool is_clear_to(uint64_t number) const;
+  // Of all routes. A batch that waits on two of them counts twice, though its bytes are shared.
   [[nodiscard]] uint64_t backlog_bytes() const;
   [[nodiscard]] bool has_waiting() const;
-  // What is really waiting and in flight, by lane.
+  [[nodiscard]] bool has_waiting(size_t route) const;
+  // What is really waiting and in flight, by lane, on all routes.
   struct Inside {
     SeverityCounts waiting;
     SeverityCounts in_flight;
   };
   [[nodiscard]] Inside inside(uint8_t lane) const;
-  // The ledger's lines for the places of a lane, held against what is really there, and its second
-  // law.
+  // The ledger's lines for the places of a lane, held against what is really there, and the second
+  // law of each route.
   struct Held {
     int64_t difference = 0;  // in sum
   };
   [[nodiscard]] Held audit(uint8_t lane) const;
 
  private:
-  void depart(std::vector<backlog::Departure>& departures);
+  struct Route {
+    explicit Route(const backlog::BacklogOptions& options) : backlog(options) {}
+    backlog::Backlog backlog;
+    Outstanding outstanding;
+  };
+
+  void depart(size_t route, std::vector<backlog::Departure>& departures);
 
   mutable std::mutex mutex_;
-  backlog::Backlog backlog_;
-  Outstanding outstanding_;
+  std::vector<Route> routes_;
   account::Ledger& ledger_;
 };
 

@@ -12,6 +12,7 @@
 #include "batch/batcher.h"
 #include "compress/batch_compressor.h"
 #include "model/value.h"
+#include "pipeline/route.h"
 #include "queue/lane_queue.h"
 #include "ship/shipper.h"
 
@@ -37,7 +38,8 @@ struct PipelineOptions {
   uint64_t backlog_max_bytes = 32u << 20;
   backlog::Order backlog_order = backlog::Order::kOldestFirst;
   ship::RetryOptions retry;
-  uint64_t seed = 0;  // of the retry jitter; 0: the system's entropy
+  std::vector<RouteOptions> routes{1};  // at least one
+  uint64_t seed = 0;                    // of the retry jitter; 0: the system's entropy
 };
 
 struct Lane {

@@ -36,27 +36,37 @@ class SignalsBlocked {
 Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& options,
                                                    std::unique_ptr<ship::Exporter> exporter,
                                                    const Clock* clock) {
+  std::vector<Route::Exporters> exporters(1);
+  exporters[0].push_back(std::move(exporter));
+  return create(options, std::move(exporters), clock);
+}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& options,
+                                                   std::vector<Route::Exporters> exporters,
+                                                   const Clock* clock) {
   std::unique_ptr<Pipeline> pipeline(new Pipeline(options, clock));
   account::LedgerOptions ledger;
   ledger.directory = options.run_directory;
   ledger.instance_id = options.instance_id;
   ledger.service_name = options.service_name;
-  ledger.routes = {"main"};
   ledger.in_memory = options.ledger_in_memory;
-  backlog::BacklogOptions backlog;
-  backlog.max_bytes = options.backlog_max_bytes;
-  backlog.order = options.backlog_order;
+  std::vector<backlog::BacklogOptions> backlogs;
+  uint64_t smallest_backlog = options.backlog_max_bytes;
+  for (size_t r = 0; r < options.routes.size(); ++r) {
+    ledger.routes.push_back(options.routes[r].name);
+    backlogs.push_back(route_backlog(options, r));
+    smallest_backlog = std::min(smallest_backlog, backlogs.back().max_bytes);
+  }
   double common = 1.0;
   for (const LaneOptions& lane : options.lanes) common -= lane.backlog.share;
   for (const LaneOptions& lane : options.lanes) {
     // A batch must fit what its lane may have of the backlog, or it could only be let go: with room
     // for two, one can be sent while the next waits.
     batch::BatchOptions batch = options.batch;
-    const double reach = (lane.backlog.share + std::max(common, 0.0)) *
-                         static_cast<double>(options.backlog_max_bytes) / 2;
+    const double reach =
+        (lane.backlog.share + std::max(common, 0.0)) * static_cast<double>(smallest_backlog) / 2;
     batch.max_bytes = std::clamp<uint64_t>(static_cast<uint64_t>(reach), 1024, batch.max_bytes);
     ledger.lanes.push_back(lane.name);
-    backlog.lanes.push_back(lane.backlog);
     auto queue =
         queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
     if (!queue) return queue.status();
@@ -65,11 +75,11 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
   }
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
-  pipeline->books_ = std::make_unique<Books>(backlog, *pipeline->ledger_);
+  pipeline->books_ = std::make_unique<Books>(backlogs, *pipeline->ledger_);
   pipeline->intake_ = std::make_unique<Intake>(options, pipeline->lanes_, *pipeline->ledger_,
                                                *pipeline->books_, pipeline->ticks_);
   pipeline->delivery_ =
-      std::make_unique<Delivery>(std::move(exporter), options.retry,
+      std::make_unique<Delivery>(options.routes, std::move(exporters), options.retry,
                                  options.seed != 0 ? Random(options.seed) : Random::from_system(),
                                  *pipeline->books_, pipeline->ticks_.clock());
   for (Lane& lane : pipeline->lanes_) {
@@ -127,7 +137,7 @@ void Pipeline::run_drain() noexcept {
       flushing = flush_begun_ != flush_drained_;
       due = intake_->next_due();
     }
-    if (step.batches != 0) delivery_->shipper().wake();
+    if (step.batches != 0) delivery_->wake();
     is_held_.store(step.is_held, std::memory_order_relaxed);
     if (step.records != 0 || flushing) {
       nap = kShortestNap;
@@ -151,8 +161,9 @@ void Pipeline::serve_flushes(bool is_flushed) {
 
 void Pipeline::run_ship() noexcept {
   while (!stopping_.load(std::memory_order_acquire)) {
-    if (retry_now_.exchange(false, std::memory_order_acquire)) delivery_->shipper().retry_now();
-    const bool freed = delivery_->step(delivery_->idle_for(kShipNap));
+    if (retry_now_.exchange(false, std::memory_order_acquire)) delivery_->retry_now();
+    const bool hurried = flushes_.load(std::memory_order_relaxed) != 0;
+    const bool freed = delivery_->step(delivery_->idle_for(kShipNap, hurried), hurried);
     if (freed) {
       if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
       const std::lock_guard lock(flush_mutex_);
@@ -164,12 +175,17 @@ void Pipeline::run_ship() noexcept {
 bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
   if (is_shut_down_.load(std::memory_order_acquire)) return true;
   if (!has_threads_.load(std::memory_order_acquire)) return false;  // nobody would do it
+  struct Count {
+    explicit Count(std::atomic<uint32_t>& of) noexcept : of(of) { ++of; }
+    ~Count() { --of; }
+    std::atomic<uint32_t>& of;
+  } const counted(flushes_);
   std::unique_lock lock(flush_mutex_);
   const uint64_t mine = flush_asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
   retry_now_.store(true, std::memory_order_release);
   is_held_.store(false, std::memory_order_relaxed);
   drain_parker_.wake();
-  delivery_->shipper().wake();
+  delivery_->wake();
   const auto wait = [&](const std::function<bool()>& done) {
     // Not only notifications end the wait: batches also leave the backlog on the drain thread.
     while (!done()) {
@@ -209,8 +225,10 @@ bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
 uint64_t Pipeline::unknown_so_far() const {
   uint64_t unknown = 0;
   const account::Snapshot snapshot = ledger_->snapshot();
-  for (const account::RouteLaneNumbers& lane : snapshot.routes[0]) {
-    unknown += lane[account::RouteName::kUnknown].total();
+  for (const auto& route : snapshot.routes) {
+    for (const account::RouteLaneNumbers& lane : route) {
+      unknown += lane[account::RouteName::kUnknown].total();
+    }
   }
   return unknown;
 }
@@ -231,7 +249,7 @@ void Pipeline::let_go_of_the_rest() {
 void Pipeline::stop_threads() {
   stopping_.store(true, std::memory_order_release);
   drain_parker_.wake();
-  delivery_->shipper().wake();
+  delivery_->wake();
   if (drain_thread_.joinable()) drain_thread_.join();
   if (ship_thread_.joinable()) ship_thread_.join();
 }

@@ -39,7 +39,11 @@ struct Audit {
 
 class Pipeline {
  public:
-  // `clock` null: the system's.
+  // `exporters`: of each of options.routes, at least one. `clock` null: the system's.
+  static Result<std::unique_ptr<Pipeline>> create(const PipelineOptions& options,
+                                                  std::vector<Route::Exporters> exporters,
+                                                  const Clock* clock = nullptr);
+  // With one route and one destination.
   static Result<std::unique_ptr<Pipeline>> create(const PipelineOptions& options,
                                                   std::unique_ptr<ship::Exporter> exporter,
                                                   const Clock* clock = nullptr);
@@ -107,8 +111,9 @@ class Pipeline {
       false};  // the drain thread waits for the backlog: lanes need not wake it
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_threads_{false};
-  // Between whoever asks and the ship thread, which alone touches the shipper.
+  // Between whoever asks and the ship thread, which alone touches the shippers.
   std::atomic<bool> retry_now_{false};
+  std::atomic<uint32_t> flushes_{0};       // that somebody waits for
   std::atomic<uint64_t> intake_bytes_{0};  // as of the last step
 
   // Flush. Requests are numbered; the drain thread answers with the number of the last batch that

@@ -53,6 +53,9 @@ class Exporter {
   [[nodiscard]] virtual Codec codec() const noexcept = 0;
   // How many attempts it likes to have under way at once. At least 1.
   [[nodiscard]] virtual uint32_t concurrency() const noexcept = 0;
+  // What a poll() that waits waits for. Exporters that say the same are waited for together: a poll
+  // of one also ends where another one has something.
+  [[nodiscard]] virtual const void* waits_on() const noexcept { return this; }
   // "otlp http://127.0.0.1:4318/v1/logs", for messages; no secrets.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
 };
