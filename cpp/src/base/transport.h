@@ -55,6 +55,9 @@ class Transport {
   virtual std::vector<Completion> poll(Duration wait) = 0;
   // Ends a poll that waits. From any thread.
   virtual void wake() noexcept = 0;
+  // What poll() waits for. Transports that say the same are waited for together: a poll of one also
+  // ends where a request of another ended.
+  [[nodiscard]] virtual const void* waits_on() const noexcept { return this; }
 };
 
 }  // namespace forebay

@@ -22,6 +22,7 @@ class ConsoleMirror final : public Exporter {
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
   void wake() noexcept override { primary_->wake(); }
+  [[nodiscard]] const void* waits_on() const noexcept override { return primary_->waits_on(); }
   [[nodiscard]] Codec codec() const noexcept override { return primary_->codec(); }
   [[nodiscard]] uint32_t concurrency() const noexcept override { return primary_->concurrency(); }
   [[nodiscard]] const std::string& description() const noexcept override {

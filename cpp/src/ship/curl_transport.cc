@@ -7,40 +7,28 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <mutex>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
-#include "ship/doorbell.h"
+#include "ship/curl_loop.h"
 #include "ship/owned_sockets.h"
 
 namespace forebay::ship {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
-constexpr int kLongestPollMs = 60'000;
 constexpr size_t kMostHeaderBytes = 8192;  // of a header line that is looked at
 
 struct FreeEasy {
   void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
 };
-struct FreeMulti {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
 struct FreeList {
   void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
 };
 using Easy = std::unique_ptr<CURL, FreeEasy>;
-using Multi = std::unique_ptr<CURLM, FreeMulti>;
 using List = std::unique_ptr<curl_slist, FreeList>;
-
-// libcurl 7.84 and later make this safe in any thread; never undone, since somebody else in the
-// process may use libcurl too.
-bool curl_is_ready() {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return ready;
-}
 
 // A socket that a program started by the application does not inherit.
 curl_socket_t open_socket(void* /*user*/, curlsocktype /*purpose*/, curl_sockaddr* address) {
@@ -68,11 +56,16 @@ bool header_is(std::string_view line, std::string_view name, std::string_view& v
   return true;
 }
 
+class Transfer;
+using OnEnd = std::function<void(Transfer&, CURLcode)>;
+
 // One request under way. Never moves: libcurl holds its address.
-class Transfer {
+class Transfer final : public CurlLoop::Request {
  public:
-  Transfer(Transport::RequestId id, HttpRequest request) noexcept
-      : id_(id), request_(std::move(request)) {}
+  Transfer(Transport::RequestId id, HttpRequest request, const OnEnd& on_end) noexcept
+      : id_(id), request_(std::move(request)), on_end_(on_end) {}
+
+  void ended(CURLcode result) override { on_end_(*this, result); }
 
   [[nodiscard]] bool set_up(CURL* easy, const TlsOptions& tls);
   // The answer, once libcurl is done with it.
@@ -95,6 +88,7 @@ class Transfer {
 
   const Transport::RequestId id_;
   const HttpRequest request_;
+  const OnEnd& on_end_;  // its transport's
   List headers_;
   size_t read_at_ = 0;
   bool body_taken_ = false;
@@ -207,7 +201,7 @@ bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
   set(CURLOPT_ERRORBUFFER, error_.data());
   set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
   set(CURLOPT_CLOSESOCKETFUNCTION, &close_socket);
-  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_PRIVATE, static_cast<CurlLoop::Request*>(this));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -280,79 +274,60 @@ Status TlsOptions::validate() const {
 }
 
 struct CurlTransport::State {
-  explicit State(TlsOptions options) noexcept : tls(std::move(options)) {}
+  State(TlsOptions options, std::shared_ptr<CurlLoop> shared)
+      : tls(std::move(options)),
+        loop(std::move(shared)),
+        on_end([this](auto& transfer, auto result) { end(transfer, result); }) {}
   ~State() {
-    for (auto& [id, transfer] : transfers) curl_multi_remove_handle(multi, transfer->easy.get());
+    for (auto& [id, transfer] : transfers) loop->remove(transfer->easy.get());
   }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
-  bool make_handles();
   void refuse(RequestId id, std::string why);
-  void collect(std::vector<Completion>& done);
+  void end(Transfer& transfer, CURLcode result);
 
   const TlsOptions tls;
+  const std::shared_ptr<CurlLoop> loop;
+  const OnEnd on_end;
   RequestId next_id = 1;
-  std::vector<Completion> refused;  // could not even be started
-
-  // `multi` is made by the polling thread while another may call wake().
-  std::mutex multi_mutex;
-  Multi owned_multi;
-  CURLM* multi = nullptr;  // the same, for the polling thread
-  Doorbell doorbell;       // while there is no multi handle yet
-  // After owned_multi: they must leave it first.
   std::unordered_map<RequestId, std::unique_ptr<Transfer>> transfers;
+  std::vector<Completion> done;  // not handed out yet; also what could not even be started
 };
-
-bool CurlTransport::State::make_handles() {
-  if (multi != nullptr) return true;
-  if (!curl_is_ready()) return false;
-  Multi made(curl_multi_init());
-  if (!made) return false;
-  const std::lock_guard lock(multi_mutex);
-  owned_multi = std::move(made);
-  multi = owned_multi.get();
-  return true;
-}
 
 void CurlTransport::State::refuse(RequestId id, std::string why) {
   Completion completion;
   completion.id = id;
   completion.response.error = std::move(why);
-  refused.push_back(std::move(completion));
+  done.push_back(std::move(completion));
 }
 
-void CurlTransport::State::collect(std::vector<Completion>& done) {
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    // The message is gone once its handle leaves.
-    CURL* easy = message->easy_handle;
-    const CURLcode result = message->data.result;
-    Transfer* transfer = nullptr;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-    Completion completion;
-    completion.id = transfer->id();
-    completion.response = transfer->response(result);
-    curl_multi_remove_handle(multi, easy);
-    transfers.erase(completion.id);
-    done.push_back(std::move(completion));
-  }
+void CurlTransport::State::end(Transfer& transfer, CURLcode result) {
+  Completion completion;
+  completion.id = transfer.id();
+  completion.response = transfer.response(result);
+  loop->remove(transfer.easy.get());
+  transfers.erase(completion.id);
+  done.push_back(std::move(completion));
 }
 
-CurlTransport::CurlTransport(TlsOptions tls) : state_(std::make_unique<State>(std::move(tls))) {}
+CurlTransport::CurlTransport(TlsOptions tls, std::shared_ptr<CurlLoop> loop)
+    : state_(std::make_unique<State>(std::move(tls),
+                                     loop ? std::move(loop) : std::make_shared<CurlLoop>())) {}
 CurlTransport::~CurlTransport() = default;
 
 Transport::RequestId CurlTransport::start(HttpRequest request) {
   const RequestId id = state_->next_id++;
-  if (!state_->make_handles()) {
+  if (!state_->loop->make_ready()) {
     state_->refuse(id, "libcurl has no memory for a handle");
     return id;
   }
-  auto transfer = std::make_unique<Transfer>(id, std::move(request));
+  auto transfer = std::make_unique<Transfer>(id, std::move(request), state_->on_end);
   if (!transfer->set_up(curl_easy_init(), state_->tls)) {
     state_->refuse(id, "libcurl refused an option or a header");
     return id;
   }
-  const CURLMcode added = curl_multi_add_handle(state_->multi, transfer->easy.get());
+  const CURLMcode added = state_->loop->add(transfer->easy.get());
   if (added != CURLM_OK) {
     state_->refuse(id, curl_multi_strerror(added));
     return id;
@@ -362,40 +337,32 @@ Transport::RequestId CurlTransport::start(HttpRequest request) {
 }
 
 bool CurlTransport::cancel(RequestId id) {
-  std::erase_if(state_->refused, [&](const Completion& c) { return c.id == id; });
+  const auto over = std::find_if(state_->done.begin(), state_->done.end(),
+                                 [&](const Completion& c) { return c.id == id; });
+  if (over != state_->done.end()) {
+    const bool sent = over->response.outcome != HttpResponse::Outcome::kNotSent;
+    state_->done.erase(over);
+    return sent;
+  }
   const auto found = state_->transfers.find(id);
   if (found == state_->transfers.end()) return false;
   const bool may_have_arrived = found->second->may_have_arrived();
-  curl_multi_remove_handle(state_->multi, found->second->easy.get());
+  state_->loop->remove(found->second->easy.get());
   state_->transfers.erase(found);
   return may_have_arrived;
 }
 
 std::vector<Transport::Completion> CurlTransport::poll(Duration wait) {
-  std::vector<Completion> done = std::exchange(state_->refused, {});
-  if (state_->multi == nullptr) {
-    if (done.empty()) state_->doorbell.await(wait);
-    return done;
+  // Where another's request ended, its transport is to be polled now: no time to wait.
+  const bool any_ended = state_->loop->run();
+  if (!any_ended && state_->done.empty()) {
+    state_->loop->await(wait);
+    state_->loop->run();
   }
-  int running = 0;
-  curl_multi_perform(state_->multi, &running);
-  state_->collect(done);
-  if (!done.empty() || wait <= Duration::zero()) return done;
-  const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
-  curl_multi_poll(state_->multi, nullptr, 0,
-                  static_cast<int>(std::min<int64_t>(wait_ms, kLongestPollMs)), nullptr);
-  curl_multi_perform(state_->multi, &running);
-  state_->collect(done);
-  return done;
+  return std::exchange(state_->done, {});
 }
 
-void CurlTransport::wake() noexcept {
-  const std::lock_guard lock(state_->multi_mutex);
-  if (state_->owned_multi) {
-    curl_multi_wakeup(state_->owned_multi.get());
-  } else {
-    state_->doorbell.ring();
-  }
-}
+void CurlTransport::wake() noexcept { state_->loop->wake(); }
+const void* CurlTransport::waits_on() const noexcept { return state_->loop.get(); }
 
 }  // namespace forebay::ship

@@ -11,6 +11,8 @@
 
 namespace forebay::ship {
 
+class CurlLoop;
+
 struct TlsOptions {
   std::string ca_file;           // PEM; empty: the system's
   std::string certificate_file;  // PEM, of the client; needs key_file
@@ -28,7 +30,8 @@ struct TlsOptions {
 // one attempt, and `resends` in its response says so.
 class CurlTransport final : public Transport {
  public:
-  explicit CurlTransport(TlsOptions tls = {});
+  // Transports that are given the same loop are waited for together. None: one of its own.
+  explicit CurlTransport(TlsOptions tls = {}, std::shared_ptr<CurlLoop> loop = nullptr);
   ~CurlTransport() override;
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
@@ -37,6 +40,7 @@ class CurlTransport final : public Transport {
   bool cancel(RequestId id) override;
   std::vector<Completion> poll(Duration wait) override;
   void wake() noexcept override;
+  [[nodiscard]] const void* waits_on() const noexcept override;
 
   static constexpr size_t kMaxResponseBytes = 4u << 20;
 

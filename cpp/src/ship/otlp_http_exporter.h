@@ -28,6 +28,7 @@ class OtlpHttpExporter final : public Exporter {
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
   void wake() noexcept override { transport_->wake(); }
+  [[nodiscard]] const void* waits_on() const noexcept override { return transport_->waits_on(); }
   // That of the logs endpoint.
   [[nodiscard]] Codec codec() const noexcept override { return endpoints_[0].codec; }
   [[nodiscard]] uint32_t concurrency() const noexcept override { return options_.concurrency; }

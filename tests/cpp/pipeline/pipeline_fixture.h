@@ -198,15 +198,31 @@ inline PipelineOptions options_of(std::vector<LaneOptions> lanes) {
   return options;
 }
 
+// Of each route, exporters to its destinations.
+inline std::vector<Route::Exporters> exporters_to(
+    const std::vector<std::vector<std::shared_ptr<Destination>>>& routes) {
+  std::vector<Route::Exporters> exporters;
+  for (const auto& route : routes) {
+    exporters.emplace_back();
+    for (const auto& destination : route) {
+      exporters.back().push_back(std::make_unique<DestinationExporter>(destination));
+    }
+  }
+  return exporters;
+}
+
 // A pipeline that audits itself at the end: a test that leaves a ledger unbalanced fails.
 class TestPipeline {
  public:
+  std::shared_ptr<Destination> destination = std::make_shared<Destination>();
+
   // `clock` null: the system's time, for a pipeline with threads.
   explicit TestPipeline(const PipelineOptions& options, const Clock* clock = nullptr) {
-    auto made =
-        Pipeline::create(options, std::make_unique<DestinationExporter>(destination), clock);
-    EXPECT_TRUE(made.is_ok());
-    pipeline_ = made.take();
+    make(options, exporters_to({{destination}}), clock);
+  }
+  TestPipeline(const PipelineOptions& options, std::vector<Route::Exporters> exporters,
+               const Clock* clock) {
+    make(options, std::move(exporters), clock);
   }
   ~TestPipeline() {
     pipeline_->shutdown(std::chrono::steady_clock::now());
@@ -226,9 +242,14 @@ class TestPipeline {
     return found;
   }
 
-  std::shared_ptr<Destination> destination = std::make_shared<Destination>();
-
  private:
+  void make(const PipelineOptions& options, std::vector<Route::Exporters> exporters,
+            const Clock* clock) {
+    auto made = Pipeline::create(options, std::move(exporters), clock);
+    EXPECT_TRUE(made.is_ok());
+    pipeline_ = made.take();
+  }
+
   std::unique_ptr<Pipeline> pipeline_;
 };
 
