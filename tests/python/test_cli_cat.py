@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import zstandard
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import SEVERITY_NUMBER_ERROR
+
+from forebay.cli import cat, main
 
 TIME = 1_700_000_000_123_456_789
 
@@ -174,3 +177,57 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.wait(30) == 0
         assert process.stderr.read() == b""
+
+
+def at(time: int, body: str) -> bytes:
+    message = ExportLogsServiceRequest()
+    message.ParseFromString(request(body))
+    message.resource_logs[0].scope_logs[0].log_records[0].time_unix_nano = time
+    return bytes(message.SerializeToString())
+
+
+def bodies(result: subprocess.CompletedProcess[bytes]) -> list[str]:
+    assert result.returncode == 0, result.stderr
+    return [found["message"] for found in objects(result)]
+
+
+def test_records_of_several_files_come_in_the_order_of_their_time(tmp_path: Path) -> None:
+    """Lanes and processes write side by side; equal times stay as they came."""
+    (tmp_path / "a.otlp.zst").write_bytes(segment(at(3, "a3"), at(1, "a1"), at(2, "first of 2")))
+    (tmp_path / "b.otlp.zst").write_bytes(segment(at(4, "b4"), at(2, "second of 2"), at(0, "b")))
+    assert bodies(run("--json", tmp_path)) == ["b", "a1", "first of 2", "second of 2", "a3", "b4"]
+    one_by_one = ["a3", "a1", "first of 2", "b4", "second of 2", "b"]
+    files = (tmp_path / "a.otlp.zst", tmp_path / "b.otlp.zst")
+    assert bodies(run("--json", "--unsorted", *files)) == one_by_one
+    assert bodies(run("--json", *reversed(files)))[2] == "second of 2"
+
+
+def test_standard_input_is_printed_as_it_comes(tmp_path: Path) -> None:
+    """A stream has no end to wait for."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "forebay", "cat", "--json", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(segment(at(2, "late"), at(1, "early")))
+    child.stdin.close()
+    found = [json.loads(line)["message"] for line in child.stdout]
+    child.stdout.close()
+    assert child.wait(30) == 0
+    assert found == ["late", "early"]
+
+
+def test_more_than_memory_should_hold_is_printed_as_it_is_in_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is lost at the point where it goes over, and it is said."""
+    path = tmp_path / "a.otlp.zst"
+    path.write_bytes(segment(*(at(100 - i, f"number {i}") for i in range(50))))
+    monkeypatch.setattr(cat._Output, "most_held", 1000)
+    assert main(["cat", "--json", str(path)]) == 0
+    captured = capsys.readouterr()
+    numbers = [json.loads(line)["message"] for line in captured.out.splitlines()]
+    assert numbers == [f"number {i}" for i in range(50)]
+    assert captured.err.count("not in the order of time") == 1

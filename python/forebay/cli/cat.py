@@ -22,6 +22,10 @@ Prints log records: time, level, scope, message, then attributes as key=value. R
 (.jsonl) and length-prefixed protobuf with or without zstd (.otlp, .otlp.zst), whatever their name
 is; "-" is standard input. Without a path it reads the service directory that was written to last.
 
+Records of files are printed in the order of their time: a process writes each lane for itself, and
+several processes write side by side. What is too much to hold in memory, and standard input, is
+printed as it comes, and --unsorted prints all of it so.
+
 --json prints one flat object a record: time, level, scope, message and so on, and each attribute
 under its own name; one that is called like a field of the record becomes "attributes.NAME".
 """
@@ -39,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a file, a directory, or -")
     parser.add_argument("--json", action="store_true", help="one flat JSON object a record")
+    parser.add_argument("--unsorted", action="store_true", help="as it is in the files")
     parser.add_argument("--resource", action="store_true", help="with the resource's attributes")
     parser.set_defaults(run=run)
 
@@ -56,37 +61,77 @@ def run(args: argparse.Namespace) -> int:
             return 1
         print(f"forebay cat: {newest}", file=sys.stderr)
         paths = [str(newest)]
+    output = _Output(is_sorted=not args.unsorted and "-" not in paths)
     failed = False
     for path in paths:
-        failed |= not _print_path(path, args)
+        failed |= not _print_path(path, args, output)
+    output.end()
     return 1 if failed else 0
 
 
-def _print_path(path: str, args: argparse.Namespace) -> bool:
+class _Output:
+    """Writes records in the order of their time, or as they come."""
+
+    # Of text that is held to be sorted. Unit: characters.
+    most_held = 256 << 20
+
+    def __init__(self, *, is_sorted: bool) -> None:
+        self._held: list[tuple[int, str]] | None = [] if is_sorted else None
+        self._characters = 0
+
+    def record(self, nanoseconds: int, text: str) -> None:
+        if self._held is None:
+            sys.stdout.write(text)
+            return
+        self._held.append((nanoseconds, text))
+        self._characters += len(text)
+        if self._characters > self.most_held:
+            print(
+                f"forebay cat: more than {self.most_held >> 20} MiB of text: printed as it is in"
+                " the files, and not in the order of time",
+                file=sys.stderr,
+            )
+            self._write_held()
+
+    def end(self) -> None:
+        if self._held is not None:
+            self._held.sort(key=lambda record: record[0])  # stable: equal times stay as they came
+            self._write_held()
+        sys.stdout.flush()
+
+    def _write_held(self) -> None:
+        held, self._held = self._held or [], None
+        sys.stdout.writelines(text for _, text in held)
+
+
+def _print_path(path: str, args: argparse.Namespace, output: _Output) -> bool:
     if path == "-":
         reader = SegmentReader("standard input")
-        return _print_segment(reader, reader.read(sys.stdin.buffer), args)
+        return _print_segment(reader, reader.read(sys.stdin.buffer), args, output)
     files = segments_in(path) if os.path.isdir(path) else [Path(path)]
     whole = True
     for file in files:
         reader = SegmentReader(file)
-        whole &= _print_segment(reader, iter(reader), args)
+        whole &= _print_segment(reader, iter(reader), args, output)
     return whole
 
 
 def _print_segment(
-    reader: SegmentReader, source: Iterator[ResourceLogs], args: argparse.Namespace
+    reader: SegmentReader,
+    source: Iterator[ResourceLogs],
+    args: argparse.Namespace,
+    output: _Output,
 ) -> bool:
     style = paint.for_stream(sys.stdout)
-    write = sys.stdout.write
     try:
         for resource_logs in source:
             for scope, record in resource_logs.records():
                 if args.json:
                     flat = flat_object(resource_logs, scope, record, resource=args.resource)
-                    write(json.dumps(flat, ensure_ascii=False, default=str) + "\n")
+                    text = json.dumps(flat, ensure_ascii=False, default=str)
                 else:
-                    write(line(resource_logs, scope, record, style, resource=args.resource) + "\n")
+                    text = line(resource_logs, scope, record, style, resource=args.resource)
+                output.record(_time_of(record), text + "\n")
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -107,6 +152,11 @@ def _print_segment(
 
 
 # -- one record -------------------------------------------------------------------------------
+
+
+def _time_of(record: LogRecord) -> int:
+    """When it happened, else when it was seen. Unit: ns since 1970."""
+    return record.time_unix_nano or record.observed_time_unix_nano
 
 
 def level_of(record: LogRecord) -> str:
@@ -136,7 +186,7 @@ def line(
     resource: bool,
 ) -> str:
     """The record in one line, but for a stack trace, which follows indented."""
-    time = time_text(record.time_unix_nano or record.observed_time_unix_nano, spec="milliseconds")
+    time = time_text(_time_of(record), spec="milliseconds")
     level = level_of(record)
     parts = [
         style.dim(time),
@@ -211,7 +261,7 @@ def flat_object(
     resource_logs: ResourceLogs, scope: Scope, record: LogRecord, *, resource: bool
 ) -> dict[str, Any]:
     """The record as one flat object. What is not there is left out."""
-    nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
+    nanoseconds = _time_of(record)
     flat: dict[str, Any] = {
         "time": time_text(nanoseconds),
         "time_unix_nano": nanoseconds,
