@@ -31,15 +31,15 @@ std::string pad_of(uint64_t id, size_t bytes) {
 
 Simulation::Simulation(uint64_t seed) : random_(seed) {
   draw_options();
-  const uint32_t concurrency = static_cast<uint32_t>(one_of({1, 1, 2, 4}));
-  order_is_kept_ = concurrency == 1 && options_.backlog_order == backlog::Order::kOldestFirst;
-  destination_ =
-      std::make_unique<LyingDestination>(clock_, random_.next(), concurrency,
-                                         [this](const Arrival& arrival, const EncodedBatch& batch,
-                                                bool again) { took(arrival, batch, again); });
-  draw_faults();
-  auto made =
-      pipeline::Pipeline::create(options_, std::make_unique<Borrowed>(*destination_), &clock_);
+  std::vector<pipeline::Route::Exporters> exporters;
+  for (size_t i = 0; i < options_.routes.size(); ++i) {
+    draw_route(i);
+    exporters.emplace_back();
+    for (const auto& destination : routes_.back()->destinations) {
+      exporters.back().push_back(std::make_unique<Borrowed>(*destination));
+    }
+  }
+  auto made = pipeline::Pipeline::create(options_, std::move(exporters), &clock_);
   expect(made.is_ok(), "a pipeline can be made");
   pipeline_ = made.take();
   emitters_.resize(1 + below(6));
@@ -109,6 +109,24 @@ void Simulation::draw_options() {
   if (one_in(3)) {
     options_.retry.max_elapsed = one_of({Duration{0}, Duration{seconds{2}}, Duration{seconds{30}}});
   }
+  const size_t routes = one_in(2) ? 1 : 1 + below(3);
+  options_.routes.resize(routes);
+  options_.backlog_max_bytes *= routes;
+  for (size_t i = 0; i < routes; ++i) {
+    pipeline::RouteOptions& route = options_.routes[i];
+    route.name = "route" + std::to_string(i);
+    route.order = one_in(2) ? pipeline::RouteOrder::kFailover : pipeline::RouteOrder::kRoundRobin;
+    route.away_after = static_cast<uint32_t>(one_of({1, 2, 5}));
+    if (one_in(3)) {
+      route.on_backlog_full =
+          one_in(2) ? backlog::OnBacklogFull::kHold : backlog::OnBacklogFull::kEvictOldest;
+    }
+  }
+  if (one_in(3)) {
+    // The others have as much as they would have with equal parts.
+    options_.routes[0].backlog_share = 0.5;
+    options_.backlog_max_bytes *= 2;
+  }
   options_.seed = random_.next() | 1;
   longest_jump_ = one_of({Duration{milliseconds{1}}, Duration{milliseconds{50}},
                           Duration{seconds{2}}, Duration{seconds{60}}});
@@ -118,8 +136,26 @@ void Simulation::draw_options() {
   audit_every_ = static_cast<uint64_t>(one_of({1, 1, 10, 100}));
 }
 
-void Simulation::draw_faults() {
-  Faults& faults = destination_->faults;
+void Simulation::draw_route(size_t index) {
+  routes_.push_back(std::make_unique<LyingRoute>());
+  LyingRoute& route = *routes_.back();
+  route.name = options_.routes[index].name;
+  const size_t destinations = one_in(2) ? 1 : 1 + below(3);
+  const uint32_t concurrency = static_cast<uint32_t>(one_of({1, 1, 2, 4}));
+  for (size_t i = 0; i < destinations; ++i) {
+    route.destinations.push_back(std::make_unique<LyingDestination>(
+        clock_, random_.next(), concurrency,
+        [this, &route](const Arrival& arrival, const EncodedBatch& batch, bool /*again*/) {
+          took(route, arrival, batch);
+        }));
+    draw_faults(*route.destinations.back());
+  }
+  route.order_is_kept = destinations == 1 && concurrency == 1 &&
+                        options_.backlog_order == backlog::Order::kOldestFirst;
+}
+
+void Simulation::draw_faults(LyingDestination& destination) {
+  Faults& faults = destination.faults;
   const auto some = [&](uint32_t most) {
     return one_in(2) ? static_cast<uint32_t>(below(most + 1)) : 0;
   };
@@ -147,7 +183,7 @@ Outcome Simulation::run() {
   Outcome outcome;
   outcome.numbers = numbers_of(pipeline_->ledger().snapshot());
   outcome.steps = steps_;
-  outcome.taken = destination_->taken().size();
+  for (const auto& route : routes_) outcome.taken += route->taken.size();
   outcome.flushes = flushes_;
   return outcome;
 }
@@ -290,7 +326,7 @@ void Simulation::step_intake(bool everything) {
 }
 
 void Simulation::step_delivery() {
-  pipeline_->delivery().step(Duration::zero());
+  pipeline_->delivery().step(Duration::zero(), one_in(8));
   check("delivery.step");
 }
 
@@ -320,11 +356,18 @@ void Simulation::flush_some() {
 }
 
 void Simulation::settle_everything() {
-  destination_->faults = Faults{};
+  for (const auto& route : routes_) {
+    for (const auto& destination : route->destinations) destination->faults = Faults{};
+  }
   // The longest Retry-After, then one backoff, then everything goes.
   constexpr Duration kBound = seconds{300 + 60 + 60};
   const MonotonicTime begin = clock_.now();
-  const auto held = [&] { return numbers_of(pipeline_->ledger().snapshot()).at("held"); };
+  const auto held = [&] {
+    const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
+    int64_t sum = numbers.at("in_queue") + numbers.at("in_batch");
+    for (const auto& route : routes_) sum += numbers.at("routes." + route->name + ".held");
+    return sum;
+  };
   while (held() != 0) {
     expect(clock_.now() - begin < kBound, "all is settled " + std::to_string(kBound / seconds{1}) +
                                               " s after the last fault, but " +

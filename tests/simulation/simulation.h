@@ -1,9 +1,9 @@
 // The whole core in one thread under a seed, with virtual time.
 //
 // A Simulation draws its options from the seed, then acts at random: producers emit, intake and
-// delivery step in any order, time jumps, the destination lies, somebody flushes, threads come and
-// go. After every step the ledger's law is checked, and what the ledger says is held against what
-// the simulation itself counted and what the destination really took.
+// delivery step in any order, time jumps, the destinations of one to three routes lie, somebody
+// flushes, threads come and go. After every step the ledger's law is checked, and what the ledger
+// says is held against what the simulation itself counted and what the destination really took.
 //
 // The first thing that does not hold is thrown, as text.
 #pragma once
@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "lying_destination.h"
+#include "lying_route.h"
 #include "pipeline/pipeline.h"
 
 namespace forebay::simulation {
@@ -65,7 +65,8 @@ class Simulation {
 
   void draw_options();
   void draw_lane(size_t index, double share);
-  void draw_faults();
+  void draw_route(size_t index);
+  void draw_faults(LyingDestination& destination);
   uint64_t below(uint64_t bound) { return random_.below(bound); }
   bool one_in(uint64_t n) { return random_.below(n) == 0; }
   template <class T, size_t N>
@@ -87,25 +88,24 @@ class Simulation {
   void shut_down();
 
   // -- what must hold --
-  void took(const Arrival& arrival, const EncodedBatch& batch, bool again);
+  void took(LyingRoute& route, const Arrival& arrival, const EncodedBatch& batch);
   void check(const char* after);
   void check_books(const char* after);
   void check_numbers(const char* after);
-  void check_destination();
+  void check_route(const LyingRoute& route);
   void check_ended();
   void expect(bool holds, const std::string& what) const;
 
   Random random_;
   ManualClock clock_;
   pipeline::PipelineOptions options_;
-  std::unique_ptr<LyingDestination> destination_;
+  std::vector<std::unique_ptr<LyingRoute>> routes_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::vector<Emitter> emitters_;
   std::vector<uint32_t> scopes_;
   Duration longest_jump_{0};
   uint64_t largest_pad_ = 0;
   uint64_t audit_every_ = 1;
-  bool order_is_kept_ = false;  // one request at a time, the oldest first
   bool is_shut_down_ = false;
   std::optional<Flush> flush_;
   uint64_t flushed_up_to_ = 0;
@@ -116,8 +116,6 @@ class Simulation {
   // The simulation's own books, by name of the ledger, and its records by id (from 1).
   std::map<std::string, int64_t> counted_;
   std::vector<Emitted> emitted_{{}};
-  // By thread, lane and scope: a batch groups its records by scope.
-  std::map<std::array<uint64_t, 3>, uint64_t> newest_taken_;
   std::map<std::string, int64_t> last_final_;
 };
 

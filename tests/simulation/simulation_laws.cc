@@ -52,7 +52,7 @@ void Simulation::expect(bool holds, const std::string& what) const {
   if (!holds) throw std::runtime_error(what + " (step " + std::to_string(steps_) + ")");
 }
 
-void Simulation::took(const Arrival& arrival, const EncodedBatch& batch, bool again) {
+void Simulation::took(LyingRoute& route, const Arrival& arrival, const EncodedBatch& batch) {
   expect(arrival.id != 0 && arrival.id < emitted_.size(),
          "record " + std::to_string(arrival.id) + " arrived and was never emitted");
   const Emitted& emitted = emitted_[arrival.id];
@@ -60,17 +60,18 @@ void Simulation::took(const Arrival& arrival, const EncodedBatch& batch, bool ag
   const std::string sent = pad_of(arrival.id, emitted.pad);
   expect(emitted.cut ? sent.starts_with(arrival.pad) : sent == arrival.pad,
          "record " + std::to_string(arrival.id) + " arrived as it was emitted");
-  if (again) {
-    expect(destination_->was_ambiguous(batch.id), "record " + std::to_string(arrival.id) +
-                                                      " is sent twice, and the batch " + batch.id +
-                                                      " was answered");
+  // Whichever destination of the route had it before.
+  if (!route.taken.insert(arrival.id).second) {
+    expect(route.was_ambiguous(batch.id), "record " + std::to_string(arrival.id) +
+                                              " is sent twice on " + route.name +
+                                              ", and the batch " + batch.id + " was answered");
     return;
   }
   expect(arrival.id > flushed_up_to_, "record " + std::to_string(arrival.id) +
                                           " arrives after a flush that waited for " +
                                           std::to_string(flushed_up_to_));
-  if (!order_is_kept_ || destination_->has_disturbed_order()) return;
-  uint64_t& newest = newest_taken_[{emitted.thread, emitted.lane, emitted.scope}];
+  if (!route.order_is_kept || route.has_disturbed_order()) return;
+  uint64_t& newest = route.newest_taken[{emitted.thread, emitted.lane, emitted.scope}];
   expect(arrival.id > newest, "record " + std::to_string(arrival.id) + " arrives after " +
                                   std::to_string(newest) + " of the same thread");
   newest = arrival.id;
@@ -83,12 +84,17 @@ void Simulation::check(const char* after) {
   const int64_t difference = law(snapshot);
   expect(difference == 0,
          std::string("after ") + after + " the law is off by " + std::to_string(difference));
-  int64_t delivered = 0;
-  for (const account::RouteLaneNumbers& route : snapshot.routes[0]) {
-    delivered += static_cast<int64_t>(route[account::RouteName::kDelivered].total());
+  for (size_t r = 0; r < routes_.size(); ++r) {
+    int64_t delivered = 0;
+    for (size_t lane = 0; lane < snapshot.lanes.size(); ++lane) {
+      delivered +=
+          static_cast<int64_t>(snapshot.routes[r][lane][account::RouteName::kDelivered].total());
+      expect(snapshot.route_difference(r, lane) == 0,
+             std::string("after ") + after + " the law of " + routes_[r]->name + " does not hold");
+    }
+    expect(delivered <= static_cast<int64_t>(routes_[r]->taken.size()),
+           std::string("after ") + after + " more is delivered than was taken");
   }
-  expect(delivered <= static_cast<int64_t>(destination_->taken().size()),
-         std::string("after ") + after + " more is delivered than was taken");
   if (steps_ % 32 == 0) check_numbers(after);
 }
 
@@ -125,26 +131,31 @@ void Simulation::check_numbers(const char* after) {
   }
 }
 
-void Simulation::check_destination() {
+void Simulation::check_route(const LyingRoute& route) {
   const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
-  const auto taken = static_cast<int64_t>(destination_->taken().size());
+  const auto taken = static_cast<int64_t>(route.taken.size());
+  const int64_t delivered = numbers.at("routes." + route.name + ".delivered");
+  const int64_t unknown = numbers.at("routes." + route.name + ".unknown");
   // Each record that it took is delivered or, where an answer was missing, unknown: it is in no
   // other place, and nothing that it took is called lost.
-  expect(numbers.at("delivered") <= taken, "what is delivered was taken");
-  expect(taken <= numbers.at("delivered") + numbers.at("unknown"),
+  expect(delivered <= taken, "what is delivered was taken");
+  expect(taken <= delivered + unknown,
          "the destination took " + std::to_string(taken) + ", and the ledger says " +
-             std::to_string(numbers.at("delivered")) + " delivered and " +
-             std::to_string(numbers.at("unknown")) + " unknown");
-  if (destination_->ambiguous_attempts() == 0) {
-    expect(numbers.at("unknown") == 0, "nothing is unknown where all was answered");
+             std::to_string(delivered) + " delivered and " + std::to_string(unknown) + " unknown");
+  if (route.ambiguous_attempts() == 0) {
+    expect(unknown == 0, "nothing is unknown where all was answered");
   }
 }
 
 void Simulation::check_ended() {
   check_numbers("the end");
-  check_destination();
+  for (const auto& route : routes_) check_route(*route);
   const std::map<std::string, int64_t> numbers = numbers_of(pipeline_->ledger().snapshot());
   expect(numbers.at("held") == 0, "nothing is held after a shutdown");
+  for (const auto& route : routes_) {
+    expect(numbers.at("routes." + route->name + ".held") == 0,
+           "nothing is held on " + route->name + " after a shutdown");
+  }
   for (size_t i = 0; i < options_.lanes.size(); ++i) {
     const queue::LaneQueue& queue = *pipeline_->lanes()[i].queue;
     expect(queue.room() == queue.slots(), "all room of " + options_.lanes[i].name +
