@@ -210,9 +210,9 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   const forebay_site* site = site_cache().dynamic_site(nullptr, call.severity, call.level);
   if (site == nullptr) {
     extra.body = body;
-    return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, 0);
+    return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, call.flags);
   }
-  return emit_with_gil(logger->handle, site, &body, 1, &extra, 0);
+  return emit_with_gil(logger->handle, site, &body, 1, &extra, call.flags);
 } catch (const std::bad_alloc&) {
   return FOREBAY_DROPPED_MEMORY;
 }

@@ -18,6 +18,8 @@ struct Call {
   uint32_t severity = 0;
   long level = 0;
   bool with_exception = false;  // Logger.exception: exc_info is True unless given
+  // For emit: 0, kReportFull (do not wait, answer FOREBAY_WOULD_BLOCK), or FOREBAY_EMIT_WAITED.
+  uint32_t flags = 0;
 };
 
 // The answer of emit, or -1 with an error set (a bad keyword argument: TypeError).

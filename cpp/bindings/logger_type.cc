@@ -17,22 +17,12 @@ namespace {
 PyTypeObject* logger_type = nullptr;
 constexpr Py_ssize_t kMostFastValues = 32;
 
-// The caller's answer: accepted, or let go by a rule that the user wrote, or below the level.
-PyObject* answer(int32_t outcome) {
+// What the caller gets: True or False, an exception, or what to wait for.
+PyObject* answer(const PyLogger* logger, int32_t outcome) {
   if (outcome < FOREBAY_WOULD_BLOCK && outcome >= 0) Py_RETURN_TRUE;
   if (outcome < 0) return nullptr;
-  if (outcome == FOREBAY_REFUSED_QUEUE_FULL) {
-    static PyObject* queue_full = nullptr;
-    if (queue_full == nullptr) {
-      PyObject* module = PyImport_ImportModule("forebay._errors");
-      if (module == nullptr) return nullptr;
-      queue_full = PyObject_GetAttrString(module, "QueueFull");
-      Py_DECREF(module);
-      if (queue_full == nullptr) return nullptr;
-    }
-    PyErr_SetString(queue_full, "the lane is full, and its policy is to fail");
-    return nullptr;
-  }
+  if (outcome == FOREBAY_REFUSED_QUEUE_FULL) return raise_queue_full(logger);
+  if (outcome == FOREBAY_WOULD_BLOCK) return what_is_full(logger);
   Py_RETURN_FALSE;
 }
 
@@ -66,7 +56,7 @@ inline bool fill(PyObject* const* values, Py_ssize_t count, forebay_value* cells
   const Py_ssize_t count = call.names == nullptr ? 0 : PyTuple_GET_SIZE(call.names);
   const SiteCache::Hit hit =
       site_cache().learn(call.message, call.names, call.severity, call.level);
-  if (hit.site == nullptr) return answer(emit_slowly(logger, call));
+  if (hit.site == nullptr) return answer(logger, emit_slowly(logger, call));
   forebay_value cells[kMostFastValues + 1];
   uint32_t used = 0;
   if (hit.body_in_values) {
@@ -80,9 +70,11 @@ inline bool fill(PyObject* const* values, Py_ssize_t count, forebay_value* cells
       cell = to_value(call.keyword_values[i], scratch);
     }
   }
-  return answer(emit_with_gil(logger->handle, hit.site, cells, used, nullptr, 0));
+  return answer(logger, emit_with_gil(logger->handle, hit.site, cells, used, nullptr, call.flags));
 }
 
+// kFlags as in Call.
+template <uint32_t kFlags = 0>
 PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* names,
                    uint32_t severity, long level, bool with_exception) {
   auto* logger = reinterpret_cast<PyLogger*>(self);
@@ -106,17 +98,18 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
                         FOREBAY_EMIT_REPORT_BLOCK);
         if (outcome == FOREBAY_ACCEPTED) [[likely]]
           Py_RETURN_TRUE;
-        if (outcome != FOREBAY_WOULD_BLOCK) return answer(outcome);
-        return answer(
-            emit_with_gil(logger->handle, site, cells, static_cast<uint32_t>(count), nullptr, 0));
+        if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);
+        return answer(logger, emit_with_gil(logger->handle, site, cells,
+                                            static_cast<uint32_t>(count), nullptr, kFlags));
       }
     }
     if (Py_TYPE(message) == &PyUnicode_Type && (names == nullptr || !has_special_name(names))) {
-      return emit_converted(logger, {message, nullptr, 0, args + 1, names, severity, level, false});
+      return emit_converted(logger,
+                            {message, nullptr, 0, args + 1, names, severity, level, false, kFlags});
     }
   }
-  return answer(emit_slowly(logger, {message, args + 1, positional - 1, args + positional, names,
-                                     severity, level, with_exception}));
+  return answer(logger, emit_slowly(logger, {message, args + 1, positional - 1, args + positional,
+                                             names, severity, level, with_exception, kFlags}));
 }
 
 template <long kLevel, bool kWithException = false>
@@ -174,24 +167,6 @@ PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t, 
 
 PyLogger* as_logger(PyObject* object) noexcept {
   return Py_TYPE(object) == logger_type ? reinterpret_cast<PyLogger*>(object) : nullptr;
-}
-
-int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
-                      uint32_t count, const forebay_extra* extra, uint32_t flags) noexcept {
-  int32_t outcome =
-      core().emit(logger, site, values, count, extra, flags | FOREBAY_EMIT_REPORT_BLOCK);
-  if (outcome != FOREBAY_WOULD_BLOCK) return outcome;
-  // On a thread that runs an event loop nobody else would run meanwhile: go on to what comes next.
-  if (PyObject* asyncio = PyImport_GetModule(PyUnicode_InternFromString("asyncio.events"));
-      asyncio != nullptr) {
-    PyObject* loop = PyObject_CallMethod(asyncio, "_get_running_loop", nullptr);
-    if (loop != nullptr && loop != Py_None) flags |= FOREBAY_EMIT_SKIP_BLOCK;
-    Py_XDECREF(loop);
-    Py_DECREF(asyncio);
-  }
-  PyErr_Clear();
-  Py_BEGIN_ALLOW_THREADS outcome = core().emit(logger, site, values, count, extra, flags);
-  Py_END_ALLOW_THREADS return outcome;
 }
 
 PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* name,

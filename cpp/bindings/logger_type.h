@@ -23,8 +23,17 @@ PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* na
 // an error set.
 PyLogger* sibling(PyLogger* logger, PyObject* name);
 
-// Emits with the GIL held, and lets go of it only where the lane's policy is to wait.
+// Of emit_with_gil alone: where the lane's policy is to wait, do not, and say so.
+constexpr uint32_t kReportFull = 1u << 31;
+// Emits with the GIL held, and lets go of it only where the lane's policy is to wait. The main
+// thread looks after signals meanwhile; -1 with an error set where a handler raised.
 int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
                       uint32_t count, const forebay_extra* extra, uint32_t flags) noexcept;
+
+// About the emit that this thread just made. Sets QueueFull; null.
+PyObject* raise_queue_full(const PyLogger* logger);
+// (collector or None, lane, records, timeout in seconds or None): what room to wait for, and how
+// long. A new reference.
+PyObject* what_is_full(const PyLogger* logger);
 
 }  // namespace forebay_python

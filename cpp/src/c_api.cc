@@ -1,6 +1,8 @@
 // The table of the C ABI. Every function is a thin translation: no decision is made here.
 #include "forebay/c_api.h"
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "base/codec.h"
@@ -122,6 +124,22 @@ int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_byt
   return FOREBAY_UNAVAILABLE;
 }
 
+int32_t api_last_full(forebay_full* full) {
+  const ThreadBinding* binding = current_binding;
+  if (binding == nullptr || binding->full_slots == 0) return FOREBAY_INVALID_ARGUMENT;
+  const pipeline::Lane& lane = binding->incarnation->pipeline->lanes()[binding->full_lane];
+  full->records = binding->full_slots;
+  full->timeout_ns = 0;
+  if (const queue::FullAction& first = lane.queue->on_full().front();
+      first.kind == queue::FullAction::Kind::kBlock) {
+    full->timeout_ns = first.timeout ? first.timeout->count() : -1;
+  }
+  const size_t size = std::min(lane.name.size(), sizeof full->lane);
+  std::memcpy(full->lane, lane.name.data(), size);
+  full->lane_size = static_cast<uint32_t>(size);
+  return FOREBAY_OK;
+}
+
 const forebay_api table = {
     .abi_version = FOREBAY_ABI_VERSION,
     .struct_size = sizeof(forebay_api),
@@ -145,6 +163,7 @@ const forebay_api table = {
     .collector_pressure = nullptr,
     .collector_on_pressure = nullptr,
     .collector_on_pressure_end = nullptr,
+    .last_full = api_last_full,
 };
 
 }  // namespace

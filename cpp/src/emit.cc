@@ -11,6 +11,14 @@ namespace {
 using account::EmitName;
 using queue::Admission;
 
+// For the C API's last_full(): what the caller may wait for.
+[[gnu::noinline]] void remember_full(ThreadBinding& binding, uint32_t lane,
+                                     uint64_t size) noexcept {
+  const uint64_t largest = binding.incarnation->lanes[lane]->largest_record();
+  binding.full_lane = lane;
+  binding.full_slots = queue::LaneQueue::slots_for(std::min(size, largest));
+}
+
 // What the record's header can count.
 constexpr uint32_t kMaxAttributes = 65'535;
 
@@ -144,6 +152,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   const account::ThreadCounters& counters = binding->counters;
   counters.add(lane, EmitName::kEmitted, severity_of);
   Admission admission = Admission::kDroppedMemory;
+  uint64_t size = 0;
   if (queue::Producer* producer = binding->producer(lane); producer != nullptr) [[likely]] {
     queue::LaneQueue& queue = *incarnation->lanes[lane];
     if (queue.drops_newest_now(*producer)) {
@@ -161,7 +170,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
         .flags = 0,
     };
     const TickSource& ticks = incarnation->pipeline->ticks();
-    const uint64_t size = model::measure_record(input);
+    size = model::measure_record(input);
     const bool is_too_much = size > incarnation->max_record_bytes ||
                              size > queue.largest_record() ||
                              (extra != nullptr && extra->attribute_count > kMaxAttributes);
@@ -177,8 +186,12 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     counters.add(lane, EmitName::kDroppedMemory, severity_of);
   }
   int32_t outcome = FOREBAY_ACCEPTED;
-  if (admission != Admission::kAccepted) [[unlikely]]
+  if (admission != Admission::kAccepted) [[unlikely]] {
     outcome = answer(admission, counters, lane, severity_of);
+    if (outcome == FOREBAY_WOULD_BLOCK || outcome == FOREBAY_REFUSED_QUEUE_FULL) {
+      remember_full(*binding, lane, size);
+    }
+  }
   leave(*binding);
   return outcome;
 }

@@ -43,6 +43,11 @@ struct ThreadBinding {
   std::atomic<bool> was_reentered{false};
   std::array<std::array<std::atomic<uint32_t>, kSeverityClasses>, account::kMaxLanes> reentrant{};
 
+  // What the last emit that was refused for want of room, or would have had to wait, found full:
+  // lane and slots. No slots: there was none yet.
+  uint32_t full_lane = 0;
+  uint32_t full_slots = 0;
+
   queue::Producer* producer(size_t lane) noexcept {
     if (producers[lane] == nullptr) [[unlikely]] {
       producers[lane] = incarnation->lanes[lane]->attach();

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import queue
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import _core
+
 
 class ForebayError(Exception):
     """The base of everything that Forebay raises."""
@@ -22,4 +26,30 @@ class QueueFull(ForebayError, queue.Full):
 
     Raised by the methods of a `forebay.Logger` only; records that come in through
     `forebay.LoggingHandler` are refused and counted instead.
+
+    Attributes:
+        lane: The name of the lane.
     """
+
+    def __init__(self, lane: str = "", collector: _core.Collector | None = None) -> None:
+        super().__init__(f"lane {lane!r} is full, and its policy is to fail")
+        self.lane = lane
+        self._collector = collector
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until there may be room, estimated now from the rate at which the lane drains.
+
+        What an HTTP ``Retry-After`` is made from. None where nothing drains, so that nobody knows.
+        """
+        from ._core import get_default
+
+        collector = self._collector or get_default()
+        if collector is None:
+            return None
+        milliseconds = collector.stats().get(f"lanes.{self.lane}.retry_after_ms")
+        return None if milliseconds is None else milliseconds / 1000
+
+    def __reduce__(self) -> tuple[type[QueueFull], tuple[str]]:
+        # Another process has another collector.
+        return QueueFull, (self.lane,)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pickle
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 import forebay
 from tests.waiting import Turns, another_thread
@@ -104,3 +110,47 @@ def test_drop_oldest_accepts_the_new_record() -> None:
         assert lane.emitted == 1000
         assert lane.dropped_by_reason.get("queue_full_oldest", 0) > 0
         assert lane.difference == 0
+
+
+def test_queue_full_names_the_lane() -> None:
+    """The caller can tell its own caller which data it is about, and when to come again."""
+    with full_lane("fail") as (collector, log):
+        with pytest.raises(forebay.QueueFull, match="'only'") as caught:
+            until_not_accepted(log)
+        full = caught.value
+        assert full.lane == "only"
+        # Nothing drains, so nobody knows when there will be room.
+        assert full.retry_after is None
+        copy = pickle.loads(pickle.dumps(full))
+        assert (copy.lane, str(copy)) == (full.lane, str(full))
+        assert collector.stats().lanes["only"].refused_by_reason["queue_full"] == 1
+
+
+def test_a_blocked_main_thread_hears_signals() -> None:
+    """Ctrl-C ends a wait that would have no end; the record that waited never was."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with full_lane("block") as (collector, log):
+            timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+            timer.start()
+            accepted = 0
+
+            def emit_for_ever() -> None:
+                nonlocal accepted
+                while log.info("x" * 1000):
+                    accepted += 1
+
+            with pytest.raises(Stop):
+                emit_for_ever()
+            timer.join()
+            assert accepted > 0
+            assert collector.stats().lanes["only"].emitted == accepted
+    finally:
+        signal.signal(signal.SIGUSR1, before)

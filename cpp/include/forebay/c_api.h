@@ -96,8 +96,20 @@ enum {
    * must look at something now and then (a signal). With FOREBAY_EMIT_CONTINUE the next call goes
    * on with the same wait. */
   FOREBAY_EMIT_SLICE = 1u << 3,
-  FOREBAY_EMIT_CONTINUE = 1u << 4
+  FOREBAY_EMIT_CONTINUE = 1u << 4,
+  /* Where the lane's policy is to wait: the caller has waited as long as it says (lane_notify), so
+   * its time is over, also with on_event_loop. */
+  FOREBAY_EMIT_WAITED = 1u << 5
 };
+
+/* What an emit found full: where its lane's policy was to wait or to refuse. */
+typedef struct forebay_full {
+  uint32_t struct_size; /* sizeof(forebay_full) */
+  uint32_t records;     /* the room that the record needs, in what lane_wait counts */
+  int64_t timeout_ns;   /* how long the lane's policy waits; negative: without end; 0: not at all */
+  uint32_t lane_size;
+  char lane[36]; /* its name */
+} forebay_full;
 
 /* A logger. Handles are never freed and may be made before anything is started.
  * `level` points to the lowest severity number (1..24) that is enabled; 25 when none is, and 0 when
@@ -267,6 +279,12 @@ typedef struct forebay_api {
   /* When it returns, the callback is not running and is not called again. To be called once for
    * each registration, while the collector is retained; not from the callback. */
   void (*collector_on_pressure_end)(forebay_collector* collector, void* registration);
+
+  /* -- for bindings -- */
+
+  /* About the calling thread's last emit that was answered FOREBAY_WOULD_BLOCK or
+   * FOREBAY_REFUSED_QUEUE_FULL. FOREBAY_INVALID_ARGUMENT where there was none. */
+  int32_t (*last_full)(forebay_full* full);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

@@ -170,7 +170,8 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
                                                        : std::chrono::steady_clock::now();
           producer.blocked_since = *since;
         }
-        if ((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop) {
+        if ((flags & FOREBAY_EMIT_WAITED) == 0 &&
+            ((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop)) {
           const Wait wait = wait_for_room(slots, action, *since, (flags & FOREBAY_EMIT_SLICE) != 0);
           if (wait == Wait::kSliceOver) return Admission::kWouldBlock;
           if (wait == Wait::kRoom) {

@@ -138,6 +138,7 @@ class LaneQueue {
 
   // -- anyone --
   [[nodiscard]] uint32_t slots() const noexcept { return arena_->slots(); }
+  [[nodiscard]] const std::vector<FullAction>& on_full() const noexcept { return options_.on_full; }
   [[nodiscard]] uint32_t room() const noexcept { return arena_->room(); }
   // Room taken, 0..1: what is free in threads' open runs counts as taken.
   [[nodiscard]] double fill() const noexcept {
