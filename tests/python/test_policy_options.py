@@ -271,5 +271,5 @@ def test_start_takes_every_option_of_a_collector() -> None:
 
     collector = set(inspect.signature(forebay.Collector).parameters)
     start = set(inspect.signature(forebay.start).parameters)
-    assert start - collector == {"capture_logging", "console"}
+    assert start - collector == {"capture_logging"}
     assert collector <= start
