@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Literal
 
-    from ._collector import Collector, LoggerCache
+    from ._collector import Collector
     from ._exporters import Exporter
     from ._lanes import Lane
+    from ._loggers import LoggerCache
     from ._options import (
         BacklogOptions,
         BatchOptions,
@@ -142,7 +143,7 @@ def get_logger(
     """
     global _loggers
     if _loggers is None:
-        from ._collector import LoggerCache
+        from ._loggers import LoggerCache
 
         # Two threads may both come here: the core gives both the same handles.
         _loggers = LoggerCache(None)
