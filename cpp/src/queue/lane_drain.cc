@@ -8,6 +8,7 @@ namespace forebay::queue {
 namespace {
 
 constexpr size_t kRunsAtOnce = 16;  // of one producer, before the next has its turn
+constexpr size_t kSpareRuns = 64;   // that threads hand over while gather() looks
 
 uint32_t slots_at(const uint8_t* record) noexcept {
   return LaneQueue::slots_for(header_at(record).size);
@@ -71,9 +72,21 @@ bool LaneQueue::take_from(Producer& producer) {
   return taken != 0;
 }
 
+bool LaneQueue::take_kept() {
+  const size_t taken = std::min(kept_.size() - kept_at_, kRunsAtOnce);
+  const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(kept_at_);
+  fetched_.assign(from, from + static_cast<std::ptrdiff_t>(taken));
+  kept_at_ += taken;
+  if (kept_at_ == kept_.size()) {
+    kept_ = {};
+    kept_at_ = 0;
+  }
+  return taken != 0;
+}
+
 bool LaneQueue::next_runs(uint64_t ticks_due) {
   if (chain_.capacity() > (64u << 10)) chain_.release();
-  if (take_from(*gathered_)) return true;
+  if (take_from(*gathered_) || take_kept()) return true;
   // Each producer in turn, from the one after the last.
   Producer* const head = producers_.load(std::memory_order_acquire);
   Producer* const start =
@@ -164,22 +177,55 @@ void LaneQueue::reclaim() noexcept {
   }
 }
 
-void LaneQueue::gather() noexcept {
+bool LaneQueue::gather(std::vector<Run>& runs) noexcept {
   Producer* const head = producers_.load(std::memory_order_acquire);
   for (Producer* p = head; p != nullptr; p = p->next) p->revoke();
   heavy_fence();
+  size_t most = queue_.size_approx() + kept_.size() - kept_at_ + kSpareRuns;
   for (Producer* p = head; p != nullptr; p = p->next) {
     Run spare;
     uint32_t spare_slots = 0;
     (void)p->seal(spare, spare_slots);
     if (spare_slots != 0) give(spare);
-    Run run;
-    while (queue_.try_dequeue_from_producer(p->token(), run)) {
-      p->count_taken(run.slots());
-      put(*gathered_, run);
-    }
-    if (p->take_sealed(run)) put(*gathered_, run);
+    ++most;
   }
+  try {
+    runs.reserve(most);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  // From here on nothing is allocated. More than was expected, from threads that still emit, is
+  // left where it is.
+  Run run;
+  const auto take_all = [&](Producer& from) {
+    while (runs.size() < runs.capacity()) {
+      if (!queue_.try_dequeue_from_producer(from.token(), run)) return true;
+      from.count_taken(run.slots());
+      runs.push_back(run);
+    }
+    return false;
+  };
+  if (!take_all(*gathered_)) return true;
+  while (kept_at_ < kept_.size() && runs.size() < runs.capacity()) {
+    runs.push_back(kept_[kept_at_++]);
+  }
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    if (!take_all(*p)) return true;
+    if (runs.size() < runs.capacity() && p->take_sealed(run)) runs.push_back(run);
+  }
+  return true;
+}
+
+void LaneQueue::put_back(std::vector<Run>& runs) noexcept {
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (put(*gathered_, runs[i])) continue;
+    // No memory. What is older is in the queue, so all that follows has to come after it.
+    kept_.swap(runs);
+    kept_at_ = i;
+    return;
+  }
+  kept_.clear();
+  kept_at_ = 0;
 }
 
 uint64_t LaneQueue::memory_bytes() const noexcept {
@@ -197,18 +243,13 @@ SeverityCounts LaneQueue::count_inside() {
       at += slots_at(record);
     }
   };
-  gather();
   for (size_t i = fetched_at_; i < fetched_.size(); ++i) {
     count(fetched_[i], i == fetched_at_ ? position_ : 0);
   }
-  // Through the queue once: each run comes out at the front and goes in at the back.
-  Run run;
-  for (size_t left = queue_.size_approx(); left != 0; --left) {
-    if (!queue_.try_dequeue_from_producer(gathered_->token(), run)) break;
-    gathered_->count_taken(run.slots());
-    count(run, 0);
-    put(*gathered_, run);
-  }
+  std::vector<Run> runs;
+  if (!gather(runs)) return counts;
+  for (const Run run : runs) count(run, 0);
+  put_back(runs);
   return counts;
 }
 

@@ -47,7 +47,9 @@ Result<std::unique_ptr<LaneQueue>> LaneQueue::create(const LaneQueueOptions& opt
   if (Status status = options.validate(); !status.is_ok()) return status;
   auto arena = SlotArena::create(options.slots);
   if (!arena) return arena.status();
-  return std::unique_ptr<LaneQueue>(new LaneQueue(options, lane, arena.take()));
+  std::unique_ptr<LaneQueue> made(new LaneQueue(options, lane, arena.take()));
+  if (!made->gathered_->is_valid()) return Status::unavailable("no memory for a lane's queue");
+  return made;
 }
 
 LaneQueue::LaneQueue(const LaneQueueOptions& options, uint32_t lane,
@@ -75,7 +77,9 @@ Producer* LaneQueue::attach() noexcept try {
       return p;
     }
   }
-  auto* producer = new Producer(queue_, light_fence_);
+  auto made = std::make_unique<Producer>(queue_, light_fence_);
+  if (!made->is_valid()) throw std::bad_alloc();
+  Producer* const producer = made.release();
   producer->next = producers_.load(std::memory_order_relaxed);
   producers_.store(producer, std::memory_order_release);
   producer_count_.fetch_add(1, std::memory_order_relaxed);
@@ -102,7 +106,7 @@ Admission LaneQueue::emit_slowly(Producer& producer, const model::RecordInput& i
   producer.enter_slowly();
   Admission admission = Admission::kRefusedShutdown;
   if (!closed_.load(std::memory_order_seq_cst)) [[likely]] {
-    if (slots_for(size) > arena_->slots()) {
+    if (is_too_large(size)) {
       counters.add(lane_, EmitName::kDroppedTooLarge, severity_class(input.severity));
       admission = Admission::kDroppedTooLarge;
     } else {
@@ -172,7 +176,8 @@ Admission LaneQueue::by_policy(Producer& producer, const model::RecordInput& inp
         }
         if ((flags & FOREBAY_EMIT_WAITED) == 0 &&
             ((flags & FOREBAY_EMIT_SKIP_BLOCK) == 0 || action.on_event_loop)) {
-          const Wait wait = wait_for_room(slots, action, *since, (flags & FOREBAY_EMIT_SLICE) != 0);
+          const Wait wait =
+              wait_for_room(credits_for(size), action, *since, (flags & FOREBAY_EMIT_SLICE) != 0);
           if (wait == Wait::kSliceOver) return Admission::kWouldBlock;
           if (wait == Wait::kRoom) {
             if (closed_.load(std::memory_order_seq_cst)) return Admission::kRefusedShutdown;
@@ -239,11 +244,18 @@ LaneQueue::Room LaneQueue::make_room(Producer& producer, const model::RecordInpu
   return Room::kOpened;
 }
 
+// Even in a lane that is empty.
+bool LaneQueue::is_too_large(uint32_t size) const noexcept {
+  const uint32_t slots = slots_for(size);
+  if (slots > arena_->slots()) return true;
+  const uint32_t links = (arena_->slots() + kMaxRunSlots - 1) / kMaxRunSlots;
+  return slots > kMaxRunSlots && size > uint64_t{arena_->slots()} * kSlotBytes - links * kLinkBytes;
+}
+
 LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordInput& input,
                                        uint32_t size, const TickSource& ticks) noexcept try {
-  constexpr uint32_t kLeastPayload = kSlotBytes - kLinkBytes;
-  const uint32_t slots = std::min((size + kLeastPayload - 1) / kLeastPayload, arena_->slots());
-  uint32_t credits = arena_->take_credits(slots, slots);
+  const uint32_t needed = credits_for(size);
+  uint32_t credits = arena_->take_credits(needed, needed);
   if (credits == 0) return Room::kNone;
   std::vector<Run> runs;
   std::unique_ptr<uint8_t[]> record;
@@ -253,7 +265,7 @@ LaneQueue::Room LaneQueue::write_chain(Producer& producer, const model::RecordIn
   };
   try {
     record = std::make_unique_for_overwrite<uint8_t[]>(size);
-    runs.reserve(slots / 8 + 4);
+    runs.reserve(needed / 8 + 4);
     uint64_t payload = 0;
     while (payload < size && credits != 0) {
       Run run;

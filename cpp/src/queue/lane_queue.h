@@ -31,6 +31,7 @@
 #include "base/status.h"
 #include "base/ticks.h"
 #include "model/record_writer.h"
+#include "queue/chain.h"
 #include "queue/producer.h"
 #include "queue/run_queue.h"
 #include "queue/slot_arena.h"
@@ -91,6 +92,13 @@ class LaneQueue {
 
   static constexpr uint32_t slots_for(uint64_t bytes) noexcept {
     return static_cast<uint32_t>((bytes + kSlotBytes - 1) / kSlotBytes);
+  }
+  // The credits with which a record of `bytes` finds room wherever the free slots are: in the worst
+  // case each is alone and pays for a link.
+  [[nodiscard]] uint32_t credits_for(uint64_t bytes) const noexcept {
+    if (bytes <= kSlotBytes) return 1;
+    constexpr uint32_t kPayload = kSlotBytes - kLinkBytes;
+    return static_cast<uint32_t>(std::min<uint64_t>((bytes + kPayload - 1) / kPayload, slots()));
   }
 
   // Whether a record of any size would be dropped as the newest now: the usual state of a lane that
@@ -159,7 +167,7 @@ class LaneQueue {
     return producer_count_.load(std::memory_order_relaxed);
   }
   // Counts the records that are really inside, for audit(). Drain thread only; exact while nobody
-  // emits.
+  // emits, and where there is memory to look (four bytes for each run).
   SeverityCounts count_inside();
 
  private:
@@ -180,6 +188,7 @@ class LaneQueue {
   bool hand_over(Producer& producer) noexcept;
   bool put(Producer& producer, Run run) noexcept;
   uint32_t run_length(uint32_t least) const noexcept;
+  [[nodiscard]] bool is_too_large(uint32_t size) const noexcept;
   Room evict_for(Producer& producer, const model::RecordInput& input, uint32_t size,
                  const TickSource& ticks, const account::ThreadCounters& counters) noexcept;
   bool take_oldest(Producer& producer, Run& run) noexcept;
@@ -198,9 +207,12 @@ class LaneQueue {
   bool take_from(Producer& producer);
   bool take_open_runs(uint64_t ticks_due);
   void seal(Producer& producer) noexcept;
-  // Everything that is in the queue or sealed goes into the drain thread's own part of the queue,
-  // where producers can still evict it.
-  void gather() noexcept;
+  // Everything that is in the queue or sealed, oldest first of each thread. False: no memory, and
+  // nothing was taken.
+  bool gather(std::vector<Run>& runs) noexcept;
+  // Into the drain thread's own part of the queue, where producers can still evict it.
+  void put_back(std::vector<Run>& runs) noexcept;
+  bool take_kept();
   [[nodiscard]] const uint8_t* chain_record(Run run);
 
   const LaneQueueOptions options_;
@@ -226,9 +238,11 @@ class LaneQueue {
   std::condition_variable room_changed_;
 
   // Drain thread's own.
-  std::unique_ptr<Producer> gathered_;  // holds what gather() collected; drained first
-  Producer* visiting_ = nullptr;        // whose runs are being read
-  std::vector<Run> fetched_;  // taken from the queue, to be read; the next is at fetched_at_
+  std::unique_ptr<Producer> gathered_;  // holds what put_back() got; drained first
+  std::vector<Run> kept_;  // what the queue had no memory for: drained next; from kept_at_ on
+  size_t kept_at_ = 0;
+  Producer* visiting_ = nullptr;  // whose runs are being read
+  std::vector<Run> fetched_;      // taken from the queue, to be read; the next is at fetched_at_
   size_t fetched_at_ = 0;
   uint32_t position_ = 0;  // slot within the run being read
   uint32_t record_slots_ = 0;

@@ -48,6 +48,8 @@ inline constexpr uint32_t kSlotsAhead = 4;
 class alignas(128) Producer {
  public:
   Producer(RunQueue& queue, bool light_fence) : token_(queue), light_fence_(light_fence) {}
+  // False: the queue had no memory for it.
+  [[nodiscard]] bool is_valid() const noexcept { return token_.valid(); }
 
   // -- owner --
   // Room for a record of `slots` in the open run, or null. After it a commit() or cancel() must

@@ -6,11 +6,16 @@
 // it side by side.
 #pragma once
 #include <cstddef>
+#include <cstdlib>
 
 #include <concurrentqueue.h>
 #include "queue/slot_arena.h"
 
 namespace forebay::queue {
+
+// Where the queue's blocks come from. A test puts another function here before it makes a lane, to
+// see what becomes of records when memory runs out.
+inline void* (*allocate_block)(size_t bytes) = std::malloc;
 
 struct RunQueueTraits : moodycamel::ConcurrentQueueDefaultTraits {
   static constexpr size_t BLOCK_SIZE = 64;
@@ -19,6 +24,8 @@ struct RunQueueTraits : moodycamel::ConcurrentQueueDefaultTraits {
   static constexpr size_t EXPLICIT_INITIAL_INDEX_SIZE = 4;
   static constexpr size_t INITIAL_IMPLICIT_PRODUCER_HASH_SIZE = 0;  // no implicit producers
   static constexpr bool RECYCLE_ALLOCATED_BLOCKS = true;
+  static void* malloc(size_t bytes) { return allocate_block(bytes); }
+  static void free(void* block) { std::free(block); }
 };
 
 class RunQueue : public moodycamel::ConcurrentQueue<Run, RunQueueTraits> {
