@@ -91,7 +91,7 @@ int32_t api_text(forebay_collector* collector, forebay_string name, forebay_text
 }
 
 int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit, void* context) {
-  if (unwrap(collector)->options().exporter.type != "memory") return FOREBAY_INVALID_ARGUMENT;
+  if (!unwrap(collector)->options().has_memory_exporter()) return FOREBAY_INVALID_ARGUMENT;
   Incarnation* incarnation = unwrap(collector)->incarnation();
   if (incarnation == nullptr || incarnation->is_abandoned.load()) return FOREBAY_OK;
   for (const auto& kept : incarnation->memory_exporter->take()) {

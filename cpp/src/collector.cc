@@ -72,9 +72,9 @@ Incarnation* Collector::activate() noexcept try {
   }
   CollectorOptions with_id = options_;
   with_id.pipeline.instance_id = made.instance_id;
-  MadeExporter exporter = make_exporter(with_id, Clock::system());
-  incarnation->memory_exporter = exporter.memory;
-  auto pipeline = pipeline::Pipeline::create(made, std::move(exporter.exporter));
+  MadeExporters exporters = make_exporters(with_id, Clock::system());
+  incarnation->memory_exporter = exporters.memory;
+  auto pipeline = pipeline::Pipeline::create(made, std::move(exporters.routes));
   if (!pipeline) {
     warn("activate", pipeline.status().message());
     return nullptr;
@@ -129,8 +129,10 @@ account::Snapshot Collector::snapshot() const {
     empty.lane_names.push_back(lane.name);
     empty.lanes.emplace_back();
   }
-  empty.route_names = {"main"};
-  empty.routes.emplace_back(empty.lanes.size());
+  for (const pipeline::RouteOptions& route : options_.pipeline.routes) {
+    empty.route_names.push_back(route.name);
+    empty.routes.emplace_back(empty.lanes.size());
+  }
   Registry::process().lock();
   const Unled unled = unled_;
   Registry::process().unlock();
@@ -164,6 +166,7 @@ void Collector::stats(const NumberVisitor& visit) const {
     visit("lanes." + lane.name + ".slots", lane.queue->slots());
     visit("lanes." + lane.name + ".room", lane.queue->room());
   }
+  current->pipeline->delivery().visit(visit);
 }
 
 void Collector::audit(const NumberVisitor& visit) {
@@ -225,7 +228,7 @@ bool Collector::text(std::string_view name, std::string& found) const {
   if (name == "service_name") {
     found = options_.pipeline.service_name;
   } else if (name == "directory") {
-    found = options_.exporter.directory;
+    found = options_.directory();
   } else if (name == "instance_id") {
     if (current != nullptr) found = current->instance_id;
   } else if (name == "stats_file") {

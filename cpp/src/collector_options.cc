@@ -101,8 +101,10 @@ void read_lanes(OptionReader& reader, CollectorOptions& options) {
   }
 }
 
-void read_exporter(OptionReader& reader, ExporterOptions& exporter) {
-  const std::string at = "exporter.";
+}  // namespace
+
+void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions& exporter) {
+  exporter.path = at;
   exporter.type =
       reader.one_of(at + "type", exporter.type, {"otlp_http", "file", "console", "memory", "null"});
   if (exporter.type == "otlp_http") {
@@ -166,6 +168,8 @@ void read_exporter(OptionReader& reader, ExporterOptions& exporter) {
   }
 }
 
+namespace {
+
 void read_resource(OptionReader& reader, CollectorOptions& options) {
   auto& attributes = options.pipeline.resource.attributes;
   for (auto& [key, value] : reader.map("resource")) {
@@ -202,7 +206,6 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   options.memory_limit =
       reader.whole("memory_limit", options.memory_limit, 1u << 20, uint64_t{1} << 40);
   read_lanes(reader, options);
-  read_exporter(reader, options.exporter);
   options.max_record_bytes =
       reader.whole("max_record_bytes", options.max_record_bytes, 256, 16u << 20);
   pipeline.batch.max_records = static_cast<uint32_t>(
@@ -226,8 +229,10 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   }
   pipeline.run_directory = reader.text("run_directory", "");
   pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
-  pipeline.compress.codec = options.exporter.codec;
-  pipeline.compress.level = options.exporter.compression_level;
+  read_routes(reader, options);
+  // What the first destination wants; the others transcode.
+  pipeline.compress.codec = options.exporters[0][0].codec;
+  pipeline.compress.level = options.exporters[0][0].compression_level;
 
   uint64_t bounds = pipeline.backlog_max_bytes;
   for (const pipeline::LaneOptions& lane : pipeline.lanes) {

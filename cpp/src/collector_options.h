@@ -17,6 +17,7 @@
 namespace forebay::engine {
 
 struct ExporterOptions {
+  std::string path = "exporter.";  // that its options begin with, for messages
   std::string type = "otlp_http";  // otlp_http | file | console | memory | null
   // otlp_http
   std::string endpoint = "http://localhost:4318";  // base: v1/logs is appended
@@ -43,11 +44,21 @@ struct ExporterOptions {
 
 struct CollectorOptions {
   pipeline::PipelineOptions pipeline;
-  ExporterOptions exporter;
+  std::vector<std::vector<ExporterOptions>> exporters;  // of each of pipeline.routes
   uint64_t max_record_bytes = 1u << 20;
   uint64_t memory_limit = 48u << 20;
 
   static Result<CollectorOptions> parse(const forebay_option* options, size_t count);
+  // Whether any is the one that keeps batches; at most one is.
+  [[nodiscard]] bool has_memory_exporter() const noexcept;
+  // Of the first that writes files; empty where none does.
+  [[nodiscard]] std::string directory() const;
 };
+
+class OptionReader;
+// The options of one exporter: what begins with `at`.
+void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions& exporter);
+// routes[r], or exporter: then there is one route. Needs the lanes' and the backlog's options.
+void read_routes(OptionReader& reader, CollectorOptions& options);
 
 }  // namespace forebay::engine

@@ -5,6 +5,7 @@
 #include "base/file_system.h"
 #include "ship/console_exporter.h"
 #include "ship/console_mirror.h"
+#include "ship/curl_loop.h"
 #include "ship/curl_transport.h"
 #include "ship/file_exporter.h"
 #include "ship/memory_exporter.h"
@@ -34,8 +35,8 @@ ship::TlsOptions tls_options(const ExporterOptions& given) {
   return tls;
 }
 
-std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector, const Clock& clock) {
-  const ExporterOptions& given = collector.exporter;
+std::unique_ptr<ship::Exporter> make_file(const CollectorOptions& collector,
+                                          const ExporterOptions& given, const Clock& clock) {
   ship::FileOptions options;
   options.directory = given.directory;
   options.format = given.format == "otlp" ? ship::FileFormat::kOtlp : ship::FileFormat::kJsonLines;
@@ -53,40 +54,60 @@ ship::ConsoleFormat console_format(const std::string& name) {
                           : ship::ConsoleFormat::kAuto;
 }
 
-MadeExporter make_destination(const CollectorOptions& options, const Clock& clock) {
-  const ExporterOptions& exporter = options.exporter;
+// What all exporters of a collector have in common.
+struct Made {
+  std::shared_ptr<ship::CurlLoop> loop = std::make_shared<ship::CurlLoop>();
+  ship::MemoryExporter* memory = nullptr;
+};
+
+std::unique_ptr<ship::Exporter> make_destination(const CollectorOptions& options,
+                                                 const ExporterOptions& exporter,
+                                                 const Clock& clock, Made& made) {
   if (exporter.type == "otlp_http") {
-    auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter));
-    return {std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
-                                                     clock)};
+    auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter), made.loop);
+    return std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
+                                                    clock);
   }
-  if (exporter.type == "file") return {make_file(options, clock)};
+  if (exporter.type == "file") return make_file(options, exporter, clock);
   if (exporter.type == "console") {
-    return {
-        std::make_unique<ship::ConsoleExporter>(console_format(exporter.format), STDERR_FILENO)};
+    return std::make_unique<ship::ConsoleExporter>(console_format(exporter.format), STDERR_FILENO);
   }
-  if (exporter.type == "null") return {std::make_unique<ship::NullExporter>(exporter.codec)};
+  if (exporter.type == "null") return std::make_unique<ship::NullExporter>(exporter.codec);
   auto memory = std::make_unique<ship::MemoryExporter>(exporter.max_bytes);
-  ship::MemoryExporter* kept = memory.get();
-  return {std::move(memory), kept};
+  made.memory = memory.get();
+  return memory;
 }
 
 }  // namespace
 
-Status validate_exporter(const CollectorOptions& options) {
-  if (options.exporter.type != "otlp_http") return Status::ok();
-  Status status = http_options(options.exporter).validate();
-  if (status.is_ok()) status = tls_options(options.exporter).validate();
-  return status.is_ok() ? status : Status::invalid("exporter." + status.message());
+Status validate_exporters(const CollectorOptions& options) {
+  for (const auto& route : options.exporters) {
+    for (const ExporterOptions& exporter : route) {
+      if (exporter.type != "otlp_http") continue;
+      Status status = http_options(exporter).validate();
+      if (status.is_ok()) status = tls_options(exporter).validate();
+      if (!status.is_ok()) return Status::invalid(exporter.path + status.message());
+    }
+  }
+  return Status::ok();
 }
 
-MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock) {
-  MadeExporter made = make_destination(options, clock);
-  if (options.exporter.console != "off") {
-    made.exporter = std::make_unique<ship::ConsoleMirror>(
-        std::move(made.exporter), console_format(options.exporter.console), STDERR_FILENO);
+MadeExporters make_exporters(const CollectorOptions& options, const Clock& clock) {
+  MadeExporters all;
+  Made made;
+  for (const auto& route : options.exporters) {
+    pipeline::Route::Exporters& exporters = all.routes.emplace_back();
+    for (const ExporterOptions& each : route) {
+      auto exporter = make_destination(options, each, clock, made);
+      if (each.console != "off") {
+        exporter = std::make_unique<ship::ConsoleMirror>(
+            std::move(exporter), console_format(each.console), STDERR_FILENO);
+      }
+      exporters.push_back(std::move(exporter));
+    }
   }
-  return made;
+  all.memory = made.memory;
+  return all;
 }
 
 }  // namespace forebay::engine

@@ -1,10 +1,10 @@
-// Makes the exporter that the options name.
+// Makes the exporters that the options name.
 #pragma once
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "collector_options.h"
-#include "ship/exporter.h"
+#include "pipeline/route.h"
 
 namespace forebay::ship {
 class MemoryExporter;
@@ -12,15 +12,15 @@ class MemoryExporter;
 
 namespace forebay::engine {
 
-struct MadeExporter {
-  std::unique_ptr<ship::Exporter> exporter;
-  ship::MemoryExporter* memory = nullptr;  // where it is that one; owned by `exporter`
+struct MadeExporters {
+  std::vector<pipeline::Route::Exporters> routes;
+  ship::MemoryExporter* memory = nullptr;  // where one is that; owned by `routes`
 };
 
-// What the exporter itself has to say about its options; the message begins with "exporter.".
-Status validate_exporter(const CollectorOptions& options);
+// What the exporters themselves have to say about their options; the message begins with the path.
+Status validate_exporters(const CollectorOptions& options);
 
 // Opens no file and no connection: that comes with the first batch.
-MadeExporter make_exporter(const CollectorOptions& options, const Clock& clock);
+MadeExporters make_exporters(const CollectorOptions& options, const Clock& clock);
 
 }  // namespace forebay::engine

@@ -41,7 +41,7 @@ Registry& Registry::process() {
 Result<Collector*> Registry::create(const forebay_option* options, size_t count) {
   auto parsed = CollectorOptions::parse(options, count);
   if (!parsed) return parsed.status();
-  if (Status status = validate_exporter(*parsed); !status.is_ok()) return status;
+  if (Status status = validate_exporters(*parsed); !status.is_ok()) return status;
   auto* collector = new Collector(parsed.take());
   const std::lock_guard lock(mutex_);
   collectors_.push_back(collector);

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         LimitOptions,
         RetryOptions,
     )
+    from ._routes import Route
     from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
     from ._stats import Audit, Counts, LaneCounts, Receipt, Stats
     from ._warnings import ForebayWarning
@@ -62,6 +63,7 @@ __all__ = [
     "RateLimit",
     "Receipt",
     "RetryOptions",
+    "Route",
     "SampleBurst",
     "SampleRatio",
     "SampleTraceRatio",
@@ -97,6 +99,7 @@ _LOADED_WHEN_NAMED = {
     "RateLimit": "_lanes",
     "Receipt": "_stats",
     "RetryOptions": "_options",
+    "Route": "_routes",
     "SampleBurst": "_sampling",
     "SampleRatio": "_sampling",
     "SampleTraceRatio": "_sampling",

@@ -12,9 +12,9 @@ from typing import Literal, TypeVar
 
 from . import _core, _exit
 from ._errors import OptionError
-from ._exporters import Exporter, FileExporter, MemoryExporter
+from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
-from ._local_files import default_directory, fallback_service_name
+from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
 from ._options import (
     BacklogOptions,
@@ -27,6 +27,7 @@ from ._options import (
     flatten,
     service_name_of,
 )
+from ._routes import Route, check_routes, in_default_directories, in_default_directory
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._validation import suggests_fields
@@ -46,7 +47,7 @@ SHUTDOWN_TIMEOUT = 5.0
 
 @suggests_fields
 class Collector:
-    """Takes log records from Python and native code, and ships them to one destination.
+    """Takes log records from Python and native code, and ships them to one destination or several.
 
     Threads, files and connections are made with the first record, so a collector may be made before
     the process forks; a child starts over with an empty ledger. Everything may be called from any
@@ -60,6 +61,7 @@ class Collector:
         service_name: str | None = None,
         resource: Mapping[str, ResourceValue] | None = None,
         exporter: Exporter | None = None,
+        routes: Sequence[Route] | None = None,
         console: Literal["off", "auto", "pretty", "json"] | None = None,
         lanes: Sequence[Lane] | None = None,
         sampling: Sequence[SamplingRule] | None = None,
@@ -81,6 +83,7 @@ class Collector:
             resource: Attributes of everything that the process sends.
             exporter: The destination: an `OtlpHttpExporter`, `FileExporter`, `ConsoleExporter` or
                 `MemoryExporter`. None: local files (``FileExporter()``).
+            routes: In place of ``exporter``: 1 to 8 ways out, each with one or more exporters.
             console: Beside the exporter, what it has delivered is shown on standard error:
                 ``"pretty"`` aligned, and coloured on a terminal unless ``NO_COLOR`` is set;
                 ``"json"`` one object a line; ``"auto"`` pretty on a terminal, else json.
@@ -109,14 +112,19 @@ class Collector:
         name = service_name_of(service_name, check_resource(resource))
         name = fallback_service_name() if name is None else name
         attributes = {"telemetry.sdk.language": "python", **(resource or {})}
-        if exporter is None:
-            exporter = FileExporter()
-        if isinstance(exporter, FileExporter) and exporter.directory is None:
-            exporter = _in_default_directory(exporter, name)
+        if routes is None:
+            exporter = check_exporter(FileExporter() if exporter is None else exporter)
+            exporter = in_default_directory(exporter, name, "exporter")
+            self._routes: tuple[Route, ...] = (Route("main", (exporter,)),)
+        elif exporter is not None:
+            raise OptionError("routes: given together with exporter")
+        else:
+            self._routes = in_default_directories(check_routes(routes), name)
         options = flatten(
             service_name=name,
             resource=attributes,
             exporter=exporter,
+            routes=None if routes is None else self._routes,
             console=console,
             lanes=lanes,
             sampling=sampling,
@@ -131,9 +139,10 @@ class Collector:
             run_directory=run_directory,
         )
         self._core = _core.Collector(options)
-        self._exporter = exporter
-        if isinstance(exporter, MemoryExporter):
-            exporter._core = self._core
+        for route in self._routes:
+            for each in route.exporters:
+                if isinstance(each, MemoryExporter):
+                    each._core = self._core
         self._loggers = LoggerCache(self._core)
         self._receipt: Receipt | None = None
         # Called once, after shutdown: what was hung into `logging` is taken out again.
@@ -144,12 +153,18 @@ class Collector:
 
     def __repr__(self) -> str:
         state = "" if self._receipt is None else ", shut down"
-        return f"<forebay.Collector {self.service_name!r} to {self._exporter!r}{state}>"
+        to = ", ".join(repr(each) for route in self._routes for each in route.exporters)
+        return f"<forebay.Collector {self.service_name!r} to {to}{state}>"
 
     @property
     def exporter(self) -> Exporter:
-        """The destination."""
-        return self._exporter
+        """The destination; with several, the first one of the first route."""
+        return self._routes[0].exporters[0]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The ways out. With ``exporter`` there is one, called ``main``."""
+        return self._routes
 
     @property
     def service_name(self) -> str:
@@ -298,15 +313,6 @@ class Collector:
         lost = self.stats().dropped_by_reason.get("shutdown", 0)
         if lost:
             say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")
-
-
-def _in_default_directory(exporter: FileExporter, service_name: str) -> FileExporter:
-    from dataclasses import replace
-
-    directory = default_directory(service_name)
-    if directory is None:
-        raise OptionError("exporter.directory: None, and there is no home directory to put it in")
-    return replace(exporter, directory=directory)
 
 
 def _shut_down_all() -> None:

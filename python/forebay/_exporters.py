@@ -1,4 +1,4 @@
-"""Destinations, as options: what `forebay.Collector` takes as ``exporter``."""
+"""Destinations, as options: a collector's ``exporter``, or the ``exporters`` of its routes."""
 
 from __future__ import annotations
 
@@ -65,40 +65,39 @@ class OtlpHttpExporter:
             return self.logs_endpoint
         return f"{str(self.endpoint).rstrip('/')}/v1/logs"
 
-    def _flatten(self, options: OptionList) -> None:
-        name = "exporter.endpoint" if self.logs_endpoint is None else "exporter.logs_endpoint"
+    def _flatten(self, options: OptionList, path: str = "exporter") -> None:
+        name = f"{path}.endpoint" if self.logs_endpoint is None else f"{path}.logs_endpoint"
         _check_url(name, self.endpoint if self.logs_endpoint is None else self.logs_endpoint)
-        options.add("exporter.type", "otlp_http")
+        options.add(f"{path}.type", "otlp_http")
         if self.logs_endpoint is None:
             if "?" in self.endpoint:
                 raise OptionError(
-                    f"exporter.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a "
+                    f"{path}.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a "
                     "path has to be appended to it; give logs_endpoint"
                 )
-            options.add("exporter.endpoint", self.endpoint)
+            options.add(f"{path}.endpoint", self.endpoint)
         else:
-            options.add("exporter.logs_endpoint", self.logs_endpoint)
+            options.add(f"{path}.logs_endpoint", self.logs_endpoint)
         for header, value in self.headers.items():
-            path = f"exporter.headers:{header}"
             if not isinstance(header, str) or not _is_token(header):
-                raise OptionError(f"exporter.headers: {header!r} is not the name of a header")
+                raise OptionError(f"{path}.headers: {header!r} is not the name of a header")
             if not isinstance(value, str) or any(c in value for c in "\r\n\0"):
-                raise OptionError(f"{path}: the value is not a text of one line")
-            options.add(path, value)
-        options.seconds("exporter.timeout", self.timeout, 0.0, 3600.0)
-        options.choice("exporter.compression", self.compression, ("zstd", "gzip", "none"))
+                raise OptionError(f"{path}.headers:{header}: the value is not a text of one line")
+            options.add(f"{path}.headers:{header}", value)
+        options.seconds(f"{path}.timeout", self.timeout, 0.0, 3600.0)
+        options.choice(f"{path}.compression", self.compression, ("zstd", "gzip", "none"))
         if self.compression_level is not None:
             low, high = {"zstd": (-7, 22), "gzip": (1, 9)}.get(self.compression, (0, 0))
-            options.whole("exporter.compression_level", self.compression_level, low, high)
-        options.whole("exporter.concurrency", self.concurrency, 1, 64)
-        options.flag("exporter.verify", self.verify)
+            options.whole(f"{path}.compression_level", self.compression_level, low, high)
+        options.whole(f"{path}.concurrency", self.concurrency, 1, 64)
+        options.flag(f"{path}.verify", self.verify)
         for name in ("ca_file", "client_certificate", "client_key"):
             value = getattr(self, name)
             if value is not None:
-                options.add(f"exporter.{name}", _file(f"exporter.{name}", value))
+                options.add(f"{path}.{name}", _file(f"{path}.{name}", value))
         if (self.client_certificate is None) != (self.client_key is None):
             missing = "client_key" if self.client_key is None else "client_certificate"
-            raise OptionError(f"exporter.{missing}: None, but the other half of the pair is given")
+            raise OptionError(f"{path}.{missing}: None, but the other half of the pair is given")
 
 
 @suggests_fields
@@ -121,23 +120,23 @@ class FileExporter:
     # Older files are deleted. Unit: s, 1 s..10 years. None: 7 days.
     max_age: float | None = None
 
-    def _flatten(self, options: OptionList) -> None:
+    def _flatten(self, options: OptionList, path: str = "exporter") -> None:
         if self.directory is None:
-            raise OptionError("exporter.directory: None, and no service to name it after")
-        options.add("exporter.type", "file")
-        options.add("exporter.directory", _path("exporter.directory", self.directory))
-        options.choice("exporter.format", self.format, ("jsonl", "otlp"))
-        options.whole("exporter.max_file_bytes", self.max_file_bytes, 4096, _TIB)
-        options.whole("exporter.max_total_bytes", self.max_total_bytes, 4096, 1 << 50)
-        options.seconds("exporter.max_age", self.max_age, 1.0, 10 * _YEAR)
+            raise OptionError(f"{path}.directory: None, and no service to name it after")
+        options.add(f"{path}.type", "file")
+        options.add(f"{path}.directory", _path(f"{path}.directory", self.directory))
+        options.choice(f"{path}.format", self.format, ("jsonl", "otlp"))
+        options.whole(f"{path}.max_file_bytes", self.max_file_bytes, 4096, _TIB)
+        options.whole(f"{path}.max_total_bytes", self.max_total_bytes, 4096, 1 << 50)
+        options.seconds(f"{path}.max_age", self.max_age, 1.0, 10 * _YEAR)
         if (
             self.max_file_bytes is not None
             and self.max_total_bytes is not None
             and self.max_total_bytes < self.max_file_bytes
         ):
             raise OptionError(
-                f"exporter.max_total_bytes: {self.max_total_bytes} is less than "
-                f"exporter.max_file_bytes, {self.max_file_bytes}"
+                f"{path}.max_total_bytes: {self.max_total_bytes} is less than "
+                f"{path}.max_file_bytes, {self.max_file_bytes}"
             )
 
 
@@ -151,9 +150,9 @@ class ConsoleExporter:
     # on a terminal, else json.
     format: str = "auto"
 
-    def _flatten(self, options: OptionList) -> None:
-        options.add("exporter.type", "console")
-        options.choice("exporter.format", self.format, ("auto", "pretty", "json"))
+    def _flatten(self, options: OptionList, path: str = "exporter") -> None:
+        options.add(f"{path}.type", "console")
+        options.choice(f"{path}.format", self.format, ("auto", "pretty", "json"))
 
 
 @suggests_fields
@@ -201,22 +200,22 @@ class MemoryExporter:
         self.requests()
         self._requests.clear()
 
-    def _flatten(self, options: OptionList) -> None:
+    def _flatten(self, options: OptionList, path: str = "exporter") -> None:
         if self._core is not None:
-            raise OptionError("exporter: this MemoryExporter belongs to another collector")
-        options.add("exporter.type", "memory")
-        options.whole("exporter.max_bytes", self._max_bytes, 1024, _TIB)
+            raise OptionError(f"{path}: this MemoryExporter belongs to another collector")
+        options.add(f"{path}.type", "memory")
+        options.whole(f"{path}.max_bytes", self._max_bytes, 1024, _TIB)
 
 
 Exporter = OtlpHttpExporter | FileExporter | ConsoleExporter | MemoryExporter
 
 
-def check_exporter(exporter: object) -> Exporter:
+def check_exporter(exporter: object, path: str = "exporter") -> Exporter:
     """Check that it is one of ours."""
     if isinstance(exporter, Exporter):
         return exporter
     raise OptionError(
-        f"exporter: {exporter!r} is not an OtlpHttpExporter, FileExporter, ConsoleExporter or "
+        f"{path}: {exporter!r} is not an OtlpHttpExporter, FileExporter, ConsoleExporter or "
         "MemoryExporter"
     )
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ._errors import OptionError
 from ._levels import level_number, severity_number
-from ._validation import OptionList, suggests_fields, text
+from ._validation import OptionList, short_name, suggests_fields, text
 
 _DAY = 86_400.0
 _YEAR = 365 * _DAY
@@ -129,7 +129,7 @@ class Lane:
     gap_records: bool | None = None
 
     def _flatten(self, options: OptionList, path: str) -> None:
-        options.add(f"{path}.name", _lane_name(f"{path}.name", self.name))
+        options.add(f"{path}.name", short_name(f"{path}.name", self.name))
         if self.min_level is not None:
             level = level_number(self.min_level, f"{path}.min_level")
             options.add(f"{path}.min_level", severity_number(level))
@@ -206,14 +206,6 @@ def flatten_lanes(options: OptionList, lanes: Sequence[Lane]) -> None:
     shares = sum(lane.backlog_share or 0.0 for lane in lanes)
     if shares > 1.0 + 1e-9:
         raise OptionError(f"lanes[{len(lanes) - 1}].backlog_share: together {shares:g}, over 1")
-
-
-def _lane_name(path: str, name: object) -> str:
-    if not isinstance(name, str) or not 1 <= len(name) <= 31:
-        raise OptionError(f"{path}: {name!r} is not a text of 1..31 characters")
-    if not all(c.isascii() and (c.isalnum() or c in "_-") for c in name):
-        raise OptionError(f"{path}: {name!r} is not made of letters, digits, '_' and '-'")
-    return name
 
 
 _POLICIES = ("drop_newest", "drop_oldest", "fail", "block")

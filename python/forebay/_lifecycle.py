@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ResourceValue,
         RetryOptions,
     )
+    from ._routes import Route
     from ._sampling import FlightRecorder, SamplingRule
 
 _lock = threading.Lock()
@@ -54,6 +55,7 @@ def start(
     console: Literal["auto", "pretty", "json", "off"] | None = "auto",
     resource: Mapping[str, ResourceValue] | None = None,
     exporter: Exporter | None = None,
+    routes: Sequence[Route] | None = None,
     lanes: Sequence[Lane] | None = None,
     sampling: Sequence[SamplingRule] | None = None,
     flight_recorder: FlightRecorder | None = None,
@@ -82,11 +84,13 @@ def start(
         console: What is delivered is also shown on standard error. ``"pretty"``: aligned, and
             coloured on a terminal unless ``NO_COLOR`` is set. ``"json"``: one object a line.
             ``"off"`` or None: never. ``"auto"``: nothing where the root logger already has a stream
-            handler; pretty where standard error is a terminal; else json where neither ``exporter``
-            nor an endpoint is given, and nothing where one is. Where local files cannot be written,
-            all but ``"off"`` goes to the console instead, with a warning.
-        resource, exporter, lanes, sampling, flight_recorder, memory_limit, max_record_bytes, batch,
-            backlog, retry, breaker, limits, run_directory: As for `Collector`.
+            handler; pretty where standard error is a terminal; else json where no ``exporter``,
+            ``routes`` nor endpoint is given, and nothing where one is. Where local files cannot be
+            written, all but ``"off"`` goes to the console instead, with a warning. With ``routes``
+            it is the first of them that is shown.
+        resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
+            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory: As for
+            `Collector`.
 
     Returns:
         Collector: the process default. With the same arguments as the first call, the same; with
@@ -163,6 +167,7 @@ def _make(arguments: Mapping[str, Any]) -> Collector:
     from ._console import view_beside
     from ._environment import read_environment
     from ._options import CONSOLE_FORMATS, check_console, check_resource, service_name_of
+    from ._routes import check_routes
 
     exporter = arguments["exporter"]
     console = arguments["console"]
@@ -171,16 +176,20 @@ def _make(arguments: Mapping[str, Any]) -> Collector:
     environment = read_environment()
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
-    has_destination = exporter is not None or environment.exporter is not None
-    if exporter is None:
-        exporter = environment.exporter
-    if exporter is None:
-        exporter = _local_exporter(name, console)
+    routes = arguments["routes"]
+    has_destination = not (routes is None and exporter is None and environment.exporter is None)
+    if routes is not None:
+        # What the environment says of a destination is not for these.
+        first = check_routes(routes)[0].exporters[0]
+    else:
+        if exporter is None:
+            exporter = environment.exporter
+        first = exporter = exporter or _local_exporter(name, console)
     options = {k: v for k, v in arguments.items() if k != "capture_logging"}
     options["resource"] = {**environment.resource, **in_code}
     options["service_name"] = name
     options["exporter"] = exporter
-    options["console"] = view_beside(exporter, console, has_destination=has_destination)
+    options["console"] = view_beside(first, console, has_destination=has_destination)
     return Collector(**options)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from ._errors import OptionError
 from ._exporters import ConsoleExporter, Exporter, check_exporter
 from ._lanes import Lane, flatten_lanes
+from ._routes import Route, flatten_routes
 from ._sampling import FlightRecorder, SamplingRule, flatten_sampling
 from ._validation import OptionList, Value, suggests_fields, text
 
@@ -137,7 +138,8 @@ def flatten(
     *,
     service_name: str | None,
     resource: Mapping[str, ResourceValue] | None,
-    exporter: Exporter,
+    exporter: Exporter | None,
+    routes: Sequence[Route] | None,
     console: str | None,
     lanes: Sequence[Lane] | None,
     sampling: Sequence[SamplingRule] | None,
@@ -162,10 +164,13 @@ def flatten(
     for key, value in attributes.items():
         if key != "service.name":
             options.add(f"resource:{key}", value)
-    check_exporter(exporter)._flatten(options)
     check_console(console, exporter, CONSOLE_FORMATS)
-    if console is not None:
-        options.add("exporter.console", console)
+    if routes is not None:
+        flatten_routes(options, routes, console)
+    else:
+        check_exporter(exporter)._flatten(options)
+        if console is not None:
+            options.add("exporter.console", console)
     if lanes is not None:
         flatten_lanes(options, lanes)
     if sampling is not None:

@@ -86,6 +86,27 @@ class LaneCounts(Counts):
     room: int = 0
 
 
+@dataclass(frozen=True)
+class Destination:
+    """One exporter of a route, as it is now: an entry of ``RouteCounts.destinations``."""
+
+    # Records that it acknowledged. (Which name a record is under is the route's to say.)
+    delivered: int = 0
+    failures_in_a_row: int = 0
+    # Batches that were sent and not answered yet.
+    under_way: int = 0
+    # Whether it has ever answered, with whatever.
+    answered: bool = False
+
+
+@dataclass(frozen=True, repr=False)
+class RouteCounts(Counts):
+    """A route's part of the ledger, from `batched` on: what comes before is the lanes' alone."""
+
+    # In the order of ``Route.exporters``. Empty in a receipt, and before the first record.
+    destinations: tuple[Destination, ...] = field(default=(), repr=False)
+
+
 @dataclass(frozen=True, repr=False)
 class Totals(Counts):
     """The ledger as sums over all lanes, and taken apart.
@@ -96,8 +117,7 @@ class Totals(Counts):
     lanes: Mapping[str, LaneCounts] = field(default_factory=dict)
     # trace, debug, info, warn, error, fatal, unspecified, unattributed.
     by_severity: Mapping[str, Counts] = field(default_factory=dict)
-    # A route counts from `batched` on: what comes before is the lanes' alone.
-    routes: Mapping[str, Counts] = field(default_factory=dict)
+    routes: Mapping[str, RouteCounts] = field(default_factory=dict)
     # Everything by its full name, as the core gave it ("lanes.normal.emitted").
     numbers: Mapping[str, int] = field(default_factory=dict, repr=False)
 
@@ -206,8 +226,23 @@ def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
     for group, members in groups.items():
         kind = LaneCounts if group == "lanes" else Counts
         result[group] = {name: kind(**_count_fields(inner)) for name, inner in members.items()}
+    result["routes"] = {
+        name: RouteCounts(**_count_fields(inner), destinations=_destinations(inner))
+        for name, inner in groups["routes"].items()
+    }
     result["numbers"] = dict(numbers)
     return result
+
+
+def _destinations(numbers: Mapping[str, int]) -> tuple[Destination, ...]:
+    """From ``destinations.<i>.<name>``, in the order of the numbers."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in numbers.items():
+        head, _, rest = name.partition(".")
+        index, _, inner = rest.partition(".")
+        if head == "destinations" and inner in Destination.__dataclass_fields__:
+            found.setdefault(int(index), {})[inner] = bool(value) if inner == "answered" else value
+    return tuple(Destination(**each) for _, each in sorted(found.items()))
 
 
 def _count_fields(numbers: Mapping[str, int]) -> dict[str, Any]:

@@ -156,6 +156,15 @@ def text(path: str, value: object) -> str:
     return value
 
 
+def short_name(path: str, value: object) -> str:
+    """Check a name that is shown in the ledger."""
+    if not isinstance(value, str) or not 1 <= len(value) <= 31:
+        raise OptionError(f"{path}: {value!r} is not a text of 1..31 characters")
+    if not all(c.isascii() and (c.isalnum() or c in "_-") for c in value):
+        raise OptionError(f"{path}: {value!r} is not made of letters, digits, '_' and '-'")
+    return value
+
+
 def timeout(value: object, highest: float = 86_400.0) -> float | None:
     """Check the ``timeout`` of a call, in seconds; None waits without end."""
     return None if value is None else number("timeout", value, 0.0, highest, unit=" s")

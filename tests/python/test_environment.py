@@ -183,6 +183,7 @@ def test_docs_name_every_option() -> None:
         forebay.BatchOptions,
         forebay.BacklogOptions,
         forebay.RetryOptions,
+        forebay.Route,
         forebay.OtlpHttpExporter,
         forebay.FileExporter,
         forebay.ConsoleExporter,
@@ -196,6 +197,7 @@ def test_docs_name_every_option() -> None:
     for option in (
         "memory_limit",
         "max_record_bytes",
+        "routes",
         "run_directory",
         "capture_logging",
         "console",

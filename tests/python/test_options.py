@@ -21,6 +21,7 @@ def flat(**options: Any) -> dict[str, Any]:
         (
             "service_name",
             "resource",
+            "routes",
             "console",
             "lanes",
             "sampling",

@@ -26,8 +26,18 @@ class OptionPaths {
     for (const auto& [key, value] : options.resource) {
       std::visit([&, path = "resource:" + key](const auto& v) { add(path, Value(v)); }, value);
     }
-    std::visit([this](const auto& exporter) { put(exporter); }, options.exporter);
-    if (options.console) add("exporter.console", name_of(*options.console));
+    if (options.routes.empty()) {
+      put(options.exporter, "exporter.");
+      if (options.console) add("exporter.console", name_of(*options.console));
+    }
+    for (size_t i = 0; i < options.routes.size(); ++i) {
+      put(options.routes[i], "routes[" + std::to_string(i) + "].");
+      if (i != 0 || !options.console) continue;
+      for (size_t e = 0; e < options.routes[0].exporters.size(); ++e) {
+        if (std::holds_alternative<ConsoleExporter>(options.routes[0].exporters[e])) continue;
+        add("routes[0].exporters[" + std::to_string(e) + "].console", name_of(*options.console));
+      }
+    }
     for (size_t i = 0; i < options.lanes.size(); ++i) {
       put(options.lanes[i], "lanes[" + std::to_string(i) + "].");
     }
@@ -74,46 +84,61 @@ class OptionPaths {
                                                         : "none");
   }
 
-  void put(const OtlpHttpExporter& exporter) {
-    add("exporter.type", "otlp_http");
-    text("exporter.endpoint", exporter.endpoint);
-    text("exporter.logs_endpoint", exporter.logs_endpoint);
-    for (const auto& [name, value] : exporter.headers) add("exporter.headers:" + name, value);
-    maybe("exporter.timeout", exporter.timeout);
-    maybe("exporter.compression", exporter.compression);
-    maybe("exporter.compression_level", exporter.compression_level);
-    maybe("exporter.concurrency", exporter.concurrency);
-    text("exporter.ca_file", exporter.ca_file);
-    text("exporter.client_certificate", exporter.client_certificate);
-    text("exporter.client_key", exporter.client_key);
-    if (!exporter.verify) add("exporter.verify", false);
+  void put(const Exporter& exporter, const std::string& at) {
+    std::visit([&](const auto& each) { put(each, at); }, exporter);
   }
-  void put(const FileExporter& exporter) {
-    add("exporter.type", "file");
-    text("exporter.directory", exporter.directory);
+  void put(const OtlpHttpExporter& exporter, const std::string& at) {
+    add(at + "type", "otlp_http");
+    text(at + "endpoint", exporter.endpoint);
+    text(at + "logs_endpoint", exporter.logs_endpoint);
+    for (const auto& [name, value] : exporter.headers) add(at + "headers:" + name, value);
+    maybe(at + "timeout", exporter.timeout);
+    maybe(at + "compression", exporter.compression);
+    maybe(at + "compression_level", exporter.compression_level);
+    maybe(at + "concurrency", exporter.concurrency);
+    text(at + "ca_file", exporter.ca_file);
+    text(at + "client_certificate", exporter.client_certificate);
+    text(at + "client_key", exporter.client_key);
+    if (!exporter.verify) add(at + "verify", false);
+  }
+  void put(const FileExporter& exporter, const std::string& at) {
+    add(at + "type", "file");
+    text(at + "directory", exporter.directory);
     if (exporter.format) {
-      add("exporter.format", *exporter.format == FileFormat::kOtlp ? "otlp" : "jsonl");
+      add(at + "format", *exporter.format == FileFormat::kOtlp ? "otlp" : "jsonl");
     }
-    maybe("exporter.max_file_bytes", exporter.max_file_bytes);
-    maybe("exporter.max_total_bytes", exporter.max_total_bytes);
-    maybe("exporter.max_age", exporter.max_age);
+    maybe(at + "max_file_bytes", exporter.max_file_bytes);
+    maybe(at + "max_total_bytes", exporter.max_total_bytes);
+    maybe(at + "max_age", exporter.max_age);
   }
   static const char* name_of(ConsoleFormat format) noexcept {
     return format == ConsoleFormat::kPretty ? "pretty"
            : format == ConsoleFormat::kJson ? "json"
                                             : "auto";
   }
-  void put(const ConsoleExporter& exporter) {
-    add("exporter.type", "console");
-    add("exporter.format", name_of(exporter.format));
+  void put(const ConsoleExporter& exporter, const std::string& at) {
+    add(at + "type", "console");
+    add(at + "format", name_of(exporter.format));
   }
-  void put(const MemoryExporter& exporter) {
-    add("exporter.type", "memory");
-    maybe("exporter.max_bytes", exporter.max_bytes);
+  void put(const MemoryExporter& exporter, const std::string& at) {
+    add(at + "type", "memory");
+    maybe(at + "max_bytes", exporter.max_bytes);
   }
-  void put(const NullExporter& exporter) {
-    add("exporter.type", "null");
-    maybe("exporter.compression", exporter.compression);
+  void put(const NullExporter& exporter, const std::string& at) {
+    add(at + "type", "null");
+    maybe(at + "compression", exporter.compression);
+  }
+  void put(const Route& route, const std::string& at) {
+    add(at + "name", route.name);
+    if (route.order == RouteOrder::kRoundRobin) add(at + "order", "round_robin");
+    for (size_t e = 0; e < route.exporters.size(); ++e) {
+      put(route.exporters[e], at + "exporters[" + std::to_string(e) + "].");
+    }
+    if (route.on_backlog_full) {
+      add(at + "on_backlog_full",
+          *route.on_backlog_full == OnBacklogFull::kEvictOldest ? "evict_oldest" : "hold");
+    }
+    maybe(at + "backlog_share", route.backlog_share);
   }
   void put(const Lane& lane, const std::string& at) {
     add(at + "name", lane.name);

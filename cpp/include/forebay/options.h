@@ -83,6 +83,23 @@ struct OnFull {
 
 enum class OnBacklogFull : uint8_t { kHold, kEvictOldest };
 
+enum class RouteOrder : uint8_t {
+  kFailover,    // the first that is well; back to it when it is well again
+  kRoundRobin,  // in turn, but for one that is busy or fails
+};
+
+// A way out with a backlog and a line of the ledger of its own: one exporter, or several that stand
+// in for one another. Every batch goes out on every route.
+struct Route {
+  std::string name = {};                 // in the ledger: 1..31 bytes
+  std::vector<Exporter> exporters = {};  // 1..8
+  RouteOrder order = RouteOrder::kFailover;
+  // For all lanes on this route. Default: on the first route what the lane says, else kEvictOldest.
+  std::optional<OnBacklogFull> on_backlog_full = {};
+  // Part of backlog.max_bytes, 0..1. Default: an equal part of what the others leave.
+  std::optional<double> backlog_share = {};
+};
+
 // Records that share a queue and a policy. Lanes are asked in their order, those that name a logger
 // first; what none takes goes to the last.
 struct Lane {
@@ -122,6 +139,7 @@ struct Options {
   std::string service_name = {};  // default: resource["service.name"], else unknown_service
   std::map<std::string, ResourceValue> resource = {};  // attributes of everything that is sent
   Exporter exporter = OtlpHttpExporter{};
+  std::vector<Route> routes = {};             // 1..8, in place of `exporter`
   std::optional<ConsoleFormat> console = {};  // beside it, on stderr: what it delivered
   std::vector<Lane> lanes = {};               // default: urgent (WARN and up) and normal
   BatchOptions batch = {};
