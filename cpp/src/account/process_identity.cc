@@ -1,10 +1,13 @@
 #include "account/process_identity.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -20,22 +23,31 @@ std::string_view read_start(const char* path, std::array<char, 1024>& buffer) no
   return got > 0 ? std::string_view(buffer.data(), static_cast<size_t>(got)) : std::string_view{};
 }
 
-// Field 22 of /proc/self/stat. The second one is the program's name in parentheses, which may hold
-// blanks and parentheses itself: counting begins after the last of them.
-uint64_t start_ticks() noexcept {
-  std::array<char, 1024> buffer;
-  std::string_view stat = read_start("/proc/self/stat", buffer);
+// Fields 3 and 22 of /proc/<pid>/stat. The second one is the program's name in parentheses, which
+// may hold blanks and parentheses itself: counting begins after the last of them.
+struct StatFields {
+  char state = 0;  // 0: the text is none
+  uint64_t start_ticks = 0;
+};
+
+StatFields fields_of(std::string_view stat) noexcept {
+  StatFields fields;
   const size_t name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos) return 0;
+  if (name_end == std::string_view::npos) return {};
   stat.remove_prefix(name_end + 1);
   for (int field = 3; field <= 22; ++field) {
     const size_t blank = stat.find(' ');
-    if (blank == std::string_view::npos) return 0;
+    if (blank == std::string_view::npos) return {};
     stat.remove_prefix(blank + 1);
+    if (field == 3 && !stat.empty()) fields.state = stat.front();
   }
-  uint64_t ticks = 0;
-  std::from_chars(stat.data(), stat.data() + stat.size(), ticks);
-  return ticks;
+  std::from_chars(stat.data(), stat.data() + stat.size(), fields.start_ticks);
+  return fields;
+}
+
+uint64_t start_ticks() noexcept {
+  std::array<char, 1024> buffer;
+  return fields_of(read_start("/proc/self/stat", buffer)).start_ticks;
 }
 
 std::array<uint8_t, 16> boot_id() noexcept {
@@ -51,6 +63,18 @@ std::array<uint8_t, 16> boot_id() noexcept {
   return id;
 }
 
+// A process whose main thread has ended looks like one that waits to be reaped.
+bool has_other_threads(const char* process) noexcept {
+  char path[48];
+  std::snprintf(path, sizeof path, "%s/task", process);
+  DIR* tasks = ::opendir(path);
+  if (tasks == nullptr) return false;
+  int count = 0;
+  while (const dirent* entry = ::readdir(tasks)) count += entry->d_name[0] != '.' ? 1 : 0;
+  ::closedir(tasks);
+  return count > 1;
+}
+
 }  // namespace
 
 ProcessIdentity ProcessIdentity::of_this_process() noexcept {
@@ -63,6 +87,22 @@ ProcessIdentity ProcessIdentity::of_this_process() noexcept {
   self.ticks_per_second = ticks > 0 ? static_cast<uint64_t>(ticks) : 0;
   self.boot_id = account::boot_id();
   return self;
+}
+
+Presence presence_of(uint64_t pid, uint64_t start_ticks) noexcept {
+  char process[32];
+  char path[48];
+  std::snprintf(process, sizeof process, "/proc/%llu", static_cast<unsigned long long>(pid));
+  std::snprintf(path, sizeof path, "%s/stat", process);
+  std::array<char, 1024> buffer;
+  errno = 0;
+  const std::string_view text = read_start(path, buffer);
+  if (text.empty()) return errno == ENOENT || errno == ESRCH ? Presence::kGone : Presence::kUnknown;
+  const StatFields fields = fields_of(text);
+  if (fields.state == 0) return Presence::kUnknown;
+  if (start_ticks != 0 && fields.start_ticks != start_ticks) return Presence::kGone;
+  const bool waits_to_be_reaped = std::strchr("ZXx", fields.state) != nullptr;
+  return waits_to_be_reaped && !has_other_threads(process) ? Presence::kGone : Presence::kHere;
 }
 
 }  // namespace forebay::account

@@ -16,4 +16,10 @@ struct ProcessIdentity {
   static ProcessIdentity of_this_process() noexcept;
 };
 
+enum class Presence : uint8_t { kHere, kGone, kUnknown };
+
+// Whether the process with that pid, in this pid namespace and boot, is there; 0 for start_ticks
+// takes any. One that only waits to be reaped is gone.
+Presence presence_of(uint64_t pid, uint64_t start_ticks) noexcept;
+
 }  // namespace forebay::account

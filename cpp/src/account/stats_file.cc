@@ -11,6 +11,8 @@
 #include <cstring>
 #include <new>
 
+#include "account/dead_files.h"
+
 namespace forebay::account {
 namespace {
 
@@ -148,6 +150,8 @@ bool StatsFile::create_file(const StatsFileOptions& options) {
     if (error != 0) ::unlinkat(*directory, name.c_str(), 0);
     ::close(fd);
   }
+  // This one is not among them: a file without its header yet is let be.
+  remove_dead_files(*directory, options.started);
   ::close(*directory);
   if (error != 0) return lives_in_memory(path + ": " + std::strerror(error));
   path_ = path;
