@@ -220,7 +220,13 @@ typedef struct forebay_api {
   const forebay_site* (*site)(const forebay_site_spec* spec);
   /* Emits one record. `values` holds the site's body (FOREBAY_SITE_BODY_IN_VALUES) and a value for
    * each key; fewer values leave the last keys out. Copies everything before it returns; does not
-   * allocate, lock or call the system on the usual path. */
+   * allocate, lock or call the system on the usual path. First use does (a logger, a thread's first
+   * record for a lane, after a fork), and so do a policy that waits and a record that is cut; a
+   * thread that has more records waiting than ever before may allocate. So it is not
+   * async-signal-safe as a whole, and errno may change.
+   * A caller that holds the GIL must not wait here, since no Python thread would run meanwhile:
+   * pass FOREBAY_EMIT_REPORT_BLOCK, and on FOREBAY_WOULD_BLOCK release the GIL and call again
+   * without it. */
   int32_t (*emit)(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
                   uint32_t value_count, const forebay_extra* extra, uint32_t flags);
   /* Adds records that were emitted while this table was not at hand. */

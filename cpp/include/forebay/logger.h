@@ -7,7 +7,22 @@
 //
 // Message and keys of a macro are literals: the core copies them once, at the first enabled use,
 // and afterwards only values travel. The other arguments are not evaluated while the level is off.
-// Emitting allocates nothing, takes no lock and needs no GIL, unless the lane's policy is to wait.
+// Emitting needs no GIL, and on the usual path allocates nothing and takes no lock. What does both
+// is first use (of a logger, of a macro, of a lane by a thread, after a fork) and waiting. A record
+// that is longer than max_record_bytes and is cut allocates, and so does, rarely, a thread that has
+// more records waiting than it ever had before.
+//
+// Do not hold the GIL when you emit into a lane whose policy is `block`: while such an emit waits
+// for room, no Python thread runs, and what would make room may be one of them. Release it around
+// the emit (Py_BEGIN_ALLOW_THREADS, pybind11::gil_scoped_release), or give native loggers a lane
+// that does not block. (Forebay's own Python loggers release it.)
+//
+// In a signal handler: a record that comes while the same thread is inside emit is refused and
+// counted (`reentrant`), and never deadlocks on what that emit holds. But emit is not
+// async-signal-safe as a whole: what allocates or locks, as above, may be cut into by the handler's
+// own. Emit from a handler only where the thread has emitted through the same macro, logger and
+// lane before, into a lane that does not block, and save and restore errno, which waking the drain
+// thread may change. A handler that sets a flag for a thread to log needs none of this.
 #pragma once
 #include <array>
 #include <atomic>
