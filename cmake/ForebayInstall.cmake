@@ -1,4 +1,5 @@
-# What an installed Forebay is: headers, one library, and a CMake package that finds both beside itself.
+# What an installed Forebay is: headers, one library, and a CMake package and pkg-config files that find both beside
+# themselves.
 # In a wheel (SKBUILD) the prefix is the package folder, forebay/.
 include(CMakePackageConfigHelpers)
 
@@ -28,3 +29,12 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/ForebayConfigVersio
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfigVersion.cmake
   DESTINATION ${FOREBAY_CMAKE_DIR})
+
+set(FOREBAY_PC_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH FOREBAY_PC_TO_PREFIX /prefix/${FOREBAY_PC_DIR} /prefix)
+string(REGEX REPLACE "/$" "" FOREBAY_PC_TO_PREFIX "${FOREBAY_PC_TO_PREFIX}")
+list(TRANSFORM CMAKE_DL_LIBS PREPEND -l OUTPUT_VARIABLE FOREBAY_PC_DL)
+foreach(name forebay forebay-headers)
+  configure_file(cmake/${name}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc DESTINATION ${FOREBAY_PC_DIR})
+endforeach()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -277,3 +279,65 @@ def test_a_program_from_the_wheel_alone_runs_without_python(
     loaded = run("ldd", program)
     assert "libforebay.so.1" in loaded
     assert "libpython" not in loaded
+
+
+def flags(prefix: Path, *arguments: str) -> list[str]:
+    """What pkg-config says of the installation at that place, and of no other."""
+    where = {"PKG_CONFIG_LIBDIR": str(prefix / "lib" / "pkgconfig"), "PATH": os.environ["PATH"]}
+    return shlex.split(run("pkg-config", *arguments, env=where))
+
+
+@pytest.fixture(scope="session")
+def moved(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The native part of the wheel at another place."""
+    prefix = tmp_path_factory.mktemp("moved") / "prefix"
+    for folder in ("include", "lib"):
+        shutil.copytree(installed.package / folder, prefix / folder)
+    return prefix
+
+
+def test_pkg_config_builds_a_program(installed: Installed, moved: Path, tmp_path: Path) -> None:
+    """Wherever the wheel's files lie, forebay.pc finds what is beside it."""
+    found = flags(moved, "--cflags", "--libs", "forebay")
+    includes = [Path(flag[2:]).resolve() for flag in found if flag.startswith("-I")]
+    assert includes == [moved.resolve() / "include"]
+    program = tmp_path / "program"
+    source = EXAMPLES / "native_program" / "main.cc"
+    run(
+        other_compiler(installed.library), "-std=c++20", "-Wall", "-Wextra", "-Werror", source,
+        *found, "-pthread", f"-Wl,-rpath,{moved / 'lib'}", "-o", program,
+    )  # fmt: skip
+    out = run(program, tmp_path / "quotes", env={"HOME": str(tmp_path), "PATH": ""}, timeout=60)
+    assert "emitted 4016, delivered 4016, dropped 0, refused 0: balanced" in out
+
+
+def test_pkg_config_builds_an_extension_that_links_nothing(
+    installed: Installed, moved: Path, tmp_path: Path
+) -> None:
+    """forebay-headers.pc is for code that attaches."""
+    found = flags(moved, "--cflags", "--libs", "forebay-headers")
+    assert not any("forebay.so" in flag or flag == "-DFOREBAY_LINKED" for flag in found)
+    module = tmp_path / f"forebay_example_native{sysconfig.get_config_var('EXT_SUFFIX')}"
+    run(
+        other_compiler(installed.library), "-std=c++20", "-Wall", "-Wextra", "-Werror", "-shared",
+        "-fPIC", EXAMPLES / "native_extension" / "forebay_example_native.cc", *found,
+        f"-I{sysconfig.get_path('include')}", "-pthread", "-o", module,
+    )  # fmt: skip
+    found_there = script(
+        installed.python,
+        tmp_path,
+        REPORT
+        + """
+import forebay, forebay.testing
+with forebay.testing.Receiver(keep=True) as receiver:
+    collector = forebay.start(service_name="both",
+                              exporter=forebay.OtlpHttpExporter(receiver.endpoint))
+    import forebay_example_native as native
+    assert native.attach_error() is None
+    native.start(threads=2, records_per_thread=100, logger="native.pool")
+    native.join()
+    report(native, collector, receiver)
+""",
+    )
+    assert found_there["scopes"] == {"native.pool": 200}
+    assert found_there["balanced"]
