@@ -101,6 +101,14 @@ int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit
   return FOREBAY_OK;
 }
 
+int32_t api_dump_recorder(forebay_collector* collector, int64_t last_ns) {
+  Collector& asked = *unwrap(collector);
+  if (!asked.options().pipeline.recorder.is_on()) return FOREBAY_INVALID_ARGUMENT;
+  std::optional<Duration> window;
+  if (last_ns >= 0) window = Duration{last_ns};
+  return asked.dump_recorder(window) ? FOREBAY_OK : FOREBAY_CLOSED;
+}
+
 int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_bytes,
                        forebay_text_visitor content, forebay_text_visitor error,
                        void* context) try {
@@ -164,6 +172,7 @@ const forebay_api table = {
     .collector_on_pressure = nullptr,
     .collector_on_pressure_end = nullptr,
     .last_full = api_last_full,
+    .collector_dump_recorder = api_dump_recorder,
 };
 
 }  // namespace

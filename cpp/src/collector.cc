@@ -80,6 +80,9 @@ Incarnation* Collector::activate() noexcept try {
     return nullptr;
   }
   incarnation->pipeline = pipeline.take();
+  if (pipeline::FlightRecorder* recorder = incarnation->pipeline->recorder()) {
+    incarnation->recorder_trigger = recorder->trigger_severity();
+  }
   for (pipeline::Lane& lane : incarnation->pipeline->lanes()) {
     incarnation->lanes.push_back(lane.queue.get());
   }
@@ -162,6 +165,14 @@ void Collector::stats(const NumberVisitor& visit) const {
             ? 1
             : 0);
   if (!lives) return;
+  if (const pipeline::FlightRecorder* recorder = current->pipeline->recorder()) {
+    const pipeline::FlightRecorder::Numbers numbers = recorder->numbers();
+    visit("recorder.recorded", static_cast<int64_t>(numbers.recorded));
+    visit("recorder.overwritten", static_cast<int64_t>(numbers.overwritten));
+    visit("recorder.expired", static_cast<int64_t>(numbers.expired));
+    visit("recorder.released", static_cast<int64_t>(numbers.released));
+    visit("recorder.held", static_cast<int64_t>(numbers.held));
+  }
   for (pipeline::Lane& lane : current->pipeline->lanes()) {
     visit("lanes." + lane.name + ".slots", lane.queue->slots());
     visit("lanes." + lane.name + ".room", lane.queue->room());
@@ -219,6 +230,13 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   }
   receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
   return complete;
+}
+
+bool Collector::dump_recorder(std::optional<Duration> window) noexcept {
+  Incarnation* current = incarnation_.load();
+  if (current == nullptr || current->pid != getpid() || is_closed_.load()) return false;
+  current->pipeline->dump_recorder(window);
+  return true;
 }
 
 bool Collector::text(std::string_view name, std::string& found) const {

@@ -60,6 +60,8 @@ class Collector {
   // The receipt: every name's difference between call and return, "complete", "elapsed_ns".
   bool flush(int64_t timeout_ns, const NumberVisitor& visit);
   bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
+  // Releases what the flight recorder has; false where the collector does not live.
+  bool dump_recorder(std::optional<Duration> window) noexcept;
   // False where there is no text of that name.
   bool text(std::string_view name, std::string& found) const;
 
@@ -121,6 +123,7 @@ class Registry {
   void refuse(Collector& collector, const Logger& logger, uint32_t severity,
               account::EmitName name) noexcept;
 
+  std::atomic<bool> has_recorders_{false};  // any collector, ever
   std::mutex mutex_;
   ForkPages pages_;
   std::vector<Collector*> collectors_;

@@ -101,6 +101,16 @@ void read_lanes(OptionReader& reader, CollectorOptions& options) {
   }
 }
 
+void read_recorder(OptionReader& reader, pipeline::RecorderOptions& recorder) {
+  recorder.min_severity = static_cast<uint32_t>(reader.whole("recorder.level", 0, 0, 24));
+  recorder.slots =
+      static_cast<uint32_t>(reader.whole("recorder.records", recorder.slots, 64, 1u << 20));
+  recorder.window = reader.seconds("recorder.window", recorder.window, 0.001, 86400);
+  recorder.trigger_severity =
+      static_cast<uint32_t>(reader.whole("recorder.trigger", recorder.trigger_severity, 1, 25));
+  reader.fail("recorder.", recorder.validate());
+}
+
 }  // namespace
 
 void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions& exporter) {
@@ -221,6 +231,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
                                          {"oldest_first", "newest_first"}) == "oldest_first"
                                ? backlog::Order::kOldestFirst
                                : backlog::Order::kNewestFirst;
+  read_recorder(reader, pipeline.recorder);
   pipeline.retry.initial = reader.seconds("retry.initial", pipeline.retry.initial, 0.001, 3600);
   pipeline.retry.max = reader.seconds("retry.max", pipeline.retry.max, 0.001, 86400);
   pipeline.retry.max_elapsed = reader.maybe_seconds("retry.max_elapsed", 0, kYear);

@@ -114,6 +114,22 @@ void leave(ThreadBinding& binding) noexcept {
   return FOREBAY_DROPPED_MEMORY;
 }
 
+// Below the logger's level, and the flight recorder takes it: nothing is counted in the ledger.
+[[gnu::noinline]] int32_t record_for_later(ThreadBinding& binding,
+                                           const model::RecordInput& input) noexcept {
+  // A signal handler that logs while the thread writes into the ring.
+  if (binding.is_inside.load(std::memory_order_relaxed)) return FOREBAY_DISABLED;
+  binding.is_inside.store(true, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  pipeline::FlightRecorder& recorder = *binding.incarnation->pipeline->recorder();
+  if (binding.recorder_writer.producer == nullptr) [[unlikely]] {
+    binding.recorder_writer = recorder.attach();
+  }
+  recorder.record(binding.recorder_writer, input);
+  leave(binding);
+  return FOREBAY_DISABLED;
+}
+
 }  // namespace
 
 int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const forebay_value* values,
@@ -140,7 +156,19 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   ThreadBinding* binding = current_binding;
   if (binding == nullptr || binding->incarnation != incarnation) [[unlikely]] {
     binding = bind_thread(*incarnation);
-    if (binding == nullptr) return emit_unbound(*incarnation, lane, severity);
+    if (binding == nullptr) {
+      return lane == admit::kRecorderLane ? FOREBAY_DISABLED
+                                          : emit_unbound(*incarnation, lane, severity);
+    }
+  }
+  if (lane == admit::kRecorderLane) [[unlikely]] {
+    return record_for_later(*binding, {.site = site,
+                                       .values = values,
+                                       .value_count = std::min(value_count, model::kMaxKeys + 1),
+                                       .extra = extra,
+                                       .scope = logger.scope,
+                                       .severity = severity,
+                                       .flags = model::kRecorded});
   }
   const SeverityClass severity_of = severity_class(severity);
   if (binding->is_inside.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -193,6 +221,8 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     }
   }
   leave(*binding);
+  if (severity >= incarnation->recorder_trigger) [[unlikely]]
+    incarnation->pipeline->dump_recorder();
   return outcome;
 }
 

@@ -11,6 +11,9 @@ void ThreadBinding::give_back() noexcept {
   for (size_t lane = 0; lane < producers.size(); ++lane) {
     if (producers[lane] != nullptr) incarnation->lanes[lane]->detach(producers[lane]);
   }
+  if (pipeline::FlightRecorder* recorder = incarnation->pipeline->recorder()) {
+    recorder->detach(recorder_writer);
+  }
   incarnation->pipeline->ledger().give_back(counters);
 }
 

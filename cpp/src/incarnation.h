@@ -26,6 +26,8 @@ struct Incarnation {
   ship::MemoryExporter* memory_exporter = nullptr;
   std::vector<queue::LaneQueue*> lanes;
   uint64_t max_record_bytes = 0;
+  // A record of this severity number or above releases the flight recorder; 25: none does.
+  uint32_t recorder_trigger = 25;
   std::string instance_id;
   std::atomic<bool> is_abandoned{false};
 };
@@ -47,6 +49,8 @@ struct ThreadBinding {
   // lane and slots. No slots: there was none yet.
   uint32_t full_lane = 0;
   uint32_t full_slots = 0;
+  // Made when the thread first records something.
+  pipeline::FlightRecorder::Writer recorder_writer;
 
   queue::Producer* producer(size_t lane) noexcept {
     if (producers[lane] == nullptr) [[unlikely]] {

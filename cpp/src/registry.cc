@@ -42,6 +42,7 @@ Result<Collector*> Registry::create(const forebay_option* options, size_t count)
   auto parsed = CollectorOptions::parse(options, count);
   if (!parsed) return parsed.status();
   if (Status status = validate_exporters(*parsed); !status.is_ok()) return status;
+  if (parsed->pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
   auto* collector = new Collector(parsed.take());
   const std::lock_guard lock(mutex_);
   collectors_.push_back(collector);
@@ -142,10 +143,20 @@ Logger* Registry::make_logger(Collector* collector, const forebay_logger_spec* s
 }
 
 int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
-  // Before the lock: a logger that is not bound must not make what is disabled cost more.
-  if (severity != 0 && severity < logger.min_severity) return FOREBAY_DISABLED;
+  // Before the lock: a logger that is not bound must not make what is disabled cost more. (Where
+  // there is a flight recorder, what is below the level may be for it.)
+  const bool is_below = severity != 0 && severity < logger.min_severity;
+  if (is_below && !has_recorders_.load(std::memory_order_relaxed)) return FOREBAY_DISABLED;
   const std::lock_guard lock(mutex_);
   Collector* collector = logger.collector != nullptr ? logger.collector : default_;
+  const pipeline::RecorderOptions* recorder =
+      collector != nullptr && collector->options().pipeline.recorder.is_on()
+          ? &collector->options().pipeline.recorder
+          : nullptr;
+  if (is_below &&
+      (recorder == nullptr || severity < recorder->min_severity || collector->is_closed())) {
+    return FOREBAY_DISABLED;
+  }
   const auto severity_index = static_cast<size_t>(severity_class(severity));
   if (collector == nullptr) {
     not_started_[severity_index].fetch_add(1, std::memory_order_relaxed);
@@ -172,10 +183,18 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
     binding->incarnation = incarnation;
     binding->before = before;
     binding->lanes = admit::lanes_for_logger(lane_rules(collector->options()), logger.name);
+    if (recorder != nullptr) {
+      for (uint32_t below = recorder->min_severity;
+           below < logger.min_severity && below < binding->lanes.size(); ++below) {
+        binding->lanes[below] = admit::kRecorderLane;
+      }
+    }
     logger.binding.store(binding, std::memory_order_release);
   }
-  logger.level_word->store(logger.min_severity, std::memory_order_release);
-  return FOREBAY_ACCEPTED;
+  const uint32_t level = recorder != nullptr ? std::min(recorder->min_severity, logger.min_severity)
+                                             : logger.min_severity;
+  logger.level_word->store(level, std::memory_order_release);
+  return severity != 0 && severity < level ? FOREBAY_DISABLED : FOREBAY_ACCEPTED;
 }
 
 void Registry::refuse(Collector& collector, const Logger& logger, uint32_t severity,

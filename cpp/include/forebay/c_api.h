@@ -291,6 +291,13 @@ typedef struct forebay_api {
   /* About the calling thread's last emit that was answered FOREBAY_WOULD_BLOCK or
    * FOREBAY_REFUSED_QUEUE_FULL. FOREBAY_INVALID_ARGUMENT where there was none. */
   int32_t (*last_full)(forebay_full* full);
+
+  /* -- the flight recorder -- */
+
+  /* Emits what the flight recorder holds of the last `last_ns` (negative: its option `window`): the
+   * drain thread does it, soon. FOREBAY_INVALID_ARGUMENT without a recorder, FOREBAY_CLOSED where
+   * the collector has not recorded anything yet, or no longer does. */
+  int32_t (*collector_dump_recorder)(forebay_collector* collector, int64_t last_ns);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

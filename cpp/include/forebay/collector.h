@@ -144,6 +144,15 @@ class Collector {
     return receipt(numbers);
   }
 
+  // Emits what the flight recorder holds of the last `window` (default: its option), soon. False
+  // without a recorder, before the first record, after the end, and where the library is older.
+  bool dump_recorder(std::optional<std::chrono::nanoseconds> window = {}) const noexcept {
+    constexpr size_t kNeeds =
+        offsetof(forebay_api, collector_dump_recorder) + sizeof(api_->collector_dump_recorder);
+    return handle_ != nullptr && api_->struct_size >= kNeeds &&
+           api_->collector_dump_recorder(handle_, window ? window->count() : -1) == FOREBAY_OK;
+  }
+
   // "instance_id", "stats_file", "service_name", "last_error" or "directory"; else empty.
   [[nodiscard]] std::string text(std::string_view name) const {
     std::string found;

@@ -49,6 +49,12 @@ class OptionPaths {
     maybe("retry.initial", options.retry.initial);
     maybe("retry.max", options.retry.max);
     maybe("retry.max_elapsed", options.retry.max_elapsed);
+    if (options.flight_recorder) {
+      add("recorder.level", static_cast<int64_t>(options.flight_recorder->level));
+      add("recorder.trigger", static_cast<int64_t>(options.flight_recorder->trigger));
+      maybe("recorder.records", options.flight_recorder->records);
+      maybe("recorder.window", options.flight_recorder->window);
+    }
     maybe("memory_limit", options.memory_limit);
     maybe("max_record_bytes", options.max_record_bytes);
     text("run_directory", options.run_directory);

@@ -133,6 +133,15 @@ struct RetryOptions {
   std::optional<Nanoseconds> max_elapsed = {};  // a batch is given up after. Default: never
 };
 
+// Keeps what is below its logger's level in a ring of memory, and emits it when a record of
+// `trigger` or above comes, or at dump_recorder().
+struct FlightRecorder {
+  Severity level = Severity::kDebug;       // lowest that is recorded
+  std::optional<uint64_t> records = {};    // slots of 128 bytes. Default: 8,192
+  std::optional<Nanoseconds> window = {};  // what is older is not released. Default: 10 s
+  Severity trigger = Severity::kError;     // above level
+};
+
 using ResourceValue = std::variant<std::string, bool, int64_t, double>;
 
 struct Options {
@@ -145,6 +154,7 @@ struct Options {
   BatchOptions batch = {};
   BacklogOptions backlog = {};
   RetryOptions retry = {};
+  std::optional<FlightRecorder> flight_recorder = {};
   std::optional<uint64_t> memory_limit = {};      // queues and backlog. Default: 48 MiB
   std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB
   std::string run_directory = {};                 // of the stats file. Default: $FOREBAY_RUN_DIR

@@ -24,6 +24,8 @@ struct LaneRule {
 
 // The lane of each severity number (0..24), for one logger.
 using LaneTable = std::array<uint8_t, 25>;
+// In such a table: the flight recorder takes it.
+inline constexpr uint8_t kRecorderLane = 0xff;
 
 // Lanes are asked in their order; the first that takes a record has it. A record that no lane takes
 // goes to the last one. Rules that name a logger come before those that do not.

@@ -26,6 +26,7 @@ constexpr uint8_t kEventName = tag(12, WireType::kBytes);
 constexpr size_t kMaxRecordOverhead = 256;
 
 constexpr std::string_view kTruncatedKey = "forebay.truncated";
+constexpr std::string_view kRecordedKey = "forebay.flight_recorder";
 
 // Ids that are all zero are no ids.
 uint8_t* put_context(uint8_t* p, const model::RecordContext& context) noexcept {
@@ -156,7 +157,8 @@ uint8_t* LogEncoder::put_attributes(Room& room, uint8_t* p, const SiteBytes& sit
   const model::RecordHeader& header = reader.header();
   uint32_t values = header.value_count;
   if (values != 0 && site.site != nullptr && site.site->body_in_values) --values;
-  if (!site.plain || header.attribute_count != 0 || (header.flags & model::kTruncated) != 0) {
+  if (!site.plain || header.attribute_count != 0 ||
+      (header.flags & (model::kTruncated | model::kRecorded)) != 0) {
     return put_unique_attributes(room, p, site, values, reader);
   }
   values = std::min<uint32_t>(values, static_cast<uint32_t>(site.keys.size()));
@@ -182,12 +184,11 @@ uint8_t* LogEncoder::put_unique_attributes(Room& room, uint8_t* p, const SiteByt
     const model::ValueView value = reader.next_attribute(key);
     attributes_.add(key, value);
   }
-  if ((reader.header().flags & model::kTruncated) != 0) {
-    model::ValueView yes;
-    yes.type = FOREBAY_BOOL;
-    yes.i64 = 1;
-    attributes_.add(kTruncatedKey, yes);
-  }
+  model::ValueView yes;
+  yes.type = FOREBAY_BOOL;
+  yes.i64 = 1;
+  if ((reader.header().flags & model::kTruncated) != 0) attributes_.add(kTruncatedKey, yes);
+  if ((reader.header().flags & model::kRecorded) != 0) attributes_.add(kRecordedKey, yes);
   attributes_.make_unique();
   p = room.enlarge(p, attributes_.bound_bytes());
   return attributes_.write(room, p, kAttributes);

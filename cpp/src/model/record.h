@@ -32,6 +32,7 @@ enum RecordFlags : uint8_t {
   kHasBody = 1u << 3,
   kTruncated = 1u << 4,  // something was cut to keep to max_record_bytes
   kInternal = 1u << 5,   // Forebay made it
+  kRecorded = 1u << 7,   // came out of the flight recorder
 };
 
 struct RecordHeader {

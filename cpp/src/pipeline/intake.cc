@@ -10,8 +10,6 @@ namespace {
 
 using account::IntakeName;
 
-// Records of one lane before the lanes above it are looked at again.
-constexpr uint64_t kRecordsAtOnce = 16'384;
 // Scratch memory kept between batches.
 constexpr size_t kKeptScratch = 8u << 20;
 
@@ -27,7 +25,9 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       compressor_(options.compress),
       resource_(options.resource),
       id_prefix_(options.instance_id + "-"),
-      flush_marks_(lanes.size()) {}
+      flush_marks_(lanes.size()) {
+  for (const LaneOptions& lane : options.lanes) lane_rules_.push_back(lane.rule);
+}
 
 Intake::Step Intake::step(bool everything) {
   const MonotonicTime now = ticks_.clock().now();
@@ -39,6 +39,7 @@ Intake::Step Intake::step(bool everything) {
   collect_internal(now, everything);
   Step step = std::exchange(internal_step_, {});
   step.is_dry = true;
+  release_recorded(step);
   for (size_t i = 0; i < lanes_.size(); ++i) drain(i, everything, step);
   return step;
 }
@@ -123,6 +124,7 @@ void Intake::begin_flush() noexcept {
 }
 
 bool Intake::is_flushed() const noexcept {
+  if (recorder_ != nullptr && recorder_->is_asked()) return false;
   return !internal_is_left_ && std::all_of(flush_marks_.begin(), flush_marks_.end(),
                                            [](const FlushMark& mark) { return mark.is_dry; });
 }

@@ -9,6 +9,7 @@
 #include "compress/batch_compressor.h"
 #include "encode/otlp_logs.h"
 #include "pipeline/books.h"
+#include "pipeline/flight_recorder.h"
 #include "pipeline/internal_records.h"
 #include "pipeline/lane.h"
 
@@ -18,6 +19,9 @@ class Intake final : private InternalSink {
  public:
   Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account::Ledger& ledger,
          Books& books, const TickSource& ticks);
+
+  // Whose records are released when it is asked. Before the first step; null: there is none.
+  void set_recorder(FlightRecorder* recorder);
 
   struct Step {
     uint64_t records = 0;  // taken from the queues
@@ -54,9 +58,13 @@ class Intake final : private InternalSink {
 
   // A thread that is active keeps its open run at most this long.
   static constexpr Duration kLinger = std::chrono::milliseconds{10};
+  // Records of one lane before the lanes above it are looked at again.
+  static constexpr uint64_t kRecordsAtOnce = 16'384;
 
  private:
   void drain(size_t index, bool everything, Step& step);
+  void release_recorded(Step& step);
+  [[nodiscard]] size_t lane_of(const model::RecordHeader& header);
   // Encodes one record into the lane's batch. False: memory ran out, and the record is let go.
   bool append(Lane& lane, const uint8_t* record, SeverityClass severity, MonotonicTime emitted,
               MonotonicTime now);
@@ -94,6 +102,12 @@ class Intake final : private InternalSink {
     bool is_dry = true;         // it was found empty since, and its batch finished
   };
   std::vector<FlushMark> flush_marks_;
+
+  FlightRecorder* recorder_ = nullptr;
+  account::ThreadCounters released_;  // where released records are counted as emitted
+  std::vector<admit::LaneRule> lane_rules_;
+  std::vector<admit::LaneTable> lanes_by_scope_;
+  std::vector<bool> knows_scope_;
 };
 
 }  // namespace forebay::pipeline

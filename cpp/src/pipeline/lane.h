@@ -12,6 +12,7 @@
 #include "batch/batcher.h"
 #include "compress/batch_compressor.h"
 #include "model/value.h"
+#include "pipeline/flight_recorder.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
 #include "ship/shipper.h"
@@ -39,7 +40,8 @@ struct PipelineOptions {
   backlog::Order backlog_order = backlog::Order::kOldestFirst;
   ship::RetryOptions retry;
   std::vector<RouteOptions> routes{1};  // at least one
-  uint64_t seed = 0;                    // of the retry jitter; 0: the system's entropy
+  RecorderOptions recorder;
+  uint64_t seed = 0;  // of the retry jitter; 0: the system's entropy
 };
 
 struct Lane {

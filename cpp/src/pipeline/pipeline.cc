@@ -78,6 +78,12 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
   pipeline->books_ = std::make_unique<Books>(backlogs, *pipeline->ledger_);
   pipeline->intake_ = std::make_unique<Intake>(options, pipeline->lanes_, *pipeline->ledger_,
                                                *pipeline->books_, pipeline->ticks_);
+  if (options.recorder.is_on()) {
+    auto recorder = FlightRecorder::create(options.recorder, pipeline->ticks_);
+    if (!recorder) return recorder.status();
+    pipeline->recorder_ = recorder.take();
+    pipeline->intake_->set_recorder(pipeline->recorder_.get());
+  }
   pipeline->delivery_ =
       std::make_unique<Delivery>(options.routes, std::move(exporters), options.retry,
                                  options.seed != 0 ? Random(options.seed) : Random::from_system(),
@@ -216,6 +222,7 @@ bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
   const uint64_t unknown = unknown_so_far();
   delivery_->stop();
   let_go_of_the_rest();
+  if (recorder_ != nullptr) recorder_->close();
   if (unknown_so_far() != unknown) left_nothing_ = false;
   ledger_->mark_ended();
   is_shut_down_.store(true, std::memory_order_release);
@@ -309,6 +316,7 @@ std::string Pipeline::last_error() const { return delivery_->last_error(); }
 uint64_t Pipeline::memory_bytes() const {
   uint64_t bytes = books_->backlog_bytes() + intake_bytes_.load(std::memory_order_relaxed);
   for (const Lane& lane : lanes_) bytes += lane.queue->memory_bytes();
+  if (recorder_ != nullptr) bytes += recorder_->memory_bytes();
   return bytes;
 }
 

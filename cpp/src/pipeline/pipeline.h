@@ -82,6 +82,12 @@ class Pipeline {
   Intake& intake() noexcept { return *intake_; }
   Delivery& delivery() noexcept { return *delivery_; }
   Books& books() noexcept { return *books_; }
+  // Null: there is none.
+  [[nodiscard]] FlightRecorder* recorder() noexcept { return recorder_.get(); }
+  // Releases what the flight recorder has of the last `window` (none: the options').
+  void dump_recorder(std::optional<Duration> window = std::nullopt) noexcept {
+    if (recorder_ != nullptr && recorder_->ask(window)) drain_parker_.wake();
+  }
 
   // In a forked child: forgets everything without touching what is the parent's. The object is
   // leaked.
@@ -101,6 +107,7 @@ class Pipeline {
   std::unique_ptr<account::Ledger> ledger_;
   std::vector<Lane> lanes_;
   std::unique_ptr<Books> books_;
+  std::unique_ptr<FlightRecorder> recorder_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Delivery> delivery_;
 

@@ -1,27 +1,11 @@
 // Options that are refused, and records that are too much.
 #include "balanced.h"
-#include "encode/wire_reader.h"
+#include "otlp_records.h"
 
 namespace forebay {
 namespace {
 
 using LimitsTest = BalancedTest;
-
-// The log records of all requests.
-std::vector<wire::LogRecord> records_in(const std::vector<std::string>& requests) {
-  std::vector<wire::LogRecord> records;
-  for (const std::string& request : requests) {
-    for (const wire::Field& resource : wire::fields_of(request)) {
-      for (const wire::Field& scope : wire::fields_of(resource.bytes)) {
-        if (scope.number != 2) continue;
-        for (const wire::Field& record : wire::fields_of(scope.bytes)) {
-          if (record.number == 2) records.push_back(wire::log_record(record.bytes));
-        }
-      }
-    }
-  }
-  return records;
-}
 
 TEST_F(LimitsTest, a_bad_option_is_refused_with_its_name) {
   struct Case {
