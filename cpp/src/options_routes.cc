@@ -49,13 +49,11 @@ void check_names_and_shares(OptionReader& reader, const CollectorOptions& option
   const auto& routes = options.pipeline.routes;
   std::set<std::string> names;
   double shares = 0;
-  size_t without = 0;
   for (size_t r = 0; r < routes.size(); ++r) {
     if (!names.insert(routes[r].name).second) {
       reader.fail(path_of(r) + "name", "'" + routes[r].name + "' is used twice");
     }
     shares += routes[r].backlog_share;
-    without += routes[r].backlog_share > 0 ? 0 : 1;
   }
   if (shares > 1.0 + 1e-9) reader.fail("routes", "their backlog_share sum up to more than 1");
   constexpr uint64_t kLeast = 64u << 10;
