@@ -58,19 +58,14 @@ Delivery::Place& Delivery::waited_for(Duration& wait) {
 
 bool Delivery::step(Duration wait, bool hurried) {
   offer_all(hurried);
-  // Who is waited for is not polled before: that would take the ring of a wake() that just came.
   Place& waited = waited_for(wait);
   bool freed = false;
   bool came = false;
-  const auto poll_others = [&] {
-    for (Place& place : places_) {
-      if (&place != &waited) came |= poll(place, Duration::zero(), freed);
-    }
-  };
-  poll_others();
-  const bool had_come = came;
-  came |= poll(waited, had_come ? Duration::zero() : wait, freed);
-  if (!had_come && wait > Duration::zero()) poll_others();
+  for (Place& place : places_) {
+    if (&place != &waited) came |= poll(place, Duration::zero(), freed);
+  }
+  // Once, at the end: a poll before would take the ring of a wake() that just came.
+  came |= poll(waited, came ? Duration::zero() : wait, freed);
   slice_ = came ? kShortestSlice : std::min(slice_ * 2, kLongestSlice);
   return freed;
 }
