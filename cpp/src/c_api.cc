@@ -9,6 +9,7 @@
 #include "collector.h"
 #include "model/site.h"
 #include "ship/memory_exporter.h"
+#include "simulator.h"
 
 // A collector's opaque handle is the engine's object.
 struct forebay_collector {};
@@ -148,6 +149,25 @@ int32_t api_last_full(forebay_full* full) {
   return FOREBAY_OK;
 }
 
+int32_t api_simulate(const forebay_option* options, size_t option_count,
+                     const forebay_option* scenario, size_t scenario_count,
+                     forebay_number_visitor visit, forebay_text_visitor error, void* context) try {
+  auto parsed = Scenario::parse(scenario, scenario_count);
+  Status status = parsed.status();
+  if (parsed) {
+    status = simulate(options, option_count, *parsed, [&](Duration at, const auto& numbers) {
+      constexpr std::string_view kTime = "time_ns";
+      visit(context, kTime.data(), kTime.size(), at.count());
+      for (const auto& [name, value] : numbers) visit(context, name.data(), name.size(), value);
+    });
+  }
+  if (status.is_ok()) return FOREBAY_OK;
+  if (error != nullptr) error(context, status.message().data(), status.message().size());
+  return FOREBAY_INVALID_ARGUMENT;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
 const forebay_api table = {
     .abi_version = FOREBAY_ABI_VERSION,
     .struct_size = sizeof(forebay_api),
@@ -173,6 +193,7 @@ const forebay_api table = {
     .collector_on_pressure_end = nullptr,
     .last_full = api_last_full,
     .collector_dump_recorder = api_dump_recorder,
+    .simulate = api_simulate,
 };
 
 }  // namespace

@@ -43,8 +43,10 @@ std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options) {
   return rules;
 }
 
-Collector::Collector(CollectorOptions options)
-    : options_(std::move(options)), lanes_(admit::lanes_for_logger(lane_rules(options_), "")) {}
+Collector::Collector(CollectorOptions options, Surroundings surroundings)
+    : options_(std::move(options)),
+      surroundings_(std::move(surroundings)),
+      lanes_(admit::lanes_for_logger(lane_rules(options_), "")) {}
 
 Incarnation* Collector::activate() noexcept try {
   if (is_closed_.load()) return nullptr;
@@ -61,7 +63,9 @@ Incarnation* Collector::activate() noexcept try {
   incarnation->pid = pid;
   incarnation->max_record_bytes = options_.max_record_bytes;
   pipeline::PipelineOptions made = options_.pipeline;
-  incarnation->instance_id = made.instance_id = make_instance_id();
+  const bool is_simulated = surroundings_.clock != nullptr;
+  // A simulation gives the same numbers each time, sizes of compressed batches included.
+  incarnation->instance_id = made.instance_id = is_simulated ? "simulated" : make_instance_id();
   bool has_id = false;
   for (const model::OwnedAttribute& a : made.resource.attributes) {
     has_id |= a.key == "service.instance.id";
@@ -72,9 +76,11 @@ Incarnation* Collector::activate() noexcept try {
   }
   CollectorOptions with_id = options_;
   with_id.pipeline.instance_id = made.instance_id;
-  MadeExporters exporters = make_exporters(with_id, Clock::system());
+  MadeExporters exporters = is_simulated ? surroundings_.make_exporters(with_id)
+                                         : make_exporters(with_id, Clock::system());
   incarnation->memory_exporter = exporters.memory;
-  auto pipeline = pipeline::Pipeline::create(made, std::move(exporters.routes));
+  auto pipeline =
+      pipeline::Pipeline::create(made, std::move(exporters.routes), surroundings_.clock);
   if (!pipeline) {
     warn("activate", pipeline.status().message());
     return nullptr;
@@ -86,8 +92,10 @@ Incarnation* Collector::activate() noexcept try {
   for (pipeline::Lane& lane : incarnation->pipeline->lanes()) {
     incarnation->lanes.push_back(lane.queue.get());
   }
-  if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
-    warn("threads", status.message());
+  if (!is_simulated) {
+    if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
+      warn("threads", status.message());
+    }
   }
   Incarnation* const made_now = incarnation.release();
   incarnation_.store(made_now);

@@ -14,6 +14,7 @@
 #include "admit/lane_rules.h"
 #include "base/status.h"
 #include "collector_options.h"
+#include "exporter_factory.h"
 #include "forebay/c_api.h"
 #include "fork_page.h"
 #include "incarnation.h"
@@ -43,9 +44,16 @@ struct Logger : forebay_logger {
   std::string name;
 };
 
+// What a simulated collector has in place of the system's clock, its destinations and its threads:
+// nothing moves but by Pipeline::step().
+struct Surroundings {
+  const Clock* clock = nullptr;  // null: the real ones
+  std::function<MadeExporters(const CollectorOptions&)> make_exporters;
+};
+
 class Collector {
  public:
-  explicit Collector(CollectorOptions options);
+  explicit Collector(CollectorOptions options, Surroundings surroundings = {});
 
   // The incarnation of this process: made at the first call (threads, files), again in a forked
   // child. Null after shutdown, and where it cannot be made. Under the registry's mutex.
@@ -77,6 +85,7 @@ class Collector {
                const NumberVisitor& visit) const;
 
   const CollectorOptions options_;
+  const Surroundings surroundings_;
   const admit::LaneTable lanes_;  // of records that came without a logger
   std::atomic<Incarnation*> incarnation_{nullptr};
   std::atomic<bool> is_closed_{false};
@@ -100,6 +109,10 @@ class Registry {
   static Registry& process();
 
   Result<Collector*> create(const forebay_option* options, size_t count);
+  // Its clock and exporters live as long as the collector is not released.
+  Collector* create_simulated(CollectorOptions options, const Surroundings& surroundings);
+  // Makes the collector's incarnation without waiting for a first record. False: it cannot be made.
+  bool activate(Collector& collector) noexcept;
   static void retain(Collector& collector) noexcept;
   void release(Collector& collector) noexcept;
   Collector* default_collector() noexcept;  // retained

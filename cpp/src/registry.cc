@@ -49,6 +49,19 @@ Result<Collector*> Registry::create(const forebay_option* options, size_t count)
   return collector;
 }
 
+Collector* Registry::create_simulated(CollectorOptions options, const Surroundings& surroundings) {
+  if (options.pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
+  auto* collector = new Collector(std::move(options), surroundings);
+  const std::lock_guard lock(mutex_);
+  collectors_.push_back(collector);
+  return collector;
+}
+
+bool Registry::activate(Collector& collector) noexcept {
+  const std::lock_guard lock(mutex_);
+  return collector.activate() != nullptr;
+}
+
 void Registry::retain(Collector& collector) noexcept {
   collector.references_.fetch_add(1, std::memory_order_relaxed);
 }

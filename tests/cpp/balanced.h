@@ -27,18 +27,20 @@ class Api {
 
   Api() : table(forebay_get_api(FOREBAY_ABI_VERSION)) {}
 
+  // Refers to its arguments.
+  static forebay_option option(const std::string& path, const Value& value) {
+    forebay_value cell{};
+    if (const auto* whole = std::get_if<int64_t>(&value)) cell = int_value(*whole);
+    if (const auto* real = std::get_if<double>(&value)) cell = double_value(*real);
+    if (const auto* flag = std::get_if<bool>(&value)) cell = bool_value(*flag);
+    if (const auto* words = std::get_if<std::string>(&value)) cell = text_value(*words);
+    return {path.data(), static_cast<uint32_t>(path.size()), 0, cell};
+  }
   // Null with the text in `error`, where the options are refused.
   forebay_collector* create(const Options& options, std::string* error = nullptr,
                             int32_t* status = nullptr) const {
     std::vector<forebay_option> given;
-    for (const auto& [path, value] : options) {
-      forebay_value cell{};
-      if (const auto* whole = std::get_if<int64_t>(&value)) cell = int_value(*whole);
-      if (const auto* real = std::get_if<double>(&value)) cell = double_value(*real);
-      if (const auto* flag = std::get_if<bool>(&value)) cell = bool_value(*flag);
-      if (const auto* words = std::get_if<std::string>(&value)) cell = text_value(*words);
-      given.push_back({path.data(), static_cast<uint32_t>(path.size()), 0, cell});
-    }
+    for (const auto& [path, value] : options) given.push_back(option(path, value));
     forebay_collector* made = nullptr;
     std::string message;
     const int32_t result =

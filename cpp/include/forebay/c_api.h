@@ -298,6 +298,18 @@ typedef struct forebay_api {
    * drain thread does it, soon. FOREBAY_INVALID_ARGUMENT without a recorder, FOREBAY_CLOSED where
    * the collector has not recorded anything yet, or no longer does. */
   int32_t (*collector_dump_recorder)(forebay_collector* collector, int64_t last_ns);
+
+  /* -- the simulator -- */
+
+  /* Runs a collector with these options (their exporters but for max_in_flight and compression are
+   * not used) under virtual time against `scenario`: paths loads[i].rate (records/s), .logger,
+   * .level (severity number), .record_bytes; length, settle, sample_every (seconds);
+   * destination.rate (records/s), destination.latency (s); outages[i].from, .length (s). `visit`
+   * gets a sample at a time: "time_ns", then every number of collector_stats, and
+   * "loads.<i>.wanted", ".emitted", ".waited_ms". FOREBAY_INVALID_ARGUMENT with a text. */
+  int32_t (*simulate)(const forebay_option* options, size_t option_count,
+                      const forebay_option* scenario, size_t scenario_count,
+                      forebay_number_visitor visit, forebay_text_visitor error, void* context);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

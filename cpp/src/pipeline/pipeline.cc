@@ -157,6 +157,13 @@ void Pipeline::run_drain() noexcept {
   }
 }
 
+void Pipeline::step() {
+  const std::lock_guard lock(drain_mutex_);
+  (void)intake_->step(false);
+  intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
+  (void)delivery_->step(Duration::zero());
+}
+
 void Pipeline::serve_flushes(bool is_flushed) {
   if (!is_flushed) return;
   const std::lock_guard lock(flush_mutex_);

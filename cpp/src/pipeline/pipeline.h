@@ -78,7 +78,8 @@ class Pipeline {
   // The fullest lane's fill, 0..1.
   [[nodiscard]] double pressure() const noexcept;
 
-  // For a simulation, instead of threads: one round of both.
+  // For a simulation, instead of threads: one round of both; or of one after the other.
+  void step();
   Intake& intake() noexcept { return *intake_; }
   Delivery& delivery() noexcept { return *delivery_; }
   Books& books() noexcept { return *books_; }
