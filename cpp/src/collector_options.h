@@ -26,7 +26,7 @@ struct ExporterOptions {
   Duration timeout = std::chrono::seconds{10};  // zero: no limit
   Codec codec = Codec::kZstd;
   int compression_level = 0;
-  uint32_t concurrency = 1;
+  uint32_t max_in_flight = 2;
   std::string ca_file;
   std::string client_certificate;
   std::string client_key;
@@ -54,11 +54,5 @@ struct CollectorOptions {
   // Of the first that writes files; empty where none does.
   [[nodiscard]] std::string directory() const;
 };
-
-class OptionReader;
-// The options of one exporter: what begins with `at`.
-void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions& exporter);
-// routes[r], or exporter: then there is one route. Needs the lanes' and the backlog's options.
-void read_routes(OptionReader& reader, CollectorOptions& options);
 
 }  // namespace forebay::engine

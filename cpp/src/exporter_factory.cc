@@ -22,7 +22,7 @@ ship::OtlpHttpOptions http_options(const ExporterOptions& given) {
   options.headers = given.headers;
   options.timeout = given.timeout;
   options.codec = given.codec;
-  options.concurrency = given.concurrency;
+  options.max_in_flight = given.max_in_flight;
   return options;
 }
 

@@ -2,8 +2,7 @@
 #include <map>
 #include <set>
 
-#include "collector_options.h"
-#include "option_reader.h"
+#include "options_parts.h"
 
 namespace forebay::engine {
 namespace {

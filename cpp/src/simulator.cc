@@ -92,7 +92,7 @@ ship::ModelledDestination destination_of(const Scenario& scenario, const Exporte
   ship::ModelledDestination destination;
   destination.records_per_second = scenario.destination_records_per_second;
   destination.latency = scenario.latency;
-  destination.max_in_flight = exporter.concurrency;
+  destination.max_in_flight = exporter.max_in_flight;
   destination.codec = exporter.codec;
   for (const auto& [from, length] : scenario.outages) {
     destination.outages.emplace_back(begin + from, begin + from + length);

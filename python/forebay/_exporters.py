@@ -43,8 +43,9 @@ class OtlpHttpExporter:
     compression: str = "zstd"
     # zstd -7..22 (0: 3), gzip 1..9; None: the codec's own default (3; 6). Higher costs CPU.
     compression_level: int | None = None
-    # Most requests under way at once. 1..64. None: the core's default.
-    concurrency: int | None = None
+    # Most requests under way at once. 1..64. None: 2. With 1 the batches of a lane arrive in order,
+    # also across retries.
+    max_in_flight: int | None = None
     # False takes any certificate: anybody on the way can read and change what is sent.
     verify: bool = True
     # PEM files: authorities to trust instead of the system's, and who we are (mutual TLS).
@@ -89,7 +90,7 @@ class OtlpHttpExporter:
         if self.compression_level is not None:
             low, high = {"zstd": (-7, 22), "gzip": (1, 9)}.get(self.compression, (0, 0))
             options.whole(f"{path}.compression_level", self.compression_level, low, high)
-        options.whole(f"{path}.concurrency", self.concurrency, 1, 64)
+        options.whole(f"{path}.max_in_flight", self.max_in_flight, 1, 64)
         options.flag(f"{path}.verify", self.verify)
         for name in ("ca_file", "client_certificate", "client_key"):
             value = getattr(self, name)

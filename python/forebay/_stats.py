@@ -97,6 +97,10 @@ class Destination:
     under_way: int = 0
     # Whether it has ever answered, with whatever.
     answered: bool = False
+    # Its circuit breaker: 0 closed, 1 open, 2 half-open.
+    breaker: int = 0
+    # How many batches may be under way: ``max_in_flight``, less where it said that it is busy.
+    in_flight_limit: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,6 +109,8 @@ class RouteCounts(Counts):
 
     # In the order of ``Route.exporters``. Empty in a receipt, and before the first record.
     destinations: tuple[Destination, ...] = field(default=(), repr=False)
+    # 0 closed, 1 open, 2 half-open: as open as the best of its destinations.
+    breaker: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -227,7 +233,11 @@ def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
         kind = LaneCounts if group == "lanes" else Counts
         result[group] = {name: kind(**_count_fields(inner)) for name, inner in members.items()}
     result["routes"] = {
-        name: RouteCounts(**_count_fields(inner), destinations=_destinations(inner))
+        name: RouteCounts(
+            **_count_fields(inner),
+            destinations=_destinations(inner),
+            breaker=inner.get("breaker", 0),
+        )
         for name, inner in groups["routes"].items()
     }
     result["numbers"] = dict(numbers)

@@ -238,7 +238,7 @@ def test_zstd_that_is_refused_falls_back_to_gzip_once_and_loudly(
     for status in (415, 400):
         receiver.refuse_codec("zstd", status)
         before = receiver.counts()
-        with reporting_to(receiver.endpoint, exporter_concurrency=1) as collector:
+        with reporting_to(receiver.endpoint, exporter_max_in_flight=1) as collector:
             emit(collector, 2000)
             assert collector.flush(timeout=20).complete
             stats, counts = collector.stats(), receiver.counts()

@@ -72,7 +72,7 @@ def test_eight_producers_on_a_full_lane_in_front_of_a_stall(
         lanes=[forebay.Lane("only", queue_records=4096, on_full=policy)],
         batch=forebay.BatchOptions(max_records=500, max_delay=0.02),
         backlog=forebay.BacklogOptions(max_bytes=64 << 10),
-        exporter_concurrency=1,
+        exporter_max_in_flight=1,
     ) as collector:
         log = collector.logger("producers")
         receiver.stall()
@@ -143,7 +143,7 @@ def test_a_block_with_a_timeout_lets_other_threads_go_on(receiver: Receiver) -> 
             forebay.Lane("only", queue_records=64, on_full=forebay.Block(timeout=0.1)),
         ],
         backlog=forebay.BacklogOptions(max_bytes=64 << 10),
-        exporter_concurrency=1,
+        exporter_max_in_flight=1,
         exporter_compression="none",
     ) as collector:
         receiver.stall()

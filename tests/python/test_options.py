@@ -68,7 +68,7 @@ def test_every_option_reaches_the_core_under_its_path() -> None:
             timeout=2.5,
             compression="gzip",
             compression_level=9,
-            concurrency=4,
+            max_in_flight=4,
             verify=False,
         ),
         lanes=[
@@ -104,7 +104,7 @@ def test_every_option_reaches_the_core_under_its_path() -> None:
         "exporter.timeout": 2.5,
         "exporter.compression": "gzip",
         "exporter.compression_level": 9,
-        "exporter.concurrency": 4,
+        "exporter.max_in_flight": 4,
         "exporter.verify": False,
         "lanes[0].name": "urgent",
         "lanes[0].min_level": 13,

@@ -49,9 +49,9 @@ std::vector<Arrival> arrivals_in(const std::string& request) {
   return arrivals;
 }
 
-LyingDestination::LyingDestination(const Clock& clock, uint64_t seed, uint32_t concurrency,
+LyingDestination::LyingDestination(const Clock& clock, uint64_t seed, uint32_t max_in_flight,
                                    Took took)
-    : clock_(clock), random_(seed), concurrency_(concurrency), took_(std::move(took)) {}
+    : clock_(clock), random_(seed), max_in_flight_(max_in_flight), took_(std::move(took)) {}
 
 bool LyingDestination::was_ambiguous(const BatchId& id) const {
   return ambiguous_.contains(whole_of(id));
@@ -126,7 +126,6 @@ void LyingDestination::decide(UnderWay& under_way) {
     under_way.arrived = true;
     take(attempt.batch, 0);
   }
-  if (attempt.kind != Kind::kDelivered) disturbed_ = true;
 }
 
 void LyingDestination::send(EncodedBatch batch, MonotonicTime now) {
@@ -136,6 +135,7 @@ void LyingDestination::send(EncodedBatch batch, MonotonicTime now) {
   under_way.attempt.batch = std::move(batch);
   decide(under_way);
   under_way_.push_back(std::move(under_way));
+  if (under_way_.size() > max_in_flight_) throw std::runtime_error("too many are in flight");
 }
 
 std::vector<Attempt> LyingDestination::poll(Duration /*wait*/) {

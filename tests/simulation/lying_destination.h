@@ -46,14 +46,12 @@ class LyingDestination final : public ship::Exporter {
  public:
   // `took` is called for each record that is taken, the first time and again.
   using Took = std::function<void(const Arrival& record, const EncodedBatch& batch, bool again)>;
-  LyingDestination(const Clock& clock, uint64_t seed, uint32_t concurrency, Took took);
+  LyingDestination(const Clock& clock, uint64_t seed, uint32_t max_in_flight, Took took);
 
   Faults faults;
 
   // -- what really happened --
   [[nodiscard]] const std::set<uint64_t>& taken() const noexcept { return taken_; }
-  // Anything but a plain delivery: then nothing is said about order.
-  [[nodiscard]] bool has_disturbed_order() const noexcept { return disturbed_; }
   [[nodiscard]] bool was_ambiguous(const BatchId& id) const;
   // Partial successes that refused some, attempts without an answer.
   [[nodiscard]] uint64_t ambiguous_attempts() const noexcept { return ambiguous_attempts_; }
@@ -64,7 +62,7 @@ class LyingDestination final : public ship::Exporter {
   std::vector<ship::Attempt> cancel_all() override;
   void wake() noexcept override {}
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return concurrency_; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return max_in_flight_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
  private:
@@ -81,7 +79,7 @@ class LyingDestination final : public ship::Exporter {
 
   const Clock& clock_;
   Random random_;
-  const uint32_t concurrency_;
+  const uint32_t max_in_flight_;
   const Took took_;
   const std::string description_ = "lying";
   Codec codec_ = Codec::kZstd;
@@ -90,7 +88,6 @@ class LyingDestination final : public ship::Exporter {
   std::set<uint64_t> taken_;
   std::set<std::string> ambiguous_;  // whole batches, by the id before any split
   uint64_t ambiguous_attempts_ = 0;
-  bool disturbed_ = false;
 };
 
 // An exporter that is owned by the pipeline, while the test keeps the destination.
@@ -102,7 +99,7 @@ class Borrowed final : public ship::Exporter {
   std::vector<ship::Attempt> cancel_all() override { return to_.cancel_all(); }
   void wake() noexcept override { to_.wake(); }
   [[nodiscard]] Codec codec() const noexcept override { return to_.codec(); }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return to_.concurrency(); }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return to_.max_in_flight(); }
   [[nodiscard]] const std::string& description() const noexcept override {
     return to_.description();
   }

@@ -16,18 +16,16 @@ namespace forebay::simulation {
 struct LyingRoute {
   std::string name;
   std::vector<std::unique_ptr<LyingDestination>> destinations;
-  bool order_is_kept = false;  // one destination, one request at a time, the oldest first
-  std::set<uint64_t> taken;    // records, by id
+  // One destination, one request at a time, the oldest first: then the order of a lane holds across
+  // all retries and splits.
+  bool order_is_kept = false;
+  std::set<uint64_t> taken;  // records, by id
   // By thread, lane and scope: a batch groups its records by scope.
   std::map<std::array<uint64_t, 3>, uint64_t> newest_taken;
 
   [[nodiscard]] bool was_ambiguous(const BatchId& id) const {
     return std::any_of(destinations.begin(), destinations.end(),
                        [&](const auto& to) { return to->was_ambiguous(id); });
-  }
-  [[nodiscard]] bool has_disturbed_order() const {
-    return std::any_of(destinations.begin(), destinations.end(),
-                       [](const auto& to) { return to->has_disturbed_order(); });
   }
   [[nodiscard]] uint64_t ambiguous_attempts() const {
     uint64_t sum = 0;

@@ -81,6 +81,8 @@ void Simulation::draw_lane(size_t index, double share) {
     lane.backlog.max_age = one_of({Duration{milliseconds{5}}, Duration{milliseconds{500}},
                                    Duration{seconds{5}}, Duration{seconds{100}}});
   }
+  lane.backlog.turn.strict = one_in(2);
+  lane.backlog.turn.weight = static_cast<uint32_t>(1 + below(100));
   options_.lanes.push_back(lane);
 }
 
@@ -103,6 +105,11 @@ void Simulation::draw_options() {
   options_.compress.codec = one_of({Codec::kNone, Codec::kGzip, Codec::kZstd});
   options_.backlog_max_bytes = static_cast<uint64_t>(one_of({65'536, 65'536, 200'000, 1 << 20}));
   options_.backlog_order = one_in(3) ? backlog::Order::kNewestFirst : backlog::Order::kOldestFirst;
+  options_.backlog_stale_share = one_of({0.0, 0.1, 0.25, 1.0});
+  options_.breaker.failures = static_cast<uint32_t>(one_of({1, 2, 5, 1000}));
+  options_.breaker.open_initial =
+      one_of({Duration{milliseconds{1}}, Duration{milliseconds{500}}, Duration{seconds{1}}});
+  options_.breaker.open_max = options_.breaker.open_initial * (1 + below(60));
   options_.retry.initial =
       one_of({Duration{milliseconds{1}}, Duration{milliseconds{100}}, Duration{seconds{1}}});
   options_.retry.max = options_.retry.initial * (1 + below(30));
@@ -141,16 +148,16 @@ void Simulation::draw_route(size_t index) {
   LyingRoute& route = *routes_.back();
   route.name = options_.routes[index].name;
   const size_t destinations = one_in(2) ? 1 : 1 + below(3);
-  const uint32_t concurrency = static_cast<uint32_t>(one_of({1, 1, 2, 4}));
+  const uint32_t max_in_flight = static_cast<uint32_t>(one_of({1, 1, 2, 4, 16}));
   for (size_t i = 0; i < destinations; ++i) {
     route.destinations.push_back(std::make_unique<LyingDestination>(
-        clock_, random_.next(), concurrency,
+        clock_, random_.next(), max_in_flight,
         [this, &route](const Arrival& arrival, const EncodedBatch& batch, bool /*again*/) {
           took(route, arrival, batch);
         }));
     draw_faults(*route.destinations.back());
   }
-  route.order_is_kept = destinations == 1 && concurrency == 1 &&
+  route.order_is_kept = destinations == 1 && max_in_flight == 1 &&
                         options_.backlog_order == backlog::Order::kOldestFirst;
 }
 

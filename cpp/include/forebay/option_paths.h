@@ -46,9 +46,13 @@ class OptionPaths {
     maybe("batch.max_delay", options.batch.max_delay);
     maybe("backlog.max_bytes", options.backlog.max_bytes);
     if (options.backlog.order == BacklogOrder::kNewestFirst) add("backlog.order", "newest_first");
+    maybe("backlog.stale_share", options.backlog.stale_share);
     maybe("retry.initial", options.retry.initial);
     maybe("retry.max", options.retry.max);
     maybe("retry.max_elapsed", options.retry.max_elapsed);
+    maybe("breaker.failures", options.breaker.failures);
+    maybe("breaker.open_initial", options.breaker.open_initial);
+    maybe("breaker.open_max", options.breaker.open_max);
     if (options.flight_recorder) {
       add("recorder.level", static_cast<int64_t>(options.flight_recorder->level));
       add("recorder.trigger", static_cast<int64_t>(options.flight_recorder->trigger));
@@ -101,7 +105,7 @@ class OptionPaths {
     maybe(at + "timeout", exporter.timeout);
     maybe(at + "compression", exporter.compression);
     maybe(at + "compression_level", exporter.compression_level);
-    maybe(at + "concurrency", exporter.concurrency);
+    maybe(at + "max_in_flight", exporter.max_in_flight);
     text(at + "ca_file", exporter.ca_file);
     text(at + "client_certificate", exporter.client_certificate);
     text(at + "client_key", exporter.client_key);
@@ -162,6 +166,10 @@ class OptionPaths {
     }
     maybe(at + "backlog_share", lane.backlog_share);
     maybe(at + "max_age", lane.max_age);
+    if (lane.priority) {
+      add(at + "priority", *lane.priority == LanePriority::kStrict ? "strict" : "weighted");
+    }
+    maybe(at + "weight", lane.weight);
   }
   void put(const OnFull& on_full, const std::string& path) {
     using Action = OnFull::Action;

@@ -29,7 +29,7 @@ struct OtlpHttpExporter {
   std::optional<Nanoseconds> timeout = {};          // of one request. Default: 10 s. 0: none
   std::optional<Compression> compression = {};      // default: zstd
   std::optional<int> compression_level = {};        // zstd -7..22, gzip 1..9
-  std::optional<uint32_t> concurrency = {};         // requests under way, 1..64. Default: 1
+  std::optional<uint32_t> max_in_flight = {};       // requests under way, 1..64. Default: 2
   std::string ca_file = {};                         // PEM. Default: the system's
   std::string client_certificate = {};              // PEM; with client_key
   std::string client_key = {};                      // PEM
@@ -82,6 +82,8 @@ struct OnFull {
 };
 
 enum class OnBacklogFull : uint8_t { kHold, kEvictOldest };
+// Strict lanes go first, in their order; weighted ones share what is left.
+enum class LanePriority : uint8_t { kStrict, kWeighted };
 
 enum class RouteOrder : uint8_t {
   kFailover,    // the first that is well; back to it when it is well again
@@ -111,7 +113,11 @@ struct Lane {
   std::vector<OnFull> on_full = {};            // default: drop_newest. block may have a second
   OnBacklogFull on_backlog_full = OnBacklogFull::kHold;
   std::optional<double> backlog_share = {};  // that no other lane can take, 0..1. Default: 0
-  std::optional<Nanoseconds> max_age = {};   // older batches expire. Default: never
+  std::optional<Nanoseconds> max_age = {};   // older records expire. Default: never
+  // When it is drained and sent, where other lanes wait too. Default: strict, or weighted where a
+  // weight is given.
+  std::optional<LanePriority> priority = {};
+  std::optional<uint32_t> weight = {};  // among weighted lanes, in bytes. 1..100. Default: 1
 };
 
 struct BatchOptions {
@@ -125,12 +131,21 @@ enum class BacklogOrder : uint8_t { kOldestFirst, kNewestFirst };
 struct BacklogOptions {
   std::optional<uint64_t> max_bytes = {};  // default: 32 MiB
   BacklogOrder order = BacklogOrder::kOldestFirst;
+  // With kNewestFirst: part of what a lane sends that is its oldest, 0..1. Default: 0.25
+  std::optional<double> stale_share = {};
 };
 
 struct RetryOptions {
   std::optional<Nanoseconds> initial = {};      // upper end of the first wait. Default: 1 s
   std::optional<Nanoseconds> max = {};          // where doubling ends. Default: 30 s
   std::optional<Nanoseconds> max_elapsed = {};  // a batch is given up after. Default: never
+};
+
+// Stops asking a destination that fails: it is asked once after each pause until it answers.
+struct BreakerOptions {
+  std::optional<uint32_t> failures = {};         // in a row that open it. 1..1000. Default: 5
+  std::optional<Nanoseconds> open_initial = {};  // upper end of the first pause. Default: 1 s
+  std::optional<Nanoseconds> open_max = {};      // where doubling ends. Default: 60 s
 };
 
 // Keeps what is below its logger's level in a ring of memory, and emits it when a record of
@@ -154,6 +169,7 @@ struct Options {
   BatchOptions batch = {};
   BacklogOptions backlog = {};
   RetryOptions retry = {};
+  BreakerOptions breaker = {};
   std::optional<FlightRecorder> flight_recorder = {};
   std::optional<uint64_t> memory_limit = {};      // queues and backlog. Default: 48 MiB
   std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB

@@ -129,9 +129,10 @@ enum class NoteName : uint8_t {
   kAmbiguousAttempts,   // ended without an answer: what was sent may have arrived
   kBytesSentRaw,        // before compression
   kBytesSentCompressed,
-  kRepresented,  // records that sampled ones stand for, themselves included
+  kRepresented,   // records that sampled ones stand for, themselves included
+  kBreakerOpens,  // a destination failed for so long that it is asked rarely
 };
-inline constexpr size_t kNotes = 10;
+inline constexpr size_t kNotes = 11;
 inline constexpr size_t kNoteSlots = 64;
 inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "truncated_records",
@@ -144,6 +145,7 @@ inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "bytes_sent_raw",
     "bytes_sent_compressed",
     "represented",
+    "breaker_opens",
 };
 
 inline constexpr size_t kPlaceSlots = 8;

@@ -17,6 +17,12 @@ Status lane_field(size_t lane, const std::string& field, const std::string& says
   return Status::invalid("backlog.lanes[" + std::to_string(lane) + "]." + field + ": " + says);
 }
 
+std::vector<LaneTurn> turns_of(const std::vector<LaneBacklogOptions>& lanes) {
+  std::vector<LaneTurn> turns;
+  for (const LaneBacklogOptions& lane : lanes) turns.push_back(lane.turn);
+  return turns;
+}
+
 uint64_t share_of(uint64_t bytes, double share) noexcept {
   return std::min(bytes, static_cast<uint64_t>(static_cast<double>(bytes) * share));
 }
@@ -27,6 +33,10 @@ Status BacklogOptions::validate() const {
   if (max_bytes < kSmallest) {
     return Status::invalid("backlog.max_bytes: " + std::to_string(max_bytes) +
                            " is not in 65536..");
+  }
+  if (!(stale_share >= 0.0 && stale_share <= 1.0)) {
+    return Status::invalid("backlog.stale_share: " + std::to_string(stale_share) +
+                           " is not in 0..1");
   }
   if (lanes.empty() || lanes.size() > kMostLanes) {
     return Status::invalid("backlog.lanes: " + std::to_string(lanes.size()) +
@@ -42,6 +52,9 @@ Status BacklogOptions::validate() const {
     if (lane.max_age && *lane.max_age <= Duration::zero()) {
       return lane_field(i, "max_age", std::to_string(lane.max_age->count()) + " ns is not above 0");
     }
+    if (lane.turn.weight < 1 || lane.turn.weight > 100) {
+      return lane_field(i, "turn.weight", std::to_string(lane.turn.weight) + " is not in 1..100");
+    }
     sum += lane.share;
   }
   if (sum > 1.0 + kRounding) {
@@ -51,7 +64,8 @@ Status BacklogOptions::validate() const {
   return Status::ok();
 }
 
-Backlog::Backlog(const BacklogOptions& options) : options_(options) {
+Backlog::Backlog(const BacklogOptions& options)
+    : options_(options), turns_(turns_of(options.lanes)) {
   common_ = options_.max_bytes;
   lanes_.reserve(options_.lanes.size());
   for (const LaneBacklogOptions& lane : options_.lanes) {
@@ -63,7 +77,7 @@ Backlog::Backlog(const BacklogOptions& options) : options_(options) {
                           .waiting = {},
                           .in_flight = {},
                           .returned = 0,
-                          .passed_over = 0});
+                          .stale_due = 0});
   }
 }
 
@@ -194,44 +208,37 @@ bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure
   return true;
 }
 
-Backlog::Lane* Backlog::next_lane() noexcept {
-  Lane* next = nullptr;
-  for (Lane& lane : lanes_) {
-    if (lane.waiting.empty()) {
-      lane.passed_over = 0;
-      continue;
-    }
-    const bool starved = lane.passed_over >= kTurns;
-    if (next == nullptr || (starved && lane.passed_over > next->passed_over)) next = &lane;
+Backlog::Choice Backlog::choose(const Lane& lane) const noexcept {
+  if (options_.order == Order::kOldestFirst) return {};
+  if (lane.returned > 0) {
+    const auto at = std::find_if(lane.waiting.begin(), lane.waiting.end(),
+                                 [](const Entry& entry) { return entry.returned; });
+    return {static_cast<size_t>(at - lane.waiting.begin()), lane.stale_due};
   }
-  return next;
+  // One alone is the newest and the oldest: nothing is stale.
+  if (lane.waiting.size() == 1) return {};
+  const double due = lane.stale_due + options_.stale_share;
+  if (due >= 1.0 - kRounding) return {0, due - 1.0};
+  return {lane.waiting.size() - 1, due};
 }
 
 std::optional<EncodedBatch> Backlog::take(MonotonicTime now, std::vector<Departure>& departures) {
-  while (Lane* lane = next_lane()) {
-    size_t position = 0;
-    if (options_.order == Order::kNewestFirst) {
-      position = lane->waiting.size() - 1;
-      if (lane->returned > 0) {
-        const auto at = std::find_if(lane->waiting.begin(), lane->waiting.end(),
-                                     [](const Entry& entry) { return entry.returned; });
-        position = static_cast<size_t>(at - lane->waiting.begin());
-      }
-    }
-    Entry entry = remove_waiting(*lane, position);
-    if (is_expired(*lane, entry.batch, now)) {
-      lane->used -= entry.cost;
+  const auto waits = [this](size_t i) { return !lanes_[i].waiting.empty(); };
+  while (const std::optional<size_t> turn = turns_.next(waits)) {
+    Lane& lane = lanes_[*turn];
+    const Choice choice = choose(lane);
+    Entry entry = remove_waiting(lane, choice.position);
+    if (is_expired(lane, entry.batch, now)) {
+      lane.used -= entry.cost;
       departures.push_back({std::move(entry.batch), LetGo::kExpired});
       continue;
     }
-    for (Lane& other : lanes_) {
-      if (&other != lane && !other.waiting.empty()) ++other.passed_over;
-    }
-    lane->passed_over = 0;
+    lane.stale_due = choice.stale_due;
+    turns_.took(*turn, entry.cost);
     EncodedBatch batch = std::move(entry.batch);
     entry.batch = batch;
     entry.batch.body.reset();
-    lane->in_flight.push_back(std::move(entry));
+    lane.in_flight.push_back(std::move(entry));
     return batch;
   }
   return std::nullopt;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/encoded_batch.h"
+#include "base/lane_turns.h"
 #include "base/status.h"
 
 namespace forebay::backlog {
@@ -26,6 +27,7 @@ struct LaneBacklogOptions {
   double share = 0.0;  // of max_bytes, guaranteed to the lane; 0..1, all lanes together at most 1
   OnBacklogFull on_full = OnBacklogFull::kHold;
   std::optional<Duration> max_age;  // of a batch's newest record; older batches are expired
+  LaneTurn turn = {};               // when it is sent, where other lanes wait too
 };
 
 struct BacklogOptions {
@@ -33,6 +35,10 @@ struct BacklogOptions {
   // what its lane can ever have is let go as `backlog_full`.
   uint64_t max_bytes = 32u << 20;
   Order order = Order::kOldestFirst;  // in which a lane's batches are sent
+  // With kNewestFirst: of the batches that a lane sends while others of it wait, at least this part
+  // are its oldest, so that what piled up drains beside live data. 0..1; zero: the oldest go when
+  // there is nothing newer, which may be never.
+  double stale_share = 0.25;
   std::vector<LaneBacklogOptions> lanes;
 
   [[nodiscard]] Status validate() const;  // names the field, its value and the range
@@ -63,9 +69,9 @@ class Backlog {
   // Whether push() of a batch of that cost would be taken now without anybody's loss.
   [[nodiscard]] bool has_room(uint8_t lane, uint64_t cost_bytes) const noexcept;
 
-  // The next batch to send, marked in flight: lanes by priority, but a lane that waited while
-  // others sent `kTurns` batches goes first, so that the lowest does not starve. Expired ones go to
-  // `departures`. Nothing where all is in flight or empty.
+  // The next batch to send, marked in flight: strict lanes in their order, the others by weight, in
+  // bytes; none starves (LaneTurns). Within a lane by `order`, but what came back from a failed
+  // attempt first. Expired ones go to `departures`. Nothing where all is in flight or empty.
   std::optional<EncodedBatch> take(MonotonicTime now, std::vector<Departure>& departures);
   // The batch in flight ended for good (delivered, rejected, dropped …): its bytes are free.
   void finish(const BatchId& id);
@@ -88,8 +94,6 @@ class Backlog {
   [[nodiscard]] SeverityCounts waiting(uint8_t lane) const noexcept;
   [[nodiscard]] SeverityCounts in_flight(uint8_t lane) const noexcept;
 
-  static constexpr uint32_t kTurns = 8;
-
  private:
   struct Entry {
     uint64_t order = 0;  // of arrival; the parts of a split batch keep the whole's
@@ -104,7 +108,7 @@ class Backlog {
     std::deque<Entry> waiting;     // by order, then id
     std::vector<Entry> in_flight;  // body released to the sender; cost kept
     size_t returned = 0;           // of those waiting
-    uint32_t passed_over = 0;      // batches that others sent while this one waited
+    double stale_due = 0;          // oldest batches owed to the stale share
   };
 
   [[nodiscard]] uint64_t over_share(const Lane& lane) const noexcept;
@@ -118,11 +122,16 @@ class Backlog {
                                        MonotonicTime now) noexcept;
   Entry remove_waiting(Lane& lane, size_t position);
   void insert_waiting(Lane& lane, Entry entry);
-  Lane* next_lane() noexcept;
+  struct Choice {
+    size_t position = 0;
+    double stale_due = 0;  // of the lane once it is sent
+  };
+  [[nodiscard]] Choice choose(const Lane& lane) const noexcept;
   std::pair<Lane*, size_t> find_in_flight(const BatchId& id) noexcept;
 
   BacklogOptions options_;
   std::vector<Lane> lanes_;
+  LaneTurns turns_;
   uint64_t common_ = 0;  // bytes that no lane is guaranteed
   uint64_t arrivals_ = 0;
 };

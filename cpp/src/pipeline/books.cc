@@ -118,6 +118,18 @@ std::optional<EncodedBatch> Books::take(size_t route, MonotonicTime now) {
   return batch;
 }
 
+bool Books::expire(MonotonicTime now) {
+  bool freed = false;
+  std::vector<backlog::Departure> departures;
+  const std::lock_guard lock(mutex_);
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    routes_[route].backlog.expire(now, departures);
+    freed |= !departures.empty();
+    depart(route, departures);
+  }
+  return freed;
+}
+
 bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
   using Kind = ship::Settlement::Kind;
   const auto row = static_cast<uint32_t>(route);

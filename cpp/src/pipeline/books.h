@@ -34,6 +34,8 @@ class Books {
   std::optional<EncodedBatch> take(size_t route, MonotonicTime now);
   // True where room in the route's backlog became free.
   bool settle(size_t route, std::vector<ship::Settlement>& settlements);
+  // Lets go of what is too old, on every route. True where room became free.
+  bool expire(MonotonicTime now);
   void note(account::NoteName name, uint64_t count) noexcept { ledger_.note(name, count); }
   // At the end: all that waits is let go as dropped{shutdown}.
   void drop_all();

@@ -7,15 +7,17 @@ namespace {
 
 constexpr Duration kShortestSlice = std::chrono::milliseconds{1};
 constexpr Duration kLongestSlice = std::chrono::milliseconds{16};
+constexpr Duration kBetweenExpiries = std::chrono::seconds{1};
 
 }  // namespace
 
 Delivery::Delivery(const std::vector<RouteOptions>& options,
                    std::vector<Route::Exporters> exporters, const ship::RetryOptions& retry,
-                   Random random, Books& books, const Clock& clock)
+                   const ship::BreakerOptions& breaker, Random random, Books& books,
+                   const Clock& clock)
     : books_(books), clock_(clock), slice_(kShortestSlice) {
   for (size_t r = 0; r < options.size(); ++r) {
-    routes_.emplace_back(options[r], std::move(exporters[r]), retry, random);
+    routes_.emplace_back(options[r], std::move(exporters[r]), retry, breaker, random);
     for (size_t d = 0; d < routes_[r].destinations().size(); ++d) {
       Place place;
       place.route = r;
@@ -57,9 +59,14 @@ Delivery::Place& Delivery::waited_for(Duration& wait) {
 }
 
 bool Delivery::step(Duration wait, bool hurried) {
+  bool freed = false;
+  // Also while nothing can be sent: an old batch must not stay because nobody asks for it.
+  if (const MonotonicTime now = clock_.now(); now - expired_at_ >= kBetweenExpiries) {
+    expired_at_ = now;
+    freed = books_.expire(now);
+  }
   offer_all(hurried);
   Place& waited = waited_for(wait);
-  bool freed = false;
   bool came = false;
   for (Place& place : places_) {
     if (&place != &waited) came |= poll(place, Duration::zero(), freed);
@@ -109,6 +116,7 @@ void Delivery::make_known(Place& place, const std::vector<ship::Settlement>& set
   note(NoteName::kAmbiguousAttempts, now.ambiguous_attempts, place.noted.ambiguous_attempts);
   note(NoteName::kEncodingFallbacks, now.encoding_fallbacks, place.noted.encoding_fallbacks);
   note(NoteName::kResponsesMalformed, now.malformed_responses, place.noted.malformed_responses);
+  note(NoteName::kBreakerOpens, now.breaker_opens, place.noted.breaker_opens);
   place.noted = now;
 }
 
@@ -127,7 +135,18 @@ void Delivery::visit(
     tell("delivered", numbers.delivered.load(std::memory_order_relaxed));
     tell("failures_in_a_row", numbers.failures_in_a_row.load(std::memory_order_relaxed));
     tell("under_way", numbers.under_way.load(std::memory_order_relaxed));
+    tell("breaker", static_cast<uint64_t>(at(place).shipper->breaker()));
+    tell("in_flight_limit", at(place).shipper->in_flight_limit());
     tell("answered", numbers.answered.load(std::memory_order_relaxed) ? 1 : 0);
+  }
+  // A route is as open as the best of its destinations.
+  for (size_t r = 0; r < routes_.size(); ++r) {
+    ship::BreakerState best = ship::BreakerState::kOpen;
+    for (const Route::Destination& destination : routes_[r].destinations()) {
+      const ship::BreakerState state = destination.shipper->breaker();
+      if (state == ship::BreakerState::kClosed || best == ship::BreakerState::kOpen) best = state;
+    }
+    visitor(routes_[r].name() + ".breaker", static_cast<int64_t>(best));
   }
 }
 

@@ -20,7 +20,8 @@ class Delivery {
  public:
   // `options` and `exporters` are one a route, in the order of the books.
   Delivery(const std::vector<RouteOptions>& options, std::vector<Route::Exporters> exporters,
-           const ship::RetryOptions& retry, Random random, Books& books, const Clock& clock);
+           const ship::RetryOptions& retry, const ship::BreakerOptions& breaker, Random random,
+           Books& books, const Clock& clock);
 
   // One round; waits at most `wait` for the destinations. True where room in a backlog became free.
   // `hurried`: see Route::choose().
@@ -76,8 +77,9 @@ class Delivery {
   Books& books_;
   const Clock& clock_;
   std::vector<Route> routes_;
-  std::vector<Place> places_;  // every destination of every route
-  Duration slice_{};           // of a wait for destinations that cannot be waited for together
+  std::vector<Place> places_;   // every destination of every route
+  MonotonicTime expired_at_{};  // when the backlogs were last looked through for what is too old
+  Duration slice_{};            // of a wait for destinations that cannot be waited for together
   std::atomic<bool> destination_answered_{false};
   mutable std::mutex error_mutex_;
   std::string last_error_;

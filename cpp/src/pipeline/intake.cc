@@ -25,7 +25,8 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       compressor_(options.compress),
       resource_(options.resource),
       id_prefix_(options.instance_id + "-"),
-      flush_marks_(lanes.size()) {
+      flush_marks_(lanes.size()),
+      round_(options.lanes) {
   for (const LaneOptions& lane : options.lanes) lane_rules_.push_back(lane.rule);
 }
 
@@ -40,11 +41,16 @@ Intake::Step Intake::step(bool everything) {
   Step step = std::exchange(internal_step_, {});
   step.is_dry = true;
   release_recorded(step);
-  for (size_t i = 0; i < lanes_.size(); ++i) drain(i, everything, step);
+  round_.begin();
+  while (const std::optional<size_t> lane = round_.next()) {
+    const uint64_t bytes_before = step.bytes;
+    const bool has_more = drain(*lane, everything, step);
+    round_.took(*lane, step.bytes - bytes_before, has_more);
+  }
   return step;
 }
 
-void Intake::drain(size_t index, bool everything, Step& step) {
+bool Intake::drain(size_t index, bool everything, Step& step) {
   Lane& lane = lanes_[index];
   if (lane.queue->wants_reclaim()) lane.queue->reclaim();
   FlushMark& mark = flush_marks_[index];
@@ -54,7 +60,7 @@ void Intake::drain(size_t index, bool everything, Step& step) {
   if (!was_past_mark) mark.records_left = mark.bound;
   if (lane.waiting && !push(lane, step)) {
     step.is_dry = false;
-    return;
+    return false;
   }
   if (lane.batcher.full()) finish(index, step);  // of internal records, while the other one waited
   const MonotonicTime now = ticks_.clock().now();
@@ -87,6 +93,7 @@ void Intake::drain(size_t index, bool everything, Step& step) {
     const MonotonicTime emitted = converter_.monotonic(header.ticks);
     ++drained[severity];
     ++taken;
+    step.bytes += header.size;
     if (lane.max_age && now - emitted > *lane.max_age) {
       ++expired[severity];
     } else if (!append(lane, record, severity, emitted, now)) {
@@ -114,6 +121,7 @@ void Intake::drain(size_t index, bool everything, Step& step) {
       (taken < kRecordsAtOnce || mark.records_left == 0)) {
     mark.is_dry = true;
   }
+  return taken == kRecordsAtOnce && !lane.waiting;
 }
 
 void Intake::begin_flush() noexcept {

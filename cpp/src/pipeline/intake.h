@@ -9,6 +9,7 @@
 #include "compress/batch_compressor.h"
 #include "encode/otlp_logs.h"
 #include "pipeline/books.h"
+#include "pipeline/drain_round.h"
 #include "pipeline/flight_recorder.h"
 #include "pipeline/internal_records.h"
 #include "pipeline/lane.h"
@@ -25,12 +26,13 @@ class Intake final : private InternalSink {
 
   struct Step {
     uint64_t records = 0;  // taken from the queues
+    uint64_t bytes = 0;    // of these records
     uint64_t batches = 0;  // handed to the backlog
     bool is_held = false;  // a lane waits for room in the backlog
     bool is_dry = false;   // nothing was left in queues and batches
   };
-  // One round over the lanes, the first ones first. `everything`: open runs and unfinished batches
-  // too (flush, shutdown).
+  // One round over the lanes (DrainRound). `everything`: open runs and unfinished batches too
+  // (flush, shutdown).
   Step step(bool everything);
 
   // Asks the source for records from now on, once an interval and at each flush. It must live as
@@ -58,11 +60,12 @@ class Intake final : private InternalSink {
 
   // A thread that is active keeps its open run at most this long.
   static constexpr Duration kLinger = std::chrono::milliseconds{10};
-  // Records of one lane before the lanes above it are looked at again.
-  static constexpr uint64_t kRecordsAtOnce = 16'384;
+  // Records of one turn of a lane.
+  static constexpr uint64_t kRecordsAtOnce = 4096;
 
  private:
-  void drain(size_t index, bool everything, Step& step);
+  // One turn of a lane. True where that was not enough for all that it has.
+  bool drain(size_t index, bool everything, Step& step);
   void release_recorded(Step& step);
   [[nodiscard]] size_t lane_of(const model::RecordHeader& header);
   // Encodes one record into the lane's batch. False: memory ran out, and the record is let go.
@@ -102,6 +105,7 @@ class Intake final : private InternalSink {
     bool is_dry = true;         // it was found empty since, and its batch finished
   };
   std::vector<FlushMark> flush_marks_;
+  DrainRound round_;
 
   FlightRecorder* recorder_ = nullptr;
   account::ThreadCounters released_;  // where released records are counted as emitted

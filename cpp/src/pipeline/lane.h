@@ -15,7 +15,7 @@
 #include "pipeline/flight_recorder.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
-#include "ship/shipper.h"
+#include "ship/retry_options.h"
 
 namespace forebay::pipeline {
 
@@ -23,7 +23,7 @@ struct LaneOptions {
   std::string name;
   admit::LaneRule rule;
   queue::LaneQueueOptions queue;
-  backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too
+  backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too, its turn in draining
 };
 
 // Everything that a pipeline is made from. Validated before it is given here.
@@ -38,10 +38,12 @@ struct PipelineOptions {
   compress::CompressOptions compress;
   uint64_t backlog_max_bytes = 32u << 20;
   backlog::Order backlog_order = backlog::Order::kOldestFirst;
+  double backlog_stale_share = 0.25;
   ship::RetryOptions retry;
+  ship::BreakerOptions breaker;
   std::vector<RouteOptions> routes{1};  // at least one
   RecorderOptions recorder;
-  uint64_t seed = 0;  // of the retry jitter; 0: the system's entropy
+  uint64_t seed = 0;  // of the jitter in waits; 0: the system's entropy
 };
 
 struct Lane {

@@ -84,10 +84,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
     pipeline->recorder_ = recorder.take();
     pipeline->intake_->set_recorder(pipeline->recorder_.get());
   }
-  pipeline->delivery_ =
-      std::make_unique<Delivery>(options.routes, std::move(exporters), options.retry,
-                                 options.seed != 0 ? Random(options.seed) : Random::from_system(),
-                                 *pipeline->books_, pipeline->ticks_.clock());
+  pipeline->delivery_ = std::make_unique<Delivery>(
+      options.routes, std::move(exporters), options.retry, options.breaker,
+      options.seed != 0 ? Random(options.seed) : Random::from_system(), *pipeline->books_,
+      pipeline->ticks_.clock());
   for (Lane& lane : pipeline->lanes_) {
     lane.queue->on_wanted(
         [](void* context) {

@@ -20,6 +20,7 @@ backlog::BacklogOptions route_backlog(const PipelineOptions& options, size_t rou
   backlog::BacklogOptions backlog;
   backlog.max_bytes = static_cast<uint64_t>(static_cast<double>(options.backlog_max_bytes) * share);
   backlog.order = options.backlog_order;
+  backlog.stale_share = options.backlog_stale_share;
   for (const LaneOptions& lane : options.lanes) {
     backlog.lanes.push_back(lane.backlog);
     if (mine.on_backlog_full) {
@@ -32,12 +33,14 @@ backlog::BacklogOptions route_backlog(const PipelineOptions& options, size_t rou
 }
 
 Route::Route(const RouteOptions& options, Exporters exporters, const ship::RetryOptions& retry,
-             Random& random)
-    : order_(options.order), away_after_(std::max(1u, options.away_after)) {
+             const ship::BreakerOptions& breaker, Random& random)
+    : name_("routes." + options.name),
+      order_(options.order),
+      away_after_(std::max(1u, options.away_after)) {
   for (std::unique_ptr<ship::Exporter>& exporter : exporters) {
     Destination destination;
     destination.shipper =
-        std::make_unique<ship::Shipper>(std::move(exporter), retry, Random(random.next()));
+        std::make_unique<ship::Shipper>(std::move(exporter), retry, breaker, Random(random.next()));
     destinations_.push_back(std::move(destination));
   }
 }

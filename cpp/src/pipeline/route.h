@@ -48,7 +48,7 @@ class Route {
   using Exporters = std::vector<std::unique_ptr<ship::Exporter>>;
 
   Route(const RouteOptions& options, Exporters exporters, const ship::RetryOptions& retry,
-        Random& random);
+        const ship::BreakerOptions& breaker, Random& random);
 
   struct Destination {
     std::unique_ptr<ship::Shipper> shipper;
@@ -56,6 +56,8 @@ class Route {
     // It is away until then because it asks for more patience than we have.
     MonotonicTime away_until = MonotonicTime::min();
   };
+  // "routes.main", as the numbers are called.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::vector<Destination>& destinations() noexcept { return destinations_; }
   [[nodiscard]] const std::vector<Destination>& destinations() const noexcept {
     return destinations_;
@@ -79,6 +81,7 @@ class Route {
   [[nodiscard]] bool is_away(const Destination& destination, MonotonicTime now,
                              bool hurried) const noexcept;
 
+  std::string name_;
   const RouteOrder order_;
   const uint32_t away_after_;
   std::vector<Destination> destinations_;

@@ -24,7 +24,9 @@ class ConsoleMirror final : public Exporter {
   void wake() noexcept override { primary_->wake(); }
   [[nodiscard]] const void* waits_on() const noexcept override { return primary_->waits_on(); }
   [[nodiscard]] Codec codec() const noexcept override { return primary_->codec(); }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return primary_->concurrency(); }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override {
+    return primary_->max_in_flight();
+  }
   [[nodiscard]] const std::string& description() const noexcept override {
     return primary_->description();
   }

@@ -31,6 +31,7 @@ struct Attempt {
   std::optional<Duration> retry_after;  // what the destination asked for, clamped to 300 s
   std::string message;                  // for people: status, error text; no secrets
   bool answered = false;                // the destination itself said so, whatever it said
+  bool busy = false;                    // 429 or 503: it has too much to do
   // What else happened meanwhile, for the ledger's notes.
   uint32_t resends = 0;        // sendings before the last one, each without an answer
   bool is_malformed = false;   // the answer made no sense, and was clamped
@@ -51,8 +52,8 @@ class Exporter {
   virtual void wake() noexcept = 0;
   // The codec in which it wants batches now. A batch in another one is transcoded by the exporter.
   [[nodiscard]] virtual Codec codec() const noexcept = 0;
-  // How many attempts it likes to have under way at once. At least 1.
-  [[nodiscard]] virtual uint32_t concurrency() const noexcept = 0;
+  // How many attempts it likes to have under way at once, at most. At least 1.
+  [[nodiscard]] virtual uint32_t max_in_flight() const noexcept = 0;
   // What a poll() that waits waits for. Exporters that say the same are waited for together: a poll
   // of one also ends where another one has something.
   [[nodiscard]] virtual const void* waits_on() const noexcept { return this; }

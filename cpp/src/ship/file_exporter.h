@@ -55,7 +55,7 @@ class FileExporter final : public Exporter {
   std::vector<Attempt> cancel_all() override;
   void wake() noexcept override { doorbell_.ring(); }
   [[nodiscard]] Codec codec() const noexcept override;
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return 1; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
   // Whether a file in the directory is one that some FileExporter wrote.

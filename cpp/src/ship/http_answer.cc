@@ -217,6 +217,7 @@ void classify_answer(const HttpResponse& response, uint64_t records, WallTime no
   // A response beyond the limit is final, whatever its status (OTLP 1.11, response size limit).
   if (retryable && !response.body_truncated) {
     attempt.kind = Attempt::Kind::kRetry;
+    attempt.busy = status == 429 || status == 503;
     attempt.retry_after = parse_retry_after(response.retry_after, now);
   } else if (status == 413) {
     attempt.kind = Attempt::Kind::kTooLarge;

@@ -28,8 +28,8 @@ std::optional<PartialSuccess> parse_partial_success(std::string_view body);
 std::string describe_answer(const HttpResponse& response);
 
 // What the status means by OTLP/HTTP, zstd's fallback left aside. Of `attempt`: kind, rejection,
-// rejected, retry_after, message, answered. `malformed` is set where a 2xx has a body that is not
-// the response it should be.
+// rejected, retry_after, busy, message, answered. `malformed` is set where a 2xx has a body that is
+// not the response it should be.
 void classify_answer(const HttpResponse& response, uint64_t records, WallTime now, Attempt& attempt,
                      bool& malformed);
 

@@ -35,7 +35,7 @@ class MemoryExporter final : public Exporter {
   std::vector<Attempt> cancel_all() override;
   void wake() noexcept override { doorbell_.ring(); }
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return 1; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
   static constexpr uint64_t kDefaultMaxBytes = 64u << 20;

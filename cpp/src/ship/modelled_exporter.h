@@ -35,7 +35,7 @@ class ModelledExporter final : public Exporter {
   std::vector<Attempt> cancel_all() override;
   void wake() noexcept override {}
   [[nodiscard]] Codec codec() const noexcept override { return destination_.codec; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override {
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override {
     return destination_.max_in_flight;
   }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }

@@ -26,7 +26,7 @@ class NullExporter final : public Exporter {
   std::vector<Attempt> cancel_all() override { return std::exchange(ended_, {}); }
   void wake() noexcept override { doorbell_.ring(); }
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return 4; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 4; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
  private:

@@ -31,7 +31,7 @@ class OtlpHttpExporter final : public Exporter {
   [[nodiscard]] const void* waits_on() const noexcept override { return transport_->waits_on(); }
   // That of the logs endpoint.
   [[nodiscard]] Codec codec() const noexcept override { return endpoints_[0].codec; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return options_.concurrency; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return options_.max_in_flight; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
   // How often an endpoint fell back from zstd to gzip: at most once for each.

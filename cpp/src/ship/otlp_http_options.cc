@@ -110,8 +110,8 @@ Status OtlpHttpOptions::validate() const {
   if (timeout < Duration::zero() || timeout > std::chrono::hours{1}) {
     return Status::invalid("timeout: " + std::to_string(timeout.count()) + " ns is not in 0..1 h");
   }
-  if (concurrency < 1 || concurrency > 64) {
-    return Status::invalid("concurrency: " + std::to_string(concurrency) + " is not in 1..64");
+  if (max_in_flight < 1 || max_in_flight > 64) {
+    return Status::invalid("max_in_flight: " + std::to_string(max_in_flight) + " is not in 1..64");
   }
   if (max_request_bytes < (64u << 10) || max_request_bytes > (64u << 20)) {
     return Status::invalid("max_request_bytes: " + std::to_string(max_request_bytes) +

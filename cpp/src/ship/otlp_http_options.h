@@ -26,7 +26,7 @@ struct OtlpHttpOptions {
   // What batches are compressed with. Where zstd is refused, gzip takes its place, once and loudly.
   Codec codec = Codec::kZstd;
   // Most requests at once, 1..64. More than one makes order at the destination a matter of luck.
-  uint32_t concurrency = 2;
+  uint32_t max_in_flight = 2;
   // Most bytes of a request before compression (the specification's limit); a larger batch is
   // split. Unit: bytes, 64 KiB..64 MiB.
   uint64_t max_request_bytes = 64u << 20;

@@ -1,30 +1,24 @@
 #include "ship/shipper.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "base/diagnostics.h"
+#include "ship/in_flight_limit.h"
 #include "ship/split.h"
 
 namespace forebay::ship {
 namespace {
 
-using std::chrono::hours;
-using std::chrono::milliseconds;
-
-constexpr Duration kLongestRetryAfter = std::chrono::seconds{300};
 // A destination that answers kOtherCodec to every codec would go round for ever.
 constexpr uint32_t kCodecChanges = 2;
 // First attempts remembered for max_elapsed. A batch that was put back may leave the backlog
 // without coming back here; the oldest memories go.
 constexpr size_t kRememberedBatches = 4096;
-
-Status outside(std::string_view field, Duration value, std::string_view range) {
-  return Status::invalid(std::string(field) + ": " + std::to_string(value.count()) +
-                         " ns is not in " + std::string(range));
-}
 
 // What is left once `rejected` records are taken off, from the largest class first.
 SeverityCounts without(SeverityCounts counts, uint64_t rejected) noexcept {
@@ -54,33 +48,21 @@ Settlement ended(Settlement::Kind kind, EncodedBatch batch) {
 
 }  // namespace
 
-Status RetryOptions::validate() const {
-  if (initial < milliseconds{1} || initial > hours{1}) {
-    return outside("retry.initial", initial, "1 ms..1 h");
-  }
-  if (max < initial || max > hours{24}) return outside("retry.max", max, "retry.initial..24 h");
-  if (max_elapsed && *max_elapsed < Duration::zero()) {
-    return outside("retry.max_elapsed", *max_elapsed, "0..");
-  }
-  return Status::ok();
-}
-
 struct Shipper::State {
-  State(std::unique_ptr<Exporter> e, const RetryOptions& r, Random rnd)
-      : exporter(std::move(e)), retry(r), random(rnd) {}
+  State(std::unique_ptr<Exporter> e, const RetryOptions& retry, const BreakerOptions& options,
+        Random random)
+      : exporter(std::move(e)), max_elapsed(retry.max_elapsed), breaker(retry, options, random) {}
 
   struct UnderWay {
     MonotonicTime started{};
     uint32_t codec_changes = 0;
   };
 
-  [[nodiscard]] uint32_t room() const noexcept {
-    const uint32_t allowed = std::min(window, std::max(1u, exporter->concurrency()));
-    const size_t taken = under_way.size() + parts.size();
-    return taken >= allowed ? 0 : allowed - static_cast<uint32_t>(taken);
+  [[nodiscard]] uint32_t allowed() const noexcept {
+    return breaker.probes() ? 1 : limit.allowed(exporter->max_in_flight());
   }
-  [[nodiscard]] bool waits(MonotonicTime now) const noexcept {
-    return now < backoff_until || now < asked_until;
+  [[nodiscard]] bool has_room() const noexcept {
+    return under_way.size() + parts.size() < allowed();
   }
 
   void send(EncodedBatch batch, MonotonicTime now);
@@ -93,16 +75,18 @@ struct Shipper::State {
   void settle_other_codec(Attempt attempt, uint32_t codec_changes, MonotonicTime now,
                           std::vector<Settlement>& out);
   void note(Attempt& attempt) noexcept;
-  void note_answer(MonotonicTime started) noexcept;
-  void back_off(MonotonicTime started, std::optional<Duration> retry_after, MonotonicTime now);
+  void note_answer(MonotonicTime started);
+  void note_failure(const Attempt& attempt, MonotonicTime started, MonotonicTime now);
+  void make_known(MonotonicTime now) noexcept;
   void put_parts_back(std::vector<Settlement>& out);
   void finish(Settlement settlement, std::vector<Settlement>& out);
   [[nodiscard]] bool overdue(const BatchId& id, MonotonicTime now) const;
   void remember(const BatchId& id, MonotonicTime first);
 
   std::unique_ptr<Exporter> exporter;
-  RetryOptions retry;
-  Random random;
+  const std::optional<Duration> max_elapsed;
+  CircuitBreaker breaker;
+  InFlightLimit limit;
   Transcoder transcoder;
 
   std::unordered_map<BatchId, UnderWay> under_way;
@@ -111,22 +95,17 @@ struct Shipper::State {
   std::unordered_map<BatchId, MonotonicTime> first_tried;
   std::deque<BatchId> first_tried_order;
 
-  // Nothing is sent before either of them.
-  MonotonicTime backoff_until = MonotonicTime::min();
-  MonotonicTime asked_until = MonotonicTime::min();  // by Retry-After
-  MonotonicTime last_failure = MonotonicTime::min();
-  // How many may be under way. After a failure one batch goes ahead as a probe; each answer lets
-  // one more go at once, so a destination that comes back is not run over.
-  uint32_t window = UINT32_MAX;
-  uint64_t failures_in_a_row = 0;
   ShipEvents events;
   bool ever_answered = false;
   bool stopping = false;
   std::string last_error;
+
+  std::atomic<BreakerState> known_breaker{BreakerState::kClosed};
+  std::atomic<uint32_t> known_limit{0};
 };
 
 void Shipper::State::remember(const BatchId& id, MonotonicTime first) {
-  if (!retry.max_elapsed || !first_tried.emplace(id, first).second) return;
+  if (!max_elapsed || !first_tried.emplace(id, first).second) return;
   first_tried_order.push_back(id);
   if (first_tried_order.size() > kRememberedBatches) {
     first_tried.erase(first_tried_order.front());
@@ -135,9 +114,9 @@ void Shipper::State::remember(const BatchId& id, MonotonicTime first) {
 }
 
 bool Shipper::State::overdue(const BatchId& id, MonotonicTime now) const {
-  if (!retry.max_elapsed) return false;
+  if (!max_elapsed) return false;
   const auto first = first_tried.find(id);
-  return first != first_tried.end() && now - first->second >= *retry.max_elapsed;
+  return first != first_tried.end() && now - first->second >= *max_elapsed;
 }
 
 void Shipper::State::send(EncodedBatch batch, MonotonicTime now) {
@@ -147,8 +126,7 @@ void Shipper::State::send(EncodedBatch batch, MonotonicTime now) {
 }
 
 void Shipper::State::send_parts(MonotonicTime now) {
-  const uint32_t allowed = std::min(window, std::max(1u, exporter->concurrency()));
-  while (!parts.empty() && under_way.size() < allowed && !waits(now)) {
+  while (!parts.empty() && under_way.size() < allowed() && !breaker.pauses(now)) {
     EncodedBatch part = std::move(parts.front());
     parts.pop_front();
     send(std::move(part), now);
@@ -174,24 +152,18 @@ void Shipper::State::finish(Settlement settlement, std::vector<Settlement>& out)
   out.push_back(std::move(settlement));
 }
 
-// Attempts that began before the last failure tell nothing new when they fail too: eight requests
-// cut by one restart of the destination are one failure.
-void Shipper::State::back_off(MonotonicTime started, std::optional<Duration> retry_after,
-                              MonotonicTime now) {
-  if (retry_after) {
-    const Duration asked = std::clamp(*retry_after, Duration::zero(), kLongestRetryAfter);
-    asked_until = std::max(asked_until, now + asked);
-  }
-  if (failures_in_a_row > 0 && started <= last_failure) return;
-  last_failure = now;
-  ++failures_in_a_row;
-  window = 1;
-  Duration upper = retry.initial;
-  for (uint64_t n = 1; n < failures_in_a_row && upper < retry.max; ++n) upper *= 2;
-  upper = std::min(upper, retry.max);
-  const auto drawn =
-      Duration{static_cast<Duration::rep>(random.below(static_cast<uint64_t>(upper.count()) + 1))};
-  backoff_until = now + std::max(drawn, upper / 8);
+void Shipper::State::note_failure(const Attempt& attempt, MonotonicTime started,
+                                  MonotonicTime now) {
+  const bool was_closed = breaker.state(now) == BreakerState::kClosed;
+  if (attempt.busy) limit.busy(started, now, exporter->max_in_flight());
+  if (!breaker.failed(started, attempt.retry_after, now)) return;
+  limit.restart();
+  if (!was_closed) return;
+  ++events.breaker_opens;
+  warn("breaker_open", exporter->description() + ": " +
+                           std::to_string(breaker.failures_in_a_row()) +
+                           " attempts failed in a row, the last with \"" + last_error +
+                           "\": it is asked rarely until it answers");
 }
 
 void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, MonotonicTime now,
@@ -203,7 +175,7 @@ void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, Mono
                         std::move(attempt.batch)));
     return;
   }
-  back_off(started, attempt.retry_after, now);
+  note_failure(attempt, started, now);
   put_parts_back(out);
   if (overdue(attempt.batch.id, now)) {
     finish(ended(Settlement::Kind::kRetryExhausted, std::move(attempt.batch)), out);
@@ -213,11 +185,17 @@ void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, Mono
   out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
 }
 
-// An answer to a request that was sent before the last failure does not end that failure.
-void Shipper::State::note_answer(MonotonicTime started) noexcept {
-  if (started < last_failure) return;
-  failures_in_a_row = 0;
-  if (window < UINT32_MAX) ++window;
+void Shipper::State::note_answer(MonotonicTime started) {
+  const bool was_open = breaker.state(started) != BreakerState::kClosed;
+  breaker.answered(started);
+  if (was_open && breaker.state(started) == BreakerState::kClosed) {
+    warn("breaker_closed", exporter->description() + ": answers again");
+  }
+}
+
+void Shipper::State::make_known(MonotonicTime now) noexcept {
+  known_breaker.store(breaker.state(now), std::memory_order_relaxed);
+  known_limit.store(limit.allowed(exporter->max_in_flight()), std::memory_order_relaxed);
 }
 
 void Shipper::State::settle_too_large(Attempt attempt, MonotonicTime started,
@@ -266,6 +244,7 @@ void Shipper::State::settle_answer(Attempt attempt, MonotonicTime started,
   const uint64_t records = attempt.batch.records();
   const uint64_t refused = std::min(attempt.rejected, records);
   if (refused == 0) {
+    limit.delivered(exporter->max_in_flight());
     finish(ended(Settlement::Kind::kDelivered, std::move(attempt.batch)), out);
     return;
   }
@@ -290,7 +269,7 @@ void Shipper::State::settle_other_codec(Attempt attempt, uint32_t codec_changes,
     settle_answer(std::move(attempt), now, out);
     return;
   }
-  if (stopping || waits(now)) {
+  if (stopping || breaker.pauses(now)) {
     out.push_back(ended(Settlement::Kind::kPutBack, std::move(attempt.batch)));
     return;
   }
@@ -340,19 +319,20 @@ void Shipper::State::settle(Attempt attempt, MonotonicTime now, std::vector<Sett
   }
 }
 
-Shipper::Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry, Random random)
-    : state_(std::make_unique<State>(std::move(exporter), retry, random)) {}
+Shipper::Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry,
+                 const BreakerOptions& breaker, Random random)
+    : state_(std::make_unique<State>(std::move(exporter), retry, breaker, random)) {
+  state_->make_known(MonotonicTime::min());
+}
 
 Shipper::~Shipper() = default;
 
 bool Shipper::wants(MonotonicTime now) const noexcept {
-  return !state_->waits(now) && state_->room() > 0;
+  return !state_->breaker.pauses(now) && state_->has_room();
 }
 
 std::optional<MonotonicTime> Shipper::resumes_at() const noexcept {
-  const MonotonicTime until = std::max(state_->backoff_until, state_->asked_until);
-  if (until == MonotonicTime::min()) return std::nullopt;
-  return until;
+  return state_->breaker.resumes_at();
 }
 
 void Shipper::offer(EncodedBatch batch, MonotonicTime now) { state_->send(std::move(batch), now); }
@@ -365,12 +345,13 @@ std::vector<Settlement> Shipper::step(Duration wait, const Clock& clock) {
   }
   const MonotonicTime now = clock.now();
   // A half whose sibling failed in this very step must not wait here: the backlog keeps it.
-  if (state_->waits(now)) {
+  if (state_->breaker.pauses(now)) {
     state_->put_parts_back(out);
   } else {
-    state_->backoff_until = state_->asked_until = MonotonicTime::min();
+    state_->breaker.forget_pause();
   }
   state_->send_parts(now);
+  state_->make_known(now);
   return out;
 }
 
@@ -385,13 +366,19 @@ std::vector<Settlement> Shipper::stop(MonotonicTime now) {
   return out;
 }
 
-void Shipper::retry_now() noexcept { state_->backoff_until = MonotonicTime::min(); }
+void Shipper::retry_now() noexcept { state_->breaker.hurry(); }
 void Shipper::wake() noexcept { state_->exporter->wake(); }
 
 bool Shipper::ever_answered() const noexcept { return state_->ever_answered; }
-uint64_t Shipper::failures_in_a_row() const noexcept { return state_->failures_in_a_row; }
+uint64_t Shipper::failures_in_a_row() const noexcept { return state_->breaker.failures_in_a_row(); }
 const std::string& Shipper::last_error() const noexcept { return state_->last_error; }
 const ShipEvents& Shipper::events() const noexcept { return state_->events; }
 Exporter& Shipper::exporter() noexcept { return *state_->exporter; }
+BreakerState Shipper::breaker() const noexcept {
+  return state_->known_breaker.load(std::memory_order_relaxed);
+}
+uint32_t Shipper::in_flight_limit() const noexcept {
+  return state_->known_limit.load(std::memory_order_relaxed);
+}
 
 }  // namespace forebay::ship

@@ -1,5 +1,6 @@
-// Sends a route's batches: retries with backoff, obeys Retry-After, splits what is too large, and
-// says how each batch ended. Passive: owned and stepped by the ship thread (or a simulation).
+// Sends batches to one destination: as many at once as it can take, with pauses where it fails;
+// splits what is too large, and says how each batch ended. Passive: owned and stepped by the ship
+// thread (or a simulation).
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,21 +11,11 @@
 #include "base/clock.h"
 #include "base/encoded_batch.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "ship/circuit_breaker.h"
 #include "ship/exporter.h"
+#include "ship/retry_options.h"
 
 namespace forebay::ship {
-
-struct RetryOptions {
-  // The wait after the n-th failure in a row is uniform in [0, min(max, initial * 2^(n-1))] ("full
-  // jitter"), but at least 1/8 of that upper end, so that no retry comes at once. Units: ns.
-  Duration initial = std::chrono::seconds{1};  // 1 ms..1 h
-  Duration max = std::chrono::seconds{30};     // initial..24 h
-  // A batch is given up (retry_exhausted, or unknown where an attempt had no answer) this long
-  // after its first attempt. None: never, room and max_age decide.
-  std::optional<Duration> max_elapsed;
-  [[nodiscard]] Status validate() const;  // names the field, its value and the range
-};
 
 // What became of a batch that was given to offer(). For every batch offered there come settlements
 // whose records add up to its own.
@@ -56,15 +47,18 @@ struct ShipEvents {
   uint64_t ambiguous_attempts = 0;   // sendings without an answer: they may have arrived
   uint64_t encoding_fallbacks = 0;   // a codec was refused, and another took over
   uint64_t malformed_responses = 0;  // answers that made no sense, and were clamped
+  uint64_t breaker_opens = 0;        // from closed to open
 };
 
 class Shipper {
  public:
-  Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry, Random random);
+  Shipper(std::unique_ptr<Exporter> exporter, const RetryOptions& retry,
+          const BreakerOptions& breaker, Random random);
   ~Shipper();
 
-  // Whether a batch would be sent now: not while it waits after a failure, nor above the exporter's
-  // concurrency.
+  // Whether a batch would be sent now: not while it waits after a failure (the breaker is open, or
+  // the retry wait is not over), nor above the exporter's max_in_flight, which falls where the
+  // destination is busy.
   [[nodiscard]] bool wants(MonotonicTime now) const noexcept;
   // When wants() may become true again, where it waits; nothing otherwise.
   [[nodiscard]] std::optional<MonotonicTime> resumes_at() const noexcept;
@@ -74,7 +68,8 @@ class Shipper {
   // At shutdown: gives up on what is under way. Ambiguous ones come as kUnknown, others as
   // kPutBack.
   std::vector<Settlement> stop(MonotonicTime now);
-  // Flush and shutdown try at once, whatever the backoff says (but not before a Retry-After).
+  // Flush and shutdown try at once, whatever the retry wait says (but not before a Retry-After, nor
+  // a moment after an open breaker's last failure: CircuitBreaker::hurry).
   void retry_now() noexcept;
   void wake() noexcept;
 
@@ -83,6 +78,10 @@ class Shipper {
   [[nodiscard]] const std::string& last_error() const noexcept;
   [[nodiscard]] const ShipEvents& events() const noexcept;
   [[nodiscard]] Exporter& exporter() noexcept;
+
+  // -- from any thread, as of the last step --
+  [[nodiscard]] BreakerState breaker() const noexcept;
+  [[nodiscard]] uint32_t in_flight_limit() const noexcept;
 
  private:
   struct State;

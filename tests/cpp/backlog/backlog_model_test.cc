@@ -28,7 +28,13 @@ struct Model {
     bool flying = false;
     bool returned = false;
   };
-  explicit Model(const BacklogOptions& o) : options(o), passed_over(o.lanes.size()) {}
+  explicit Model(const BacklogOptions& o)
+      : options(o), turns(turns_of(o)), stale_due(o.lanes.size()) {}
+  static std::vector<LaneTurn> turns_of(const BacklogOptions& o) {
+    std::vector<LaneTurn> turns;
+    for (const LaneBacklogOptions& lane : o.lanes) turns.push_back(lane.turn);
+    return turns;
+  }
 
   [[nodiscard]] uint64_t guaranteed(size_t lane) const {
     return static_cast<uint64_t>(static_cast<double>(options.max_bytes) *
@@ -107,39 +113,44 @@ struct Model {
     if (evicts) gone.push_back(item.id + ":full");
     return evicts;
   }
+  // The first that came back; else the oldest where its lane owes one to the stale share, else the
+  // newest.
+  std::vector<Item>::iterator newest_first(size_t lane, double& due) {
+    std::vector<std::vector<Item>::iterator> waiting;
+    for (auto it = items.begin(); it != items.end(); ++it) {
+      if (it->lane == lane && !it->flying) waiting.push_back(it);
+    }
+    due = stale_due[lane];
+    for (const auto& it : waiting) {
+      if (it->returned) return it;
+    }
+    if (waiting.size() == 1) {
+      due = 0;
+      return waiting.front();
+    }
+    due += options.stale_share;
+    if (due < 1.0 - 1e-9) return waiting.back();
+    due -= 1.0;
+    return waiting.front();
+  }
   std::string take(MonotonicTime now, std::vector<std::string>& gone) {
     for (;;) {
-      std::vector<size_t> busy;
-      for (size_t lane = 0; lane < options.lanes.size(); ++lane) {
-        if (oldest_waiting(items, lane) != items.end()) {
-          busy.push_back(lane);
-        } else {
-          passed_over[lane] = 0;
-        }
+      std::vector<bool> busy(options.lanes.size());
+      for (size_t lane = 0; lane < busy.size(); ++lane) {
+        busy[lane] = oldest_waiting(items, lane) != items.end();
       }
-      if (busy.empty()) return "";
-      size_t chosen = busy.front();
-      for (const size_t lane : busy) {
-        if (passed_over[lane] >= Backlog::kTurns && passed_over[lane] > passed_over[chosen]) {
-          chosen = lane;
-        }
-      }
-      auto item = oldest_waiting(items, chosen);
-      if (options.order == Order::kNewestFirst) {
-        auto back = items.end();
-        for (auto it = items.begin(); it != items.end(); ++it) {
-          if (it->lane != chosen || it->flying) continue;
-          if (back == items.end() || !back->returned) back = it;
-        }
-        item = back;
-      }
+      const std::optional<size_t> chosen = turns.next([&](size_t lane) { return busy[lane]; });
+      if (!chosen) return "";
+      auto item = oldest_waiting(items, *chosen);
+      double due = 0;
+      if (options.order == Order::kNewestFirst) item = newest_first(*chosen, due);
       if (expired(*item, now)) {
         gone.push_back(item->id + ":expired");
         items.erase(item);
         continue;
       }
-      for (const size_t lane : busy) passed_over[lane] += lane == chosen ? 0 : 1;
-      passed_over[chosen] = 0;
+      stale_due[*chosen] = due;
+      turns.took(*chosen, item->cost);
       item->flying = true;
       return item->id;
     }
@@ -147,7 +158,8 @@ struct Model {
 
   BacklogOptions options;
   std::vector<Item> items;
-  std::vector<uint32_t> passed_over;
+  LaneTurns turns;  // has a test of its own
+  std::vector<double> stale_due;
 };
 
 std::vector<std::string> names(const std::vector<Departure>& departures) {
@@ -207,12 +219,15 @@ class RandomRun {
     BacklogOptions options;
     options.max_bytes = 65'536 + below(100'000);
     options.order = below(2) == 0 ? Order::kOldestFirst : Order::kNewestFirst;
+    options.stale_share = static_cast<double>(below(11)) / 10;
     const uint64_t lanes = 1 + below(4);
     for (uint64_t i = 0; i < lanes; ++i) {
       LaneBacklogOptions lane;
       lane.share = static_cast<double>(below(100)) / 100.0 / static_cast<double>(lanes);
       lane.on_full = below(2) == 0 ? OnBacklogFull::kHold : OnBacklogFull::kEvictOldest;
       if (below(2) == 0) lane.max_age = std::chrono::milliseconds{500 + below(5000)};
+      lane.turn.strict = below(2) == 0;
+      lane.turn.weight = static_cast<uint32_t>(1 + below(100));
       options.lanes.push_back(lane);
     }
     EXPECT_TRUE(options.validate().is_ok());

@@ -6,69 +6,19 @@
 #include <cmath>
 #include <limits>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "backlog/backlog_fixture.h"
 
 namespace forebay::backlog {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr uint64_t kCost = 10'000;
-
-// A batch that costs `cost` in all.
-EncodedBatch batch_of(std::string id, uint8_t lane, MonotonicTime newest, uint64_t cost = kCost) {
-  EncodedBatch batch;
-  batch.id = std::move(id);
-  batch.lane = lane;
-  batch.oldest = batch.newest = newest;
-  batch.counts[SeverityClass::kInfo] = 10;
-  std::vector<uint8_t> bytes(cost - batch.cost_bytes(), 'x');
-  batch.body = std::make_shared<ByteBuffer>(ByteBuffer::copy_of(bytes));
-  EXPECT_EQ(batch.cost_bytes(), cost);
-  return batch;
-}
-
-struct Fixture {
-  explicit Fixture(const BacklogOptions& options) : backlog(options) {
-    EXPECT_TRUE(options.validate().is_ok()) << options.validate().message();
-  }
-  bool push(const std::string& id, uint8_t lane, uint64_t cost = kCost) {
-    EncodedBatch batch = batch_of(id, lane, clock.now(), cost);
-    return backlog.push(batch, clock.now(), departures);
-  }
-  std::string take() {
-    std::optional<EncodedBatch> batch = backlog.take(clock.now(), departures);
-    if (!batch) return "";
-    last = *batch;
-    return batch->id;
-  }
-  // "id:reason" of each departure since the last call.
-  std::vector<std::string> gone() {
-    static constexpr const char* kNames[] = {"full", "lower", "expired"};
-    std::vector<std::string> names;
-    for (const Departure& d : departures) {
-      names.push_back(d.batch.id + ":" + kNames[static_cast<size_t>(d.reason)]);
-    }
-    departures.clear();
-    return names;
-  }
-
-  ManualClock clock;
-  Backlog backlog;
-  std::vector<Departure> departures;
-  EncodedBatch last;
-};
-
-using Names = std::vector<std::string>;
-
-BacklogOptions two_lanes(OnBacklogFull on_full, double urgent_share = 0.2, double share = 0.2) {
-  BacklogOptions options;
-  options.max_bytes = 10 * kCost;
-  options.lanes = {{.share = urgent_share, .on_full = on_full, .max_age = {}},
-                   {.share = share, .on_full = on_full, .max_age = {}}};
-  return options;
-}
+using testing::batch_of;
+using testing::Fixture;
+using testing::kCost;
+using testing::Names;
+using testing::two_lanes;
 
 TEST(BacklogTest, batches_leave_oldest_first_by_default) {
   Fixture f(two_lanes(OnBacklogFull::kHold));
@@ -82,6 +32,7 @@ TEST(BacklogTest, batches_leave_oldest_first_by_default) {
 TEST(BacklogTest, newest_first_sends_what_is_fresh_but_ends_what_it_began) {
   BacklogOptions options = two_lanes(OnBacklogFull::kHold);
   options.order = Order::kNewestFirst;
+  options.stale_share = 0;
   Fixture f(options);
   EXPECT_TRUE(f.push("a", 0) && f.push("b", 0));
   EXPECT_EQ(f.take(), "b");
@@ -233,26 +184,6 @@ TEST(BacklogTest, the_parts_of_a_split_batch_take_its_place) {
   EXPECT_EQ(f.backlog.bytes(), 0u);
 }
 
-TEST(BacklogTest, the_lowest_lane_gets_one_turn_after_eight) {
-  BacklogOptions options = two_lanes(OnBacklogFull::kHold, 0.0, 0.0);
-  options.max_bytes = 100 * kCost;
-  Fixture f(options);
-  for (int i = 0; i < 20; ++i) EXPECT_TRUE(f.push("u", 0) && f.push("n", 1));
-  std::string turns;
-  for (int i = 0; i < 20; ++i) turns += f.take();
-  EXPECT_EQ(turns, "uuuuuuuunuuuuuuuunuu");
-}
-
-TEST(BacklogTest, a_lane_that_is_empty_gathers_no_turns) {
-  BacklogOptions options = two_lanes(OnBacklogFull::kHold, 0.0, 0.0);
-  options.max_bytes = 100 * kCost;
-  Fixture f(options);
-  for (int i = 0; i < 20; ++i) EXPECT_TRUE(f.push("u", 0));
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(f.take(), "u");
-  EXPECT_TRUE(f.push("n", 1));
-  EXPECT_EQ(f.take(), "u");
-}
-
 TEST(BacklogTest, what_is_older_than_max_age_expires_but_not_in_flight) {
   BacklogOptions options = two_lanes(OnBacklogFull::kHold);
   options.lanes[1].max_age = 10s;
@@ -319,6 +250,10 @@ TEST(BacklogOptionsTest, each_wrong_field_is_named) {
             }).find("backlog.lanes[0].share"),
             std::string::npos);
   EXPECT_NE(message([](auto& o) { o.lanes[0].share = 0.9; }).find("add up to"), std::string::npos);
+  EXPECT_NE(message([](auto& o) { o.lanes[1].turn.weight = 0; }).find("lanes[1].turn.weight"),
+            std::string::npos);
+  EXPECT_NE(message([](auto& o) { o.stale_share = 1.1; }).find("backlog.stale_share"),
+            std::string::npos);
   EXPECT_NE(message([](auto& o) { o.lanes[0].max_age = 0s; }).find("lanes[0].max_age"),
             std::string::npos);
   EXPECT_EQ(message([](auto& o) { o.lanes[0].share = 0.8; }), "");

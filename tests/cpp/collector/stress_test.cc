@@ -26,7 +26,7 @@ Api::Options random_options(Random& random, const std::string& url) {
       {"exporter.endpoint", url},
       {"exporter.compression", std::string("none")},
       {"exporter.timeout", 5.0},
-      {"exporter.concurrency", one_of({1, 1, 4})},
+      {"exporter.max_in_flight", one_of({1, 1, 4})},
       {"batch.max_records", one_of({1, 10, 500, 8192})},
       {"batch.max_delay", random.below(2) == 0 ? 0.0 : 0.01},
       {"backlog.max_bytes", one_of({65'536, 1 << 20})},

@@ -67,8 +67,8 @@ TEST(CollectorTest, a_bad_option_is_named_by_its_path) {
   expect("exporter.directory", [](Options& o) { o.exporter = forebay::FileExporter{}; });
   expect("exporter.endpoint",
          [](Options& o) { o.exporter = forebay::OtlpHttpExporter{.endpoint = "ftp://nowhere"}; });
-  expect("exporter.concurrency",
-         [](Options& o) { o.exporter = forebay::OtlpHttpExporter{.concurrency = 65}; });
+  expect("exporter.max_in_flight",
+         [](Options& o) { o.exporter = forebay::OtlpHttpExporter{.max_in_flight = 65}; });
   expect("exporter.client_key",
          [](Options& o) { o.exporter = forebay::OtlpHttpExporter{.client_certificate = "c.pem"}; });
 }
@@ -100,7 +100,7 @@ TEST(CollectorTest, every_option_at_once_is_known_to_the_core) {
                                 .timeout = 1s,
                                 .compression = forebay::Compression::kGzip,
                                 .compression_level = 3,
-                                .concurrency = 2,
+                                .max_in_flight = 2,
                                 .ca_file = __FILE__,
                                 .client_certificate = __FILE__,
                                 .client_key = __FILE__,

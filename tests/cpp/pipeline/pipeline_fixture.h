@@ -99,7 +99,7 @@ class DestinationExporter final : public ship::Exporter {
     to_->rung.notify_all();
   }
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return 1; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
  private:
@@ -194,6 +194,8 @@ inline PipelineOptions options_of(std::vector<LaneOptions> lanes) {
   options.compress.codec = Codec::kNone;
   options.retry.initial = milliseconds{1};
   options.retry.max = milliseconds{10};
+  options.breaker.open_initial = milliseconds{1};
+  options.breaker.open_max = milliseconds{10};
   options.seed = 1;
   return options;
 }

@@ -40,7 +40,7 @@ class RouteTest : public ::testing::Test {
         options, std::move(exporters),
         ship::RetryOptions{
             .initial = milliseconds{100}, .max = milliseconds{100}, .max_elapsed = {}},
-        random);
+        ship::BreakerOptions{.failures = 1000}, random);
     return *route;
   }
   // Offers one batch where there is a destination for it; its number, or -1.

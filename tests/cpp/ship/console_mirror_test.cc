@@ -141,7 +141,7 @@ TEST_F(ConsoleMirrorTest, a_batch_that_cannot_be_shown_is_delivered_all_the_same
 
 TEST_F(ConsoleMirrorTest, all_else_is_the_primarys) {
   EXPECT_EQ(mirror->codec(), Codec::kZstd);
-  EXPECT_EQ(mirror->concurrency(), 4u);
+  EXPECT_EQ(mirror->max_in_flight(), 4u);
   EXPECT_EQ(mirror->description(), "scripted");
 }
 

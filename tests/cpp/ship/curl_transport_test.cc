@@ -91,6 +91,23 @@ TEST_F(CurlTransportTest, one_connection_serves_many_requests) {
   for (const auto& request : server.requests()) EXPECT_EQ(request.connection, 1);
 }
 
+TEST_F(CurlTransportTest, several_requests_at_once_keep_as_many_connections_and_reuse_them) {
+  ScriptedServer server;
+  const std::string body(64u << 10, 'x');
+  int ended = 0;
+  for (int started = 0; ended < 60;) {
+    while (started < 60 && started - ended < 3) {
+      (void)transport.start(request(server.url(), body, 20s));
+      ++started;
+    }
+    for (const Transport::Completion& done : transport.poll(100ms)) {
+      EXPECT_EQ(done.response.status, 200);
+      ++ended;
+    }
+  }
+  for (const auto& request : server.requests()) EXPECT_LE(request.connection, 3);
+}
+
 TEST_F(CurlTransportTest, a_kept_connection_that_was_closed_is_replaced_within_the_same_attempt) {
   ScriptedServer server;
   EXPECT_EQ(send(server.url()).status, 200);

@@ -41,7 +41,7 @@ TEST(OtlpHttpOptionsTest, each_wrong_field_is_named_and_no_secret_with_it) {
   starts("headers", [](auto& o) { o.headers = {{"a", "secret\r\nb: c"}}; });
   starts("headers", [](auto& o) { o.headers = {{"content-TYPE", "x"}}; });
   starts("timeout", [](auto& o) { o.timeout = -1s; });
-  starts("concurrency", [](auto& o) { o.concurrency = 0; });
+  starts("max_in_flight", [](auto& o) { o.max_in_flight = 0; });
   starts("max_request_bytes", [](auto& o) { o.max_request_bytes = 1; });
   EXPECT_EQ(message([](auto& o) {
               o.headers = {{"a", "secret\nb"}};

@@ -30,7 +30,7 @@ class ScriptedExporter final : public Exporter {
   }
   void wake() noexcept override {}
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kZstd; }
-  [[nodiscard]] uint32_t concurrency() const noexcept override { return parallel; }
+  [[nodiscard]] uint32_t max_in_flight() const noexcept override { return parallel; }
   [[nodiscard]] const std::string& description() const noexcept override { return name; }
 
   // The oldest under way ends like this.

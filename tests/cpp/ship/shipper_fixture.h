@@ -17,10 +17,11 @@ using AK = Attempt::Kind;
 using SK = Settlement::Kind;
 
 struct ShipperFixture {
-  explicit ShipperFixture(const RetryOptions& retry = {}, uint64_t seed = 1) {
+  explicit ShipperFixture(const RetryOptions& retry = {}, uint64_t seed = 1,
+                          const BreakerOptions& breaker = {}) {
     auto owned = std::make_unique<ScriptedExporter>();
     exporter = owned.get();
-    shipper = std::make_unique<Shipper>(std::move(owned), retry, Random(seed));
+    shipper = std::make_unique<Shipper>(std::move(owned), retry, breaker, Random(seed));
   }
   void offer(EncodedBatch batch) { shipper->offer(std::move(batch), clock.now()); }
   std::vector<Settlement> step() { return shipper->step(Duration::zero(), clock); }
