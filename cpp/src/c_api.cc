@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "collector.h"
 #include "model/site.h"
+#include "room_api.h"
 #include "ship/memory_exporter.h"
 #include "simulator.h"
 
@@ -188,6 +189,12 @@ const forebay_api table = {
     .collector_text = api_text,
     .collector_take_memory = api_take_memory,
     .decompress = api_decompress,
+    .lane_wait = api_lane_wait,
+    .lane_notify = api_lane_notify,
+    .lane_notify_end = api_lane_notify_end,
+    .lane_request = api_lane_request,
+    .grant_release = api_grant_release,
+    .grant_left = api_grant_left,
     .collector_pressure = nullptr,
     .collector_on_pressure = nullptr,
     .collector_on_pressure_end = nullptr,

@@ -184,6 +184,11 @@ void Collector::stats(const NumberVisitor& visit) const {
   for (pipeline::Lane& lane : current->pipeline->lanes()) {
     visit("lanes." + lane.name + ".slots", lane.queue->slots());
     visit("lanes." + lane.name + ".room", lane.queue->room());
+    // Left out where it cannot be told: nothing was drained lately.
+    if (const auto in = lane.queue->room_in(1); in) {
+      visit("lanes." + lane.name + ".retry_after_ms",
+            std::chrono::ceil<std::chrono::milliseconds>(*in).count());
+    }
   }
   current->pipeline->delivery().visit(visit);
 }

@@ -16,7 +16,7 @@ using queue::Admission;
                                      uint64_t size) noexcept {
   const uint64_t largest = binding.incarnation->lanes[lane]->largest_record();
   binding.full_lane = lane;
-  binding.full_slots = queue::LaneQueue::slots_for(std::min(size, largest));
+  binding.full_slots = binding.incarnation->lanes[lane]->credits_for(std::min(size, largest));
 }
 
 // What the record's header can count.
@@ -187,6 +187,11 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
       counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_of);
       leave(*binding);
       return FOREBAY_DROPPED_QUEUE_FULL_NEWEST;
+    }
+    if (queue.drops_early_now(*producer)) [[unlikely]] {
+      counters.add(lane, EmitName::kDroppedEarlyDrop, severity_of);
+      leave(*binding);
+      return FOREBAY_DROPPED_EARLY;
     }
     const model::RecordInput input{
         .site = site,

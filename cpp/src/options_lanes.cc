@@ -4,6 +4,7 @@
 #include <set>
 
 #include "account/names.h"
+#include "base/random.h"
 #include "model/severity.h"
 
 namespace forebay::engine {
@@ -53,6 +54,13 @@ pipeline::LaneOptions read_lane(OptionReader& reader, const std::string& at,
     lane.queue.on_full.push_back(read_action(reader, at + "on_full[" + std::to_string(i) + "]"));
   }
   if (lane.queue.on_full.empty()) lane.queue.on_full.emplace_back();
+  if (reader.has(at + "early_drop.start") || reader.has(at + "early_drop.full")) {
+    queue::EarlyDrop early;
+    early.start = reader.number(at + "early_drop.start", early.start, 0, 1);
+    early.full = reader.number(at + "early_drop.full", early.full, 0, 1);
+    lane.queue.early_drop = early;
+    lane.queue.seed = Random::from_system().next();
+  }
   reader.fail(at, lane.queue.validate());
   lane.backlog.share = reader.number(at + "backlog_share", 0.0, 0.0, 1.0);
   lane.backlog.on_full =

@@ -180,6 +180,8 @@ typedef struct forebay_extra {
 typedef forebay_attribute forebay_option;
 
 typedef struct forebay_collector forebay_collector; /* opaque, counted by retain/release */
+typedef struct forebay_waiter forebay_waiter;       /* opaque; lane_notify */
+typedef struct forebay_grant forebay_grant;         /* opaque; lane_request */
 
 /* Receives one number by name, such as ("dropped.queue_full_newest", 17) or
  * ("lanes.normal.emitted", 40). */
@@ -271,6 +273,45 @@ typedef struct forebay_api {
    * `max_bytes`. */
   int32_t (*decompress)(forebay_string codec, forebay_string data, size_t max_bytes,
                         forebay_text_visitor content, forebay_text_visitor error, void* context);
+
+  /* -- room in a lane -- */
+
+  /* Who waits stands in the lane's line, with the threads that the policy `block` stops: first
+   * come, first served. What is more than 64 records is waited for beside the line, until that much
+   * room is there at once. Room is counted in slots of 128 bytes, one for a small record. Each
+   * answers FOREBAY_INVALID_ARGUMENT where there is no such lane, or it never has that much room
+   * (no records at all included), and FOREBAY_CLOSED after a shutdown. A negative timeout waits
+   * without end. */
+
+  /* Waits until the lane has room for `records`. FOREBAY_OK | FOREBAY_TIMED_OUT. The room is not
+   * set aside when it returns. */
+  int32_t (*lane_wait)(forebay_collector* collector, forebay_string lane, uint64_t records,
+                       int64_t timeout_ns);
+  /* For event loops: calls `notify` once, when that room is there or the lane closes; perhaps
+   * before this returns. The call comes from the thread that made the room, with the lane's line
+   * locked: be quick, do not emit, and call nothing of this API. Up to 64 records, the room is set
+   * aside for the thread that called this, and its emits use it, until lane_notify_end. So the
+   * record that waited should be emitted first. */
+  int32_t (*lane_notify)(forebay_collector* collector, forebay_string lane, uint64_t records,
+                         void (*notify)(void* context), void* context, forebay_waiter** waiter);
+  /* Leaves the line, and frees the waiter. When it returns, `notify` is not running and is not
+   * called again. From any thread, once. */
+  void (*lane_notify_end)(forebay_waiter* waiter);
+  /* Sets room aside for up to `records` records of up to `record_bytes` bytes each (as they are
+   * stored: 32 and what the values take. 0: 1,024), for the calling thread. What that thread emits
+   * into the lane while it holds the grant, and finds no other room for, is taken from it before
+   * `on_full` is asked, and early_drop spares it. Waits for at least one, and gives as many as
+   * there is room for: `granted` says how many. At most half of a lane is granted at any time. Once
+   * accepted, a record is one like any other: where the policy is drop_oldest, it may be evicted.
+   * FOREBAY_OK | FOREBAY_TIMED_OUT, and then `grant` is null | FOREBAY_UNAVAILABLE. */
+  int32_t (*lane_request)(forebay_collector* collector, forebay_string lane, uint64_t records,
+                          uint64_t record_bytes, int64_t timeout_ns, forebay_grant** grant,
+                          uint64_t* granted);
+  /* Gives back what was not used, and frees the grant. From any thread, once; also after the end of
+   * the thread that asked, which has given the room back already. */
+  void (*grant_release)(forebay_grant* grant);
+  /* How many records of `record_bytes` it still covers. */
+  uint64_t (*grant_left)(forebay_grant* grant);
 
   /* -- pressure -- */
 

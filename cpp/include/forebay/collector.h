@@ -19,6 +19,7 @@
 
 #include "forebay/attach.h"
 #include "forebay/c_api.h"
+#include "forebay/grant.h"
 #include "forebay/ledger.h"
 #include "forebay/logger.h"
 #include "forebay/option_paths.h"
@@ -153,6 +154,31 @@ class Collector {
            api_->collector_dump_recorder(handle_, window ? window->count() : -1) == FOREBAY_OK;
   }
 
+  // Waits until the lane has room for that many records of one slot (128 bytes), in line with
+  // others; over 64, beside the line. Nothing is set aside. kTimedOut, kInvalid (no such lane, or
+  // more than it ever has) or kUnavailable (after a shutdown). A negative timeout waits without
+  // end.
+  [[nodiscard]] Status wait_for_room(std::string_view lane, uint64_t records,
+                                     std::chrono::nanoseconds timeout) const {
+    if (handle_ == nullptr) return room_status(FOREBAY_CLOSED);
+    return room_status(
+        api_->lane_wait(handle_, {lane.data(), lane.size()}, records, timeout.count()));
+  }
+  // Sets room aside for the calling thread: for up to `records` of up to `record_bytes` bytes as
+  // they are stored (0: 1,024). Waits for at least one; at most half of a lane is granted. The
+  // errors are those of wait_for_room.
+  [[nodiscard]] Result<Grant> request(std::string_view lane, uint64_t records,
+                                      std::chrono::nanoseconds timeout,
+                                      uint64_t record_bytes = 0) const {
+    if (handle_ == nullptr) return room_status(FOREBAY_CLOSED);
+    forebay_grant* grant = nullptr;
+    uint64_t granted = 0;
+    const int32_t code = api_->lane_request(handle_, {lane.data(), lane.size()}, records,
+                                            record_bytes, timeout.count(), &grant, &granted);
+    if (code != FOREBAY_OK) return room_status(code);
+    return Grant(api_, grant, granted);
+  }
+
   // "instance_id", "stats_file", "service_name", "last_error" or "directory"; else empty.
   [[nodiscard]] std::string text(std::string_view name) const {
     std::string found;
@@ -176,6 +202,18 @@ class Collector {
   [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
 
  private:
+  static Status room_status(int32_t code) {
+    switch (code) {
+      case FOREBAY_OK:
+        return {};
+      case FOREBAY_TIMED_OUT:
+        return {Status::Code::kTimedOut, "there was no room in time"};
+      case FOREBAY_INVALID_ARGUMENT:
+        return {Status::Code::kInvalid, "there is no such lane, or it never has that much room"};
+      default:
+        return {Status::Code::kUnavailable, "the collector takes no records"};
+    }
+  }
   static Receipt receipt(const detail::Numbers& numbers) {
     Receipt made(numbers, "");
     made.complete = made.number("complete") != 0;

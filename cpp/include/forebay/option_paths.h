@@ -161,6 +161,10 @@ class OptionPaths {
     for (size_t i = 0; i < lane.on_full.size(); ++i) {
       put(lane.on_full[i], at + "on_full[" + std::to_string(i) + "]");
     }
+    if (lane.early_drop) {
+      add(at + "early_drop.start", lane.early_drop->start.value_or(0.6));
+      add(at + "early_drop.full", lane.early_drop->full.value_or(0.9));
+    }
     if (lane.on_backlog_full == OnBacklogFull::kEvictOldest) {
       add(at + "on_backlog_full", "evict_oldest");
     }

@@ -81,6 +81,13 @@ struct OnFull {
   }
 };
 
+// Drops records at random before a lane is full, ever more of them: none up to `start`, all from
+// `full` on. Both are parts of the lane's room, 0..1, and `start` is the lower.
+struct EarlyDrop {
+  std::optional<double> start = {};  // default: 0.6
+  std::optional<double> full = {};   // default: 0.9
+};
+
 enum class OnBacklogFull : uint8_t { kHold, kEvictOldest };
 // Strict lanes go first, in their order; weighted ones share what is left.
 enum class LanePriority : uint8_t { kStrict, kWeighted };
@@ -111,6 +118,7 @@ struct Lane {
   std::optional<uint64_t> queue_records = {};  // slots of 128 bytes. Default: 65,536
   std::optional<uint64_t> queue_bytes = {};    // the same bound in bytes; the lower holds
   std::vector<OnFull> on_full = {};            // default: drop_newest. block may have a second
+  std::optional<EarlyDrop> early_drop = {};    // default: none
   OnBacklogFull on_backlog_full = OnBacklogFull::kHold;
   std::optional<double> backlog_share = {};  // that no other lane can take, 0..1. Default: 0
   std::optional<Nanoseconds> max_age = {};   // older records expire. Default: never

@@ -53,6 +53,7 @@ Intake::Step Intake::step(bool everything) {
 bool Intake::drain(size_t index, bool everything, Step& step) {
   Lane& lane = lanes_[index];
   if (lane.queue->wants_reclaim()) lane.queue->reclaim();
+  lane.queue->note_drained(ticks_.clock().now());
   FlushMark& mark = flush_marks_[index];
   // Asked before the queue is looked through: a thread that was busy with a run from before the
   // flush may hand it over behind our back, and then the queue has to be looked through once more.

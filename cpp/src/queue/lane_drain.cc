@@ -17,6 +17,7 @@ uint32_t slots_at(const uint8_t* record) noexcept {
 }  // namespace
 
 const uint8_t* LaneQueue::front(uint64_t ticks_due) {
+  was_dry_ = false;
   for (;;) {
     if (fetched_at_ < fetched_.size()) {
       const Run run = fetched_[fetched_at_];
@@ -27,14 +28,17 @@ const uint8_t* LaneQueue::front(uint64_t ticks_due) {
         __builtin_prefetch(record + static_cast<size_t>(record_slots_) * kSlotBytes);
         return record;
       }
-      give_run_or_chain(run);
+      give_drained(run);
       ++fetched_at_;
       position_ = 0;
       continue;
     }
     fetched_.clear();
     fetched_at_ = 0;
-    if (!next_runs(ticks_due)) return nullptr;
+    if (!next_runs(ticks_due)) {
+      was_dry_ = true;
+      return nullptr;
+    }
   }
 }
 
@@ -42,7 +46,7 @@ void LaneQueue::pop() noexcept {
   position_ += record_slots_;
   // Frees the run at once: what waits for room should not wait for the next front().
   if (position_ >= fetched_[fetched_at_].slots()) {
-    give_run_or_chain(fetched_[fetched_at_]);
+    give_drained(fetched_[fetched_at_]);
     ++fetched_at_;
     position_ = 0;
   }
@@ -160,6 +164,7 @@ bool LaneQueue::is_past_mark() const noexcept {
 
 void LaneQueue::reclaim() noexcept {
   starved_.store(false, std::memory_order_relaxed);
+  if (line_.has_waiters()) line_.serve();  // lets those go who stayed away
   Producer* const head = producers_.load(std::memory_order_acquire);
   bool any = false;
   for (Producer* p = head; p != nullptr; p = p->next) {

@@ -18,18 +18,24 @@ LaneQueue::Room LaneQueue::evict_for(Producer& producer, const model::RecordInpu
                                      uint32_t size, const TickSource& ticks,
                                      const account::ThreadCounters& counters) noexcept {
   const uint32_t slots = slots_for(size);
+  const uint32_t needed = credits_for(size);
+  uint32_t credits = 0;  // of what was evicted: nobody else gets it first
   uint64_t gone = 0;
   while (gone < kEvictAtMost) {
     Run run;
-    if (!take_oldest(producer, run)) return Room::kNone;
+    if (!take_oldest(producer, run)) break;
     gone += count_evicted(run, counters);
     if (run.slots() >= slots && !is_chain(*arena_, run)) {
-      producer.open(run, ticks.now(), *arena_);
-      return Room::kOpened;
+      if (credits != 0) line_.give(credits);
+      start_run(producer, run, input, size, ticks);
+      return Room::kWritten;
     }
-    give_run_or_chain(run);
-    if (const Room room = make_room(producer, input, size, ticks); room != Room::kNone) return room;
+    credits += free_run_or_chain(run);
+    // With what was free already: too little, or it would not have come to this.
+    if (credits < needed && !line_.is_short()) credits += arena_->take_credits(1, needed - credits);
+    if (credits >= needed) return write_with(producer, input, size, ticks, credits);
   }
+  if (credits != 0) line_.give(credits);
   return Room::kNone;
 }
 
@@ -85,56 +91,62 @@ uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counte
   return records;
 }
 
-LaneQueue::Wait LaneQueue::wait_for_room(uint32_t slots, const FullAction& action,
-                                         std::chrono::steady_clock::time_point since,
-                                         bool in_slices) noexcept {
-  using Time = std::chrono::steady_clock::time_point;
-  const auto has_room = [&] {
-    return arena_->room() >= slots || closed_.load(std::memory_order_seq_cst);
-  };
-  const Time now = std::chrono::steady_clock::now();
-  const Time deadline = action.timeout ? since + *action.timeout : Time::max();
-  // There may be room, but others were quicker again and again: the caller's time is over.
-  if (now > deadline) return Wait::kTimeOver;
-  const bool is_slice = in_slices && now + kSlice < deadline;
-  const Time until = is_slice ? now + kSlice : deadline;
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
-  bool found = has_room();
-  if (!found) {
-    want_drain();
-    std::unique_lock lock(room_mutex_);
-    if (until == Time::max()) {
-      room_changed_.wait(lock, has_room);
-      found = true;
-    } else {
-      found = room_changed_.wait_until(lock, until, has_room);
+RoomLine::Wait LaneQueue::wait_for_room(Producer& producer, uint32_t size, const FullAction& action,
+                                        uint32_t flags) noexcept {
+  const RoomLine::Time now = std::chrono::steady_clock::now();
+  if ((flags & FOREBAY_EMIT_CONTINUE) == 0) producer.blocked_since = now;
+  const RoomLine::Time deadline =
+      action.timeout ? producer.blocked_since + *action.timeout : RoomLine::Time::max();
+  const bool is_slice = (flags & FOREBAY_EMIT_SLICE) != 0 && now + kSlice < deadline;
+  Claim& claim = producer.claim;
+  const uint32_t needed = credits_for(size);
+  if (producer.waits_in_slices && claim.needed != needed) leave_line(producer);  // another record
+  if (!producer.waits_in_slices) {
+    if (now >= deadline) return RoomLine::Wait::kTimeOver;
+    claim.needed = claim.most = needed;
+    // A run, where it may be had, is the room for more than one record.
+    if (!is_slice && slots_for(size) <= kMaxRunSlots) {
+      claim.most = std::max(needed, std::clamp(slots() / 16, 1u, kMaxRunSlots));
     }
   }
-  waiters_.fetch_sub(1, std::memory_order_seq_cst);
-  if (found) return Wait::kRoom;
-  return is_slice ? Wait::kSliceOver : Wait::kTimeOver;
+  want_drain();
+  const RoomLine::Wait wait = line_.wait(claim, is_slice ? now + kSlice : deadline, is_slice);
+  producer.waits_in_slices = wait == RoomLine::Wait::kSliceOver;
+  return wait;
 }
 
-void LaneQueue::wake_waiters() noexcept {
-  const std::lock_guard lock(room_mutex_);
-  room_changed_.notify_all();
+void LaneQueue::leave_line(Producer& producer) noexcept {
+  line_.leave(producer.claim);
+  producer.waits_in_slices = false;
+}
+
+// The probability rises from 0 at `start` to 1 at `full`, and is worked out from the room there is
+// now: no state is shared but the arena's credits.
+bool LaneQueue::drops_early(Producer& producer) const noexcept {
+  if (producer.has_grants() || closed_.load(std::memory_order_relaxed)) return false;
+  const EarlyDrop& early = *options_.early_drop;
+  uint64_t random = producer.random;  // xorshift64 (Marsaglia)
+  random ^= random << 13;
+  random ^= random >> 7;
+  random ^= random << 17;
+  producer.random = random;
+  const double at = (fill() - early.start) / (early.full - early.start);
+  return static_cast<double>(random >> 11) * 0x1.0p-53 < at;
 }
 
 void LaneQueue::give(Run run) noexcept {
-  arena_->give(run);
-  if (waiters_.load(std::memory_order_seq_cst) != 0) [[unlikely]]
-    wake_waiters();
+  arena_->free(run);
+  line_.give(run.slots());
 }
 
-void LaneQueue::give_run_or_chain(Run run) noexcept {
-  if (!is_chain(*arena_, run)) {
-    give(run);
-    return;
-  }
+uint32_t LaneQueue::free_run_or_chain(Run run) noexcept {
+  uint32_t credits = 0;
+  const bool chained = is_chain(*arena_, run);
   for (;;) {
-    const uint32_t link = link_of(*arena_, run);
-    give(run);
-    if (link == kNoLink) return;
+    const uint32_t link = chained ? link_of(*arena_, run) : kNoLink;
+    credits += run.slots();
+    arena_->free(run);
+    if (link == kNoLink) return credits;
     run = Run::from_packed(link);
   }
 }

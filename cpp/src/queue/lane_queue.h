@@ -12,13 +12,14 @@
 // It lets whole runs go, so that the cost is shared by up to 64 emits; it stops asking once 64
 // records are gone, and then the new one is dropped.
 //
-// Blocked threads. A waiter adds itself to waiters_, then looks for room; who frees slots gives the
-// credits back, then looks at waiters_. Both are sequentially consistent, so one sees the other.
-// Nobody is woken, and no lock taken, while nobody waits.
+// Blocked threads stand in a line (room_line.h), first come, first served. Nobody is woken, and no
+// lock taken, while nobody waits.
+//
+// Early drop: while the lane fills from `start` to `full`, a growing part of what comes is dropped
+// before anything is copied. Below `start` that costs a load and a comparison.
 #pragma once
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,9 @@
 #include "base/ticks.h"
 #include "model/record_writer.h"
 #include "queue/chain.h"
+#include "queue/drain_rate.h"
 #include "queue/producer.h"
+#include "queue/room_line.h"
 #include "queue/run_queue.h"
 #include "queue/slot_arena.h"
 
@@ -47,12 +50,21 @@ struct FullAction {
   bool on_event_loop = false;
 };
 
+// Drops records at random before the lane is full. Both are parts of the lane, 0..1.
+struct EarlyDrop {
+  double start = 0.6;  // filled so far, nothing is dropped; from here on the probability rises
+  double full = 0.9;   // from here on everything is dropped; over `start`
+};
+
 struct LaneQueueOptions {
   // Room in slots of kSlotBytes; a record takes one for each 128 bytes it needs. 8..2^26.
   uint32_t slots = 65'536;
   // What to do when there is no room: in this order. At most one kBlock, and first; after it
   // nothing or one of the others.
   std::vector<FullAction> on_full{FullAction{}};
+  std::optional<EarlyDrop> early_drop{};
+  // Of early drop. Equal seeds and fills drop equally.
+  uint64_t seed = 0;
 
   [[nodiscard]] Status validate() const;  // names the field, its value and the range
 };
@@ -105,7 +117,13 @@ class LaneQueue {
   // is full, told without measuring the record. The caller counts kDroppedQueueFullNewest.
   [[nodiscard]] bool drops_newest_now(const Producer& producer) const noexcept {
     return drops_newest_ && producer.is_used_up() && arena_->is_exhausted() &&
-           starved_.load(std::memory_order_relaxed) && !closed_.load(std::memory_order_relaxed);
+           starved_.load(std::memory_order_relaxed) && !closed_.load(std::memory_order_relaxed) &&
+           !producer.has_grants();
+  }
+  // Whether a record is to be dropped early; asked once for each. The caller counts
+  // kDroppedEarlyDrop. Who holds a grant is spared.
+  [[nodiscard]] bool drops_early_now(Producer& producer) const noexcept {
+    return early_below_ != 0 && arena_->has_less_room_than(early_below_) && drops_early(producer);
   }
 
   // Writes the record, of `size` bytes by measure_record(), or says why not; counts what it lets go
@@ -141,8 +159,10 @@ class LaneQueue {
   // Gives back the room that idle threads hold. To be called now and then while wants_reclaim().
   void reclaim() noexcept;
   [[nodiscard]] bool wants_reclaim() const noexcept {
-    return starved_.load(std::memory_order_relaxed);
+    return starved_.load(std::memory_order_relaxed) || line_.has_waiters();
   }
+  // To be called once a round: how much room was made tells how soon more is there.
+  void note_drained(MonotonicTime now) noexcept { rate_.note(now, drained_slots_, !was_dry_); }
 
   // -- anyone --
   [[nodiscard]] uint32_t slots() const noexcept { return arena_->slots(); }
@@ -160,8 +180,21 @@ class LaneQueue {
   [[nodiscard]] uint64_t largest_record() const noexcept {
     return std::max<uint64_t>(uint64_t{slots()} * kSlotBytes / 4, 256);
   }
+  // Threads that are blocked in emit.
   [[nodiscard]] uint32_t waiters() const noexcept {
-    return waiters_.load(std::memory_order_seq_cst);
+    return blocked_.load(std::memory_order_seq_cst);
+  }
+  // Waiting for room, and grants, beside emit. After join() or wait(): ask_for_room().
+  [[nodiscard]] RoomLine& line() noexcept { return line_; }
+  void ask_for_room() noexcept {
+    starved_.store(true, std::memory_order_relaxed);
+    want_drain();
+  }
+  // When that many slots will be free, going by what the drain thread made free lately. Nothing:
+  // it cannot be told. Zero: now.
+  [[nodiscard]] std::optional<Duration> room_in(uint32_t slots) const noexcept {
+    const uint32_t there = room();
+    return there >= slots ? Duration::zero() : rate_.time_for(slots - there);
   }
   [[nodiscard]] uint32_t producers() const noexcept {
     return producer_count_.load(std::memory_order_relaxed);
@@ -176,15 +209,24 @@ class LaneQueue {
   Admission emit_slowly(Producer& producer, const model::RecordInput& input, uint32_t size,
                         const TickSource& ticks, uint32_t flags,
                         const account::ThreadCounters& counters) noexcept;
-  // One try: opens a run with room for the record, or writes a large record as a chain of runs.
-  enum class Room : uint8_t { kOpened, kWritten, kNone, kMemory };
+  // kWritten: the record is in a run that was opened for it, or in a chain of runs.
+  enum class Room : uint8_t { kWritten, kNone, kMemory };
   Admission by_policy(Producer& producer, const model::RecordInput& input, uint32_t size,
                       const TickSource& ticks, uint32_t flags,
                       const account::ThreadCounters& counters) noexcept;
+  // One try, with the room that is anybody's, then with what is granted.
   Room make_room(Producer& producer, const model::RecordInput& input, uint32_t size,
                  const TickSource& ticks) noexcept;
+  // With credits in hand; what it does not use of them goes back.
+  Room write_with(Producer& producer, const model::RecordInput& input, uint32_t size,
+                  const TickSource& ticks, uint32_t credits) noexcept;
+  Room use_grant(Producer& producer, const model::RecordInput& input, uint32_t size,
+                 const TickSource& ticks) noexcept;
+  void start_run(Producer& producer, Run run, const model::RecordInput& input, uint32_t size,
+                 const TickSource& ticks) noexcept;
+  // `credits` is what it may use, and then what is left.
   Room write_chain(Producer& producer, const model::RecordInput& input, uint32_t size,
-                   const TickSource& ticks) noexcept;
+                   const TickSource& ticks, uint32_t& credits) noexcept;
   bool hand_over(Producer& producer) noexcept;
   bool put(Producer& producer, Run run) noexcept;
   uint32_t run_length(uint32_t least) const noexcept;
@@ -193,12 +235,18 @@ class LaneQueue {
                  const TickSource& ticks, const account::ThreadCounters& counters) noexcept;
   bool take_oldest(Producer& producer, Run& run) noexcept;
   uint64_t count_evicted(Run run, const account::ThreadCounters& counters) const noexcept;
-  enum class Wait : uint8_t { kRoom, kTimeOver, kSliceOver };
-  Wait wait_for_room(uint32_t slots, const FullAction& action,
-                     std::chrono::steady_clock::time_point since, bool in_slices) noexcept;
+  RoomLine::Wait wait_for_room(Producer& producer, uint32_t size, const FullAction& action,
+                               uint32_t flags) noexcept;
+  void leave_line(Producer& producer) noexcept;
+  [[nodiscard]] bool drops_early(Producer& producer) const noexcept;
   void give(Run run) noexcept;
-  void give_run_or_chain(Run run) noexcept;
-  void wake_waiters() noexcept;
+  // The credits are the caller's.
+  uint32_t free_run_or_chain(Run run) noexcept;
+  void give_drained(Run run) noexcept {
+    const uint32_t credits = free_run_or_chain(run);
+    drained_slots_ += credits;
+    line_.give(credits);
+  }
   void want_drain() noexcept {
     if (wake_ != nullptr) wake_(wake_context_);
   }
@@ -220,7 +268,9 @@ class LaneQueue {
   const bool light_fence_;
   const bool drops_newest_;      // that is the first and only action
   const uint32_t shortest_run_;  // slots
+  const uint32_t early_below_;   // slots of room; 0: no early drop
   std::unique_ptr<SlotArena> arena_;
+  RoomLine line_;
   RunQueue queue_;
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
@@ -233,9 +283,7 @@ class LaneQueue {
   std::atomic<bool> closed_{false};
   std::atomic<bool> starved_{false};
 
-  std::atomic<uint32_t> waiters_{0};
-  std::mutex room_mutex_;
-  std::condition_variable room_changed_;
+  std::atomic<uint32_t> blocked_{0};
 
   // Drain thread's own.
   std::unique_ptr<Producer> gathered_;  // holds what put_back() got; drained first
@@ -247,6 +295,9 @@ class LaneQueue {
   uint32_t position_ = 0;  // slot within the run being read
   uint32_t record_slots_ = 0;
   ByteBuffer chain_;  // a large record, put together
+  uint64_t drained_slots_ = 0;
+  bool was_dry_ = true;  // front() found nothing when it was asked last
+  DrainRate rate_;
 };
 
 }  // namespace forebay::queue

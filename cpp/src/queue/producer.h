@@ -33,6 +33,7 @@
 #include <utility>
 
 #include "base/asymmetric_fence.h"
+#include "queue/room_line.h"
 #include "queue/run_queue.h"
 #include "queue/slot_arena.h"
 
@@ -73,13 +74,11 @@ class alignas(128) Producer {
   }
   void cancel() noexcept { own_.store(uint64_t{cursor_} << 1, std::memory_order_release); }
 
-  // Opens a run that the owner has taken, at `ticks`. No run may be open.
-  void open(Run run, uint64_t ticks, const SlotArena& arena) noexcept {
-    for (uint32_t ahead = 0; ahead <= std::min(kSlotsAhead, run.slots() - 1); ++ahead) {
-      arena.prefetch_for_write(run.first() + ahead);
-    }
+  // Opens a run that the owner has taken, with a record in its first `used` slots, emitted at
+  // `ticks`. No run may be open.
+  void open(Run run, uint32_t used, uint64_t ticks) noexcept {
     opened_ticks_.store(ticks, std::memory_order_release);
-    cursor_ = run.first();
+    cursor_ = run.first() + used;
     end_ = run.end();
     own_.store(uint64_t{cursor_} << 1, std::memory_order_relaxed);
     state_.store(pack(RunState::kOpen, run), std::memory_order_release);
@@ -158,8 +157,19 @@ class alignas(128) Producer {
   uint32_t hint = 0;         // owner: where the arena is asked first
   Producer* next = nullptr;  // in the lane's list; set once
   bool is_leased = true;     // under the lane's attach mutex
-  // Owner: when the wait began that is going on in slices.
+  // -- owner: a wait for room that goes on in slices --
+  Claim claim;  // in the lane's RoomLine
+  bool waits_in_slices = false;
   std::chrono::steady_clock::time_point blocked_since{};
+  // Owner's: for early drop.
+  uint64_t random = 1;
+
+  // Under the line's mutex: what is set aside for the owner. The flag may be read without.
+  Grant* grants = nullptr;
+  void set_granted(bool granted) noexcept { is_granted_.store(granted, std::memory_order_relaxed); }
+  [[nodiscard]] bool has_grants() const noexcept {
+    return is_granted_.load(std::memory_order_relaxed);
+  }
 
  private:
   static uint64_t pack(RunState state, Run run) noexcept {
@@ -171,7 +181,7 @@ class alignas(128) Producer {
   }
 
   // The owner's line.
-  std::atomic<uint64_t> own_{0};
+  alignas(64) std::atomic<uint64_t> own_{0};
   uint32_t cursor_ = 0;
   uint32_t end_ = 0;
   RunQueue::ProducerToken token_;
@@ -183,6 +193,7 @@ class alignas(128) Producer {
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<uint64_t> opened_ticks_{0};
   std::atomic<uint64_t> taken_{0};
+  std::atomic<bool> is_granted_{false};
   uint64_t seen_own_ = 0;
   uint64_t mark_ = 0;              // when the marked run was opened; 0: none
   uint64_t marked_hand_over_ = 0;  // handing_over_ when it was marked

@@ -117,14 +117,13 @@ bool SlotArena::take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run
   return false;
 }
 
-void SlotArena::give(Run run) noexcept {
+void SlotArena::free(Run run) noexcept {
   const uint32_t slots = run.slots();
   const uint32_t word = run.first() / 64;
   const uint64_t mask = (slots == 64 ? ~uint64_t{0} : (uint64_t{1} << slots) - 1)
                         << (run.first() % 64);
   free_[word].fetch_or(mask, std::memory_order_release);
   freed_hint_.store(word, std::memory_order_relaxed);
-  give_credits(slots);
 }
 
 }  // namespace forebay::queue

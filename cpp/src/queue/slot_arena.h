@@ -77,10 +77,11 @@ class SlotArena {
   [[nodiscard]] uint32_t slots() const noexcept { return slots_; }
   // Credits that nobody holds. Seen by other threads at once, exact when nobody moves.
   [[nodiscard]] uint32_t room() const noexcept { return credits_.load(std::memory_order_seq_cst); }
-  // No room at all. A hint: read without an order.
-  [[nodiscard]] bool is_exhausted() const noexcept {
-    return credits_.load(std::memory_order_relaxed) == 0;
+  // A hint: read without an order.
+  [[nodiscard]] bool has_less_room_than(uint32_t slots) const noexcept {
+    return credits_.load(std::memory_order_relaxed) < slots;
   }
+  [[nodiscard]] bool is_exhausted() const noexcept { return has_less_room_than(1); }
 
   // Takes between `least` and `most` credits, or none: then returns 0.
   uint32_t take_credits(uint32_t least, uint32_t most) noexcept;
@@ -88,8 +89,8 @@ class SlotArena {
   // held; what it does not use of them is still the caller's. False: no `least` slots lie together
   // anywhere. `hint` is where to look first; the caller keeps it.
   bool take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run) noexcept;
-  // Frees slots and gives their credits back.
-  void give(Run run) noexcept;
+  // Frees slots. Their credits are the caller's: to give back, or to use.
+  void free(Run run) noexcept;
   void give_credits(uint32_t credits) noexcept {
     credits_.fetch_add(credits, std::memory_order_seq_cst);
   }
