@@ -1,47 +1,57 @@
 #include "admit/lane_rules.h"
 
 namespace forebay::admit {
+namespace {
+
+// The first lane in the order of precedence whose rule `takes`; the last lane where there is none.
+template <typename Takes>
+size_t first_lane(const std::vector<LaneRule>& rules, const Takes& takes) noexcept {
+  for (const bool named : {true, false}) {
+    for (size_t i = 0; i < rules.size(); ++i) {
+      const bool is_named = !rules[i].logger.is_any() || !rules[i].attributes.empty();
+      if (is_named == named && takes(rules[i])) return i;
+    }
+  }
+  return rules.size() - 1;
+}
+
+// Severity 0 is unspecified: it passes any minimum of the model, but no lane asks for it.
+bool takes(const LaneRule& rule, std::string_view logger, uint32_t severity) noexcept {
+  return severity >= rule.min_severity && rule.takes_logger(logger);
+}
+
+}  // namespace
 
 Status LaneRule::validate() const {
   if (min_severity > 24) {
     return Status::invalid("min_level: " + std::to_string(min_severity) + " is not in 0..24");
   }
-  const size_t star = logger.find('*');
-  if (star != std::string::npos && star + 1 != logger.size()) {
-    return Status::invalid("logger: '" + logger + "' may have one * and only at its end");
+  for (const AttributeRule& attribute : attributes) {
+    if (Status status = attribute.validate(); !status.is_ok()) return status;
   }
-  return Status::ok();
-}
-
-bool LaneRule::takes_logger(std::string_view name) const noexcept {
-  if (logger.empty()) return true;
-  if (logger.back() != '*') return name == logger;
-  const std::string_view prefix = std::string_view(logger).substr(0, logger.size() - 1);
-  if (name.starts_with(prefix)) return true;
-  // "audit.*" takes "audit" too, as Python's loggers inherit.
-  return prefix.ends_with('.') && name == prefix.substr(0, prefix.size() - 1);
+  return logger.validate();
 }
 
 LaneTable lanes_for_logger(const std::vector<LaneRule>& rules, std::string_view logger) noexcept {
   LaneTable table{};
   for (uint32_t severity = 0; severity < table.size(); ++severity) {
-    size_t lane = rules.size() - 1;
-    bool by_name = false;
-    bool found = false;
-    for (size_t i = 0; i < rules.size(); ++i) {
-      const LaneRule& rule = rules[i];
-      // Severity 0 is unspecified: it passes any minimum of the model, but no lane asks for it.
-      if (severity < rule.min_severity || !rule.takes_logger(logger)) continue;
-      const bool named = !rule.logger.empty();
-      if (!found || (named && !by_name)) {
-        lane = i;
-        by_name = named;
-        found = true;
-      }
-    }
-    table[severity] = static_cast<uint8_t>(lane);
+    table[severity] = static_cast<uint8_t>(first_lane(rules, [&](const LaneRule& rule) {
+      return rule.attributes.empty() && takes(rule, logger, severity);
+    }));
   }
   return table;
+}
+
+std::vector<uint8_t> lanes_by_attribute(const std::vector<LaneRule>& rules, std::string_view logger,
+                                        uint32_t severity) {
+  std::vector<uint8_t> lanes;
+  (void)first_lane(rules, [&](const LaneRule& rule) {
+    if (!takes(rule, logger, severity)) return false;
+    if (rule.attributes.empty()) return true;
+    lanes.push_back(static_cast<uint8_t>(&rule - rules.data()));
+    return false;
+  });
+  return lanes;
 }
 
 }  // namespace forebay::admit

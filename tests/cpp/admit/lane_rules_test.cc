@@ -75,6 +75,29 @@ TEST(LaneRulesTest, a_lone_star_and_an_empty_rule_take_any_logger) {
   EXPECT_TRUE((LaneRule{.min_severity = 0, .logger = ""}.takes_logger("x")));
 }
 
+TEST(LaneRulesTest, a_lane_that_asks_for_attributes_is_asked_before_those_that_name_nothing) {
+  const std::vector<LaneRule> rules = {
+      {.min_severity = 0, .logger = {}},
+      {.min_severity = 9, .logger = {}, .attributes = {{"tier", "gold"}}},
+      {.min_severity = 0, .logger = "audit.*"}};
+  EXPECT_EQ(lanes_for_logger(rules, "web")[9], 0) << "the table is for a record without attributes";
+  EXPECT_EQ(lanes_by_attribute(rules, "web", 9), (std::vector<uint8_t>{1}));
+  EXPECT_EQ(lanes_by_attribute(rules, "web", 5), (std::vector<uint8_t>{}));
+  EXPECT_EQ(lanes_by_attribute(rules, "audit.login", 9), (std::vector<uint8_t>{1}))
+      << "of lanes that name something the order decides";
+  const std::vector<LaneRule> audit_first = {rules[0], rules[2], rules[1]};
+  EXPECT_EQ(lanes_by_attribute(audit_first, "audit.login", 9), (std::vector<uint8_t>{}));
+  EXPECT_EQ(lanes_by_attribute(audit_first, "web", 9), (std::vector<uint8_t>{2}));
+}
+
+TEST(LaneRulesTest, what_no_lane_takes_goes_to_the_last_one_also_where_that_asks_for_attributes) {
+  const std::vector<LaneRule> rules = {
+      {.min_severity = 17, .logger = {}},
+      {.min_severity = 0, .logger = {}, .attributes = {{"tier", "gold"}}}};
+  EXPECT_EQ(lanes_for_logger(rules, "any")[9], 1);
+  EXPECT_EQ(lanes_by_attribute(rules, "any", 9), (std::vector<uint8_t>{1}));
+}
+
 TEST(LaneRulesTest, a_star_is_allowed_at_the_end_alone_and_severities_end_at_24) {
   EXPECT_TRUE((LaneRule{.min_severity = 24, .logger = "a*"}.validate().is_ok()));
   const Status star = LaneRule{.min_severity = 0, .logger = "a.*.b"}.validate();
