@@ -20,6 +20,9 @@ _BEFORE_A_ROUTE = (
 )
 _ROUTE_PLAIN = tuple(name for name in _PLAIN if name not in _BEFORE_A_ROUTE)
 
+# Counters of the emitting threads that are in no law: what sampled records stand for.
+_EXCESS = ("excess_queued", "excess_evicted")
+
 Row = list[int]  # one number a severity class
 
 
@@ -114,10 +117,9 @@ class Numbers:
 
     def _in_queue(self, lane: int) -> Row:
         emit = self.emit[lane]
+        ended = [row for name, row in emit.items() if name not in _EXCESS]
         return [
-            2 * emit["emitted"][c]
-            - sum(row[c] for row in emit.values())
-            - self.intake[lane]["drained"][c]
+            2 * emit["emitted"][c] - sum(row[c] for row in ended) - self.intake[lane]["drained"][c]
             for c in range(self.classes)
         ]
 
@@ -148,10 +150,29 @@ class Numbers:
         notes = self.flow[reader.notes_offset // 8 :]
         for name, value in zip(reader.note_names, notes, strict=False):
             names[f"notes.{name}"] = value
-        return names
+        return names | self._represented(names)
+
+    def _represented(self, names: dict[str, int]) -> dict[str, int]:
+        """As `Snapshot::represented`; without what threads have suppressed and told nobody of."""
+
+        def excess(name: str) -> int:
+            return sum(sum(rows.get(name, ())) for rows in self.emit)
+
+        ends = ("rate_limited", *(f"{part}." for part in ("refused", "dropped")))
+        delivered = names.get("notes.represented_delivered", 0)
+        lost = names.get("notes.represented_lost", 0) + excess("excess_evicted")
+        for rows in self.emit:
+            lost += sum(sum(row) for name, row in rows.items() if name.startswith(ends))
+        total = names["emitted"] - names["sampled_out"] + excess("excess_queued")
+        total += names.get("notes.represented_remainders", 0)
+        return {
+            "represented.delivered": delivered,
+            "represented.lost": lost,
+            "represented.pending": total - delivered - lost,
+        }
 
     def _lane(self, lane: int, *, with_route: bool = True) -> list[tuple[str, Row]]:
-        rows = [*self.emit[lane].items()]
+        rows = [item for item in self.emit[lane].items() if item[0] not in _EXCESS]
         rows += [item for item in self.intake[lane].items() if item[0] != "drained"]
         rows += [("in_queue", self._in_queue(lane)), ("in_batch", self._in_batch(lane))]
         return rows + self._route(0, lane) if with_route else rows

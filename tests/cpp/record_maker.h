@@ -103,6 +103,7 @@ struct RecordContent {
   uint8_t flags = 0;
   uint32_t scope = 0;
   uint64_t ticks = 1;
+  uint64_t weight = 1;
 };
 
 // The record's bytes, in memory of just their size: a sanitizer sees a byte too many.
@@ -115,6 +116,9 @@ inline std::vector<uint8_t> make_record(const RecordContent& content) {
   input.scope = content.scope;
   input.severity = content.severity;
   input.flags = content.flags;
+  input.weight = content.weight;
+  const forebay_extra nothing_else = no_extra();
+  if (content.weight != 1 && input.extra == nullptr) input.extra = &nothing_else;
   std::vector<uint8_t> bytes(model::measure_record(input));
   model::write_record(input, content.ticks, static_cast<uint32_t>(bytes.size()), bytes.data());
   return bytes;

@@ -15,6 +15,7 @@ EMIT = [
     *("refused.not_started", "refused.shutdown", "refused.reentrant"),
     *("dropped.queue_full_newest", "dropped.queue_full_oldest", "dropped.early_drop"),
     *("dropped.memory", "dropped.encode_error", "dropped.too_large"),
+    *("excess_queued", "excess_evicted"),
 ]
 INTAKE = [
     *("internal", "drained", "batched", "expired"),
@@ -25,7 +26,10 @@ ROUTE = [
     *("rejected.bad_request", "rejected.partial_success", "dropped.backlog_full"),
 ]
 PLACES = ["in_backlog", "in_spool", "in_flight"]
-NOTES = ["truncated_records", "retries"]
+NOTES = [
+    *("truncated_records", "retries"),
+    *("represented_delivered", "represented_lost", "represented_remainders"),
+]
 EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
 ROW = 64
 Key = tuple[str, int, str, int]  # section, lane, name, class
@@ -57,11 +61,16 @@ class Image:
     routes: tuple[str, ...] = ("main",)
     cells: dict[Key, int] = field(default_factory=dict)
     slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
+    note_values: dict[str, int] = field(default_factory=dict)
     journal: list[tuple[Key, list[int]]] = field(default_factory=list)
     pending: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
     def put(self, section: str, lane: int, name: str, n: int, severity: int = INFO) -> Image:
         self.cells[(section, lane, name, severity)] = n
+        return self
+
+    def put_note(self, name: str, n: int) -> Image:
+        self.note_values[name] = n
         return self
 
     def tables(self) -> bytes:
@@ -145,6 +154,8 @@ class Image:
         image[240 : 240 + len(tables)] = tables
         for key, n in self.cells.items():
             struct.pack_into(o + "Q", image, self.place_of(key) + key[3] * 8, n)
+        for name, n in self.note_values.items():
+            struct.pack_into(o + "Q", image, self.notes + NOTES.index(name) * 8, n)
         struct.pack_into(o + "Q", image, self.journal_at, len(self.journal))
         for i, (key, values) in enumerate(self.journal):
             entry = (self.place_of(key), *values)

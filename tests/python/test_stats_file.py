@@ -85,6 +85,23 @@ def test_every_name_is_worked_out_as_the_core_does(tmp_path: Path) -> None:
     assert (file.lost_in_crash, file.lost_in_crash_margin) == (None, None)
 
 
+def test_what_sampled_records_stand_for_is_in_no_law(tmp_path: Path) -> None:
+    """What was emitted is delivered, lost or pending, a sampled record with its weight."""
+    image = a_busy_ledger()
+    image.put("emit", 1, "emitted", 1090).put("emit", 1, "sampled_out", 1000)
+    image.put("emit", 1, "rate_limited", 0)
+    image.put("emit", 1, "excess_queued", 900).put("emit", 1, "excess_evicted", 30)
+    # Delivered 40 that stand for 600; a remainder of 100 that is still inside.
+    image.put_note("represented_delivered", 600).put_note("represented_remainders", 100)
+    file = read_stats_file(image.write(tmp_path))
+    assert file.balanced
+    assert file.numbers["in_queue"] == 15
+    assert "excess_queued" not in file.numbers
+    assert file.numbers["represented.delivered"] == 600
+    assert file.numbers["represented.lost"] == 10 + 5 + 30
+    assert file.numbers["represented.pending"] == 1100 - 600 - 45
+
+
 def test_slots_of_all_groups_and_the_shared_one_are_summed(tmp_path: Path) -> None:
     """A count is found wherever its thread had its slot."""
     image = Image(groups=3)

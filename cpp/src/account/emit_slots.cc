@@ -46,7 +46,7 @@ void EmitSlots::give_back(const ThreadCounters& counters) noexcept {
 void EmitSlots::sum(std::vector<LaneNumbers>& lanes) const noexcept {
   constexpr size_t kEmitted = static_cast<size_t>(EmitName::kEmitted);
   static_assert(kEmitted == 0);
-  add_rows(lanes, kEmitted + 1, kEmitNames - 1, std::memory_order_acquire);
+  add_rows(lanes, kEmitted + 1, kEmitCounters - 1, std::memory_order_acquire);
   add_rows(lanes, kEmitted, kEmitted, std::memory_order_relaxed);
 }
 

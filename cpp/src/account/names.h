@@ -24,10 +24,14 @@ enum class EmitName : uint8_t {
   kDroppedMemory,
   kDroppedEncodeError,
   kDroppedTooLarge,
+  // In no law: what sampled records stand for beyond themselves.
+  kExcessQueued,   // of those that the queue took, or that were lost with all that they stood for
+  kExcessEvicted,  // of those, the ones that emit let go of again
 };
-inline constexpr size_t kEmitNames = 14;
-inline constexpr size_t kEmitNameSlots = 16;  // in the file: room for two more
-inline constexpr std::array<std::string_view, kEmitNames> kEmitNameTexts = {
+inline constexpr size_t kEmitNames = 14;      // where a record ends, or begins: those of the law
+inline constexpr size_t kEmitCounters = 16;   // with those that are in no law
+inline constexpr size_t kEmitNameSlots = 16;  // in the file
+inline constexpr std::array<std::string_view, kEmitCounters> kEmitNameTexts = {
     "emitted",
     "sampled_out",
     "rate_limited",
@@ -42,6 +46,8 @@ inline constexpr std::array<std::string_view, kEmitNames> kEmitNameTexts = {
     "dropped.memory",
     "dropped.encode_error",
     "dropped.too_large",
+    "excess_queued",
+    "excess_evicted",
 };
 
 // Counted by the drain thread, before a batch is finished.
@@ -129,10 +135,14 @@ enum class NoteName : uint8_t {
   kAmbiguousAttempts,   // ended without an answer: what was sent may have arrived
   kBytesSentRaw,        // before compression
   kBytesSentCompressed,
-  kRepresented,   // records that sampled ones stand for, themselves included
+  kRepresented,   // records that sampled ones stand for, themselves included: in finished batches
   kBreakerOpens,  // a destination failed for so long that it is asked rarely
+  // What of the represented came to an end on the first route, or before a batch was finished.
+  kRepresentedDelivered,
+  kRepresentedLost,
+  kRepresentedRemainders,  // what remainders stand for
 };
-inline constexpr size_t kNotes = 11;
+inline constexpr size_t kNotes = 14;
 inline constexpr size_t kNoteSlots = 64;
 inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "truncated_records",
@@ -146,6 +156,9 @@ inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "bytes_sent_compressed",
     "represented",
     "breaker_opens",
+    "represented_delivered",
+    "represented_lost",
+    "represented_remainders",
 };
 
 inline constexpr size_t kPlaceSlots = 8;

@@ -129,6 +129,24 @@ int64_t Snapshot::route_difference(size_t route, size_t lane) const noexcept {
   return difference;
 }
 
+Snapshot::Represented Snapshot::represented() const noexcept {
+  const auto note = [&](NoteName name) {
+    return static_cast<int64_t>(notes[static_cast<size_t>(name)]);
+  };
+  Represented represented;
+  represented.delivered = note(NoteName::kRepresentedDelivered);
+  represented.lost = note(NoteName::kRepresentedLost);
+  int64_t total = note(NoteName::kRepresentedRemainders) + static_cast<int64_t>(unclaimed);
+  for (const LaneNumbers& lane : lanes) {
+    total += part(lane[EmitName::kEmitted], kAll) - part(lane[EmitName::kSampledOut], kAll) +
+             part(lane[EmitName::kExcessQueued], kAll);
+    represented.lost += emit_ended(lane, kAll) - part(lane[EmitName::kSampledOut], kAll) +
+                        part(lane[EmitName::kExcessEvicted], kAll);
+  }
+  represented.pending = total - represented.delivered - represented.lost;
+  return represented;
+}
+
 void Snapshot::visit(
     const std::function<void(std::string_view name, int64_t value)>& visitor) const {
   Sums all;
@@ -164,6 +182,10 @@ void Snapshot::visit(
   for (size_t n = 0; n < kNotes; ++n) {
     visitor("notes." + std::string(kNoteTexts[n]), static_cast<int64_t>(notes[n]));
   }
+  const Represented sums = represented();
+  visitor("represented.delivered", sums.delivered);
+  visitor("represented.lost", sums.lost);
+  visitor("represented.pending", sums.pending);
 }
 
 }  // namespace forebay::account

@@ -13,7 +13,7 @@
 namespace forebay::account {
 
 struct LaneNumbers {
-  std::array<SeverityCounts, kEmitNames> emit;
+  std::array<SeverityCounts, kEmitCounters> emit;
   std::array<SeverityCounts, kIntakeNames> intake;
   // Records that were seen to leave before emit's count of them was seen. snapshot() has added them
   // to `emitted`, so that the law holds; anything but zero while nobody emits is a bug.
@@ -50,6 +50,9 @@ struct Snapshot {
   std::vector<LaneNumbers> lanes;                     // [lane]
   std::vector<std::vector<RouteLaneNumbers>> routes;  // [route][lane]
   std::array<uint64_t, kNotes> notes{};               // [NoteName]
+  // Records that sampling rules let go, and that nothing stands for yet. Not in the file: for who
+  // knows the threads to fill in.
+  uint64_t unclaimed = 0;
 
   // How far the second law is from holding for a lane of a route: batched + recovered less
   // everything it may be. Zero in every snapshot of a ledger that is kept rightly. (The first law
@@ -57,12 +60,21 @@ struct Snapshot {
   // against what is really inside.)
   [[nodiscard]] int64_t route_difference(size_t route, size_t lane) const noexcept;
 
+  // Records that were emitted, by what became of those that stand for them; a record that is not
+  // sampled stands for itself. Of counting rules the three add up to `emitted`. Exact at rest.
+  struct Represented {
+    int64_t delivered = 0;
+    int64_t lost = 0;
+    int64_t pending = 0;
+  };
+  [[nodiscard]] Represented represented() const noexcept;
+
   // Every name of the ledger, in the words of the contract:
   //   emitted internal recovered delivered sampled_out rate_limited refused dropped expired
   //   rejected unknown handed_over superseded held   and  refused.<reason> dropped.<reason>
   //   rejected.<reason> in_queue in_batch in_backlog in_spool in_flight batched   (totals: those of
   //   the first route) by_severity.<class>.<name>, lanes.<lane>.<name>, routes.<route>.<name>,
-  //   notes.<name>
+  //   notes.<name>, represented.{delivered, lost, pending}
   // All of the plain ones are visited, zero or not; below by_severity, lanes and routes the reasons
   // that are zero are left out.
   void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;

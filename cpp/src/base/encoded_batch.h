@@ -27,6 +27,9 @@ struct EncodedBatch {
   uint8_t lane = 0;
   Codec codec = Codec::kNone;
   SeverityCounts counts;   // records (points), by class
+  // How many emitted records they stand for beyond themselves: the sum of their adjusted counts less
+  // one. Negative where there are records in it that nobody emitted.
+  int64_t excess = 0;
   MonotonicTime oldest{};  // when the oldest and the newest of them were emitted
   MonotonicTime newest{};
   WallTime oldest_wall{};  // the same by the wall clock: for a reader in another process
@@ -39,6 +42,9 @@ struct EncodedBatch {
   bool ambiguous = false;
 
   [[nodiscard]] uint64_t records() const noexcept { return counts.total(); }
+  [[nodiscard]] uint64_t represented() const noexcept {
+    return static_cast<uint64_t>(static_cast<int64_t>(records()) + excess);
+  }
   // What it costs in a backlog: its bytes, and the bookkeeping around them.
   [[nodiscard]] uint64_t cost_bytes() const noexcept {
     return (body ? body->capacity() : 0) + sizeof(EncodedBatch) + 64;

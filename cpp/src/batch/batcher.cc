@@ -53,13 +53,14 @@ ByteBuffer& Batcher::segment(uint32_t scope) {
 }
 
 void Batcher::added(SeverityClass severity, MonotonicTime emitted, WallTime emitted_wall,
-                    MonotonicTime now) {
+                    MonotonicTime now, uint64_t represents) {
   if (last_ == used_) ++used_;
   Segment& segment = segments_[last_];
   ++segment.records;
   bytes_ += segment.bytes.size() - size_before_;
   size_before_ = segment.bytes.size();
   ++counts_[severity];
+  represented_ += represents;
   if (records_++ == 0) {
     first_seen_ = now;
     oldest_ = newest_ = emitted;
@@ -107,6 +108,7 @@ void Batcher::clear() {
   used_ = 0;
   last_ = 0;
   records_ = 0;
+  represented_ = 0;
   bytes_ = 0;
   size_before_ = 0;
   counts_ = {};

@@ -42,9 +42,9 @@ class Batcher {
   // function.
   ByteBuffer& segment(uint32_t scope);
   // The record just appended to segment(scope). `emitted`: when it was emitted, by both clocks;
-  // `now`: when it came here.
+  // `now`: when it came here; `represents`: how many emitted records it stands for.
   void added(SeverityClass severity, MonotonicTime emitted, WallTime emitted_wall,
-             MonotonicTime now);
+             MonotonicTime now, uint64_t represents = 1);
 
   [[nodiscard]] bool empty() const noexcept { return records_ == 0; }
   [[nodiscard]] bool full() const noexcept;
@@ -55,6 +55,7 @@ class Batcher {
   [[nodiscard]] std::span<const Segment> segments() const noexcept;  // those with records
   [[nodiscard]] const SeverityCounts& counts() const noexcept { return counts_; }
   [[nodiscard]] uint64_t records() const noexcept { return records_; }
+  [[nodiscard]] uint64_t represented() const noexcept { return represented_; }
   [[nodiscard]] uint64_t bytes() const noexcept { return bytes_; }  // of the segments
   [[nodiscard]] uint64_t memory_bytes() const noexcept;             // held, used or not
   [[nodiscard]] MonotonicTime oldest() const noexcept { return oldest_; }
@@ -75,6 +76,7 @@ class Batcher {
   std::vector<uint32_t> index_by_scope_;
   uint64_t bytes_ = 0;
   uint64_t records_ = 0;
+  uint64_t represented_ = 0;
   SeverityCounts counts_;
   MonotonicTime first_seen_{};
   MonotonicTime oldest_{};

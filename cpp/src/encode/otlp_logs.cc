@@ -27,6 +27,10 @@ constexpr size_t kMaxRecordOverhead = 256;
 
 constexpr std::string_view kTruncatedKey = "forebay.truncated";
 constexpr std::string_view kRecordedKey = "forebay.flight_recorder";
+constexpr std::string_view kAdjustedCountKey = "forebay.adjusted_count";
+
+// Flags for which a record has attributes that neither its site nor its caller named.
+constexpr uint8_t kAddsAttributes = model::kTruncated | model::kRecorded | model::kHasWeight;
 
 // Ids that are all zero are no ids.
 uint8_t* put_context(uint8_t* p, const model::RecordContext& context) noexcept {
@@ -157,8 +161,7 @@ uint8_t* LogEncoder::put_attributes(Room& room, uint8_t* p, const SiteBytes& sit
   const model::RecordHeader& header = reader.header();
   uint32_t values = header.value_count;
   if (values != 0 && site.site != nullptr && site.site->body_in_values) --values;
-  if (!site.plain || header.attribute_count != 0 ||
-      (header.flags & (model::kTruncated | model::kRecorded)) != 0) {
+  if (!site.plain || header.attribute_count != 0 || (header.flags & kAddsAttributes) != 0) {
     return put_unique_attributes(room, p, site, values, reader);
   }
   values = std::min<uint32_t>(values, static_cast<uint32_t>(site.keys.size()));
@@ -189,6 +192,12 @@ uint8_t* LogEncoder::put_unique_attributes(Room& room, uint8_t* p, const SiteByt
   yes.i64 = 1;
   if ((reader.header().flags & model::kTruncated) != 0) attributes_.add(kTruncatedKey, yes);
   if ((reader.header().flags & model::kRecorded) != 0) attributes_.add(kRecordedKey, yes);
+  if ((reader.header().flags & model::kHasWeight) != 0) {
+    model::ValueView weight;
+    weight.type = FOREBAY_INT64;
+    weight.i64 = static_cast<int64_t>(reader.weight());
+    attributes_.add(kAdjustedCountKey, weight);
+  }
   attributes_.make_unique();
   p = room.enlarge(p, attributes_.bound_bytes());
   return attributes_.write(room, p, kAttributes);

@@ -1,6 +1,7 @@
 // A log record as bytes: how emit writes it into a slot, and how the drain thread reads it.
 //
 //   RecordHeader (32 bytes)
+//   [u64 weight]                           kHasWeight
 //   [RecordContext]                        kHasContext
 //   [u32 size, severity text]              kHasSeverityText
 //   [u32 size, event name]                 kHasEventName
@@ -32,6 +33,7 @@ enum RecordFlags : uint8_t {
   kHasBody = 1u << 3,
   kTruncated = 1u << 4,  // something was cut to keep to max_record_bytes
   kInternal = 1u << 5,   // Forebay made it
+  kHasWeight = 1u << 6,  // it stands for more than itself
   kRecorded = 1u << 7,   // came out of the flight recorder
 };
 
@@ -77,6 +79,7 @@ struct RecordInput {
   // stores waits for both (10 ns).
   uint32_t severity = 0;  // 0..24
   uint32_t flags = 0;     // kInternal, kTruncated; the others are worked out
+  uint64_t weight = 1;    // records that it stands for, itself included; not 1: `extra` is not null
 };
 
 template <typename T>
@@ -95,6 +98,16 @@ struct ValueView {
   std::string_view bytes;
 };
 
+// How many records the one with that header stands for, itself included.
+[[nodiscard]] inline uint64_t weight_of(const RecordHeader& header,
+                                        const uint8_t* record) noexcept {
+  if ((header.flags & kHasWeight) == 0) [[likely]]
+    return 1;
+  uint64_t weight = 0;
+  std::memcpy(&weight, record + sizeof(RecordHeader), sizeof weight);
+  return weight;
+}
+
 // Reads a record from front to back: context(), then for each of the counts next_*().
 class RecordReader {
  public:
@@ -105,6 +118,8 @@ class RecordReader {
   [[nodiscard]] const RecordContext* context() const noexcept {
     return (header_.flags & kHasContext) != 0 ? &context_ : nullptr;
   }
+  // How many records it stands for.
+  [[nodiscard]] uint64_t weight() const noexcept { return weight_; }
   // Empty: the site's.
   [[nodiscard]] std::string_view severity_text() const noexcept { return severity_text_; }
   [[nodiscard]] std::string_view event_name() const noexcept { return event_name_; }
@@ -124,6 +139,7 @@ class RecordReader {
   std::string_view next_text() noexcept;
 
   RecordHeader header_;
+  uint64_t weight_ = 1;
   RecordContext context_{};
   std::string_view severity_text_;
   std::string_view event_name_;
@@ -134,6 +150,7 @@ class RecordReader {
 inline RecordReader::RecordReader(const uint8_t* record) noexcept : p_(record) {
   header_ = read_fixed<RecordHeader>(p_);
   if (header_.flags == 0) return;
+  if ((header_.flags & kHasWeight) != 0) weight_ = read_fixed<uint64_t>(p_);
   if ((header_.flags & kHasContext) != 0) context_ = read_fixed<RecordContext>(p_);
   if ((header_.flags & kHasSeverityText) != 0) severity_text_ = next_text();
   if ((header_.flags & kHasEventName) != 0) event_name_ = next_text();

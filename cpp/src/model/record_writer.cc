@@ -32,6 +32,10 @@ void write_record_with_extra(const RecordInput& input, uint64_t ticks, uint32_t 
   header.attribute_count = static_cast<uint16_t>(extra.attribute_count);
   header.dropped_attributes_count = static_cast<uint16_t>(
       extra.dropped_attributes_count > UINT16_MAX ? UINT16_MAX : extra.dropped_attributes_count);
+  if (input.weight != 1) {
+    header.flags |= kHasWeight;
+    writer.fixed(input.weight);
+  }
   if (has_context(extra)) {
     header.flags |= kHasContext;
     RecordContext context{};

@@ -75,15 +75,18 @@ class RecordWriter {
   uint8_t* p_;
 };
 
-// What extra adds to the size.
+// What extra adds to the size, and with it a weight.
 [[nodiscard]] uint64_t measure_extra(const forebay_extra& extra) noexcept;
+[[nodiscard]] inline uint64_t measure_more(const RecordInput& input) noexcept {
+  return measure_extra(*input.extra) + (input.weight != 1 ? sizeof input.weight : 0);
+}
 
 // The bytes that write_record() will write.
 [[nodiscard]] inline uint64_t measure_record(const RecordInput& input) noexcept {
   uint64_t size = sizeof(RecordHeader);
   for (uint32_t i = 0; i < input.value_count; ++i) size += value_bytes(input.values[i]);
   if (input.extra != nullptr) [[unlikely]]
-    size += measure_extra(*input.extra);
+    size += measure_more(input);
   return size;
 }
 

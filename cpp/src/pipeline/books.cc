@@ -61,6 +61,18 @@ RouteName unless_ambiguous(const EncodedBatch& batch, RouteName name) noexcept {
   return batch.ambiguous ? RouteName::kUnknown : name;
 }
 
+// Of what a batch stands for, the part of some of its records: for a partial success, which does
+// not say which records it refused, in proportion. The parts of a batch add up to the whole.
+uint64_t represented_by(const EncodedBatch& batch, uint64_t records, bool from_the_end) noexcept {
+  const auto first = [&](uint64_t count) {
+    const uint64_t represented = batch.represented();
+    const uint64_t of = std::max<uint64_t>(batch.records(), 1);
+    return represented / of * count + represented % of * count / of;
+  };
+  if (records >= batch.records()) return batch.represented();
+  return from_the_end ? batch.represented() - first(batch.records() - records) : first(records);
+}
+
 }  // namespace
 
 uint64_t batch_number(const BatchId& id) noexcept {
@@ -77,10 +89,20 @@ Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger
   for (const backlog::BacklogOptions& options : routes) routes_.emplace_back(options);
 }
 
+void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& records, Place from,
+                RouteName name) {
+  ledger_.end(static_cast<uint32_t>(route), batch.lane, records, from, name);
+  if (route != 0) return;  // as in the plain totals, the first one counts
+  const bool is_delivered = name == RouteName::kDelivered;
+  ledger_.note(
+      is_delivered ? account::NoteName::kRepresentedDelivered : account::NoteName::kRepresentedLost,
+      represented_by(batch, records.total(), !is_delivered));
+}
+
 void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {
   for (const backlog::Departure& departure : departures) {
-    ledger_.end(static_cast<uint32_t>(route), departure.batch.lane, departure.batch.counts,
-                Place::kBacklog, unless_ambiguous(departure.batch, name_of(departure.reason)));
+    end(route, departure.batch, departure.batch.counts, Place::kBacklog,
+        unless_ambiguous(departure.batch, name_of(departure.reason)));
     routes_[route].outstanding.remove(batch_number(departure.batch.id));
   }
   departures.clear();
@@ -96,6 +118,7 @@ bool Books::push(EncodedBatch& batch, MonotonicTime now) {
     if (held) return false;
   }
   ledger_.batched(batch.lane, batch.counts);
+  ledger_.note(account::NoteName::kRepresented, batch.represented());
   const uint64_t number = batch_number(batch.id);
   for (size_t route = 0; route < routes_.size(); ++route) {
     EncodedBatch shared = batch;  // the bytes are the same for all
@@ -149,7 +172,7 @@ bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
       ledger_.note(account::NoteName::kSplits, 1);
       continue;
     }
-    ledger_.end(row, lane, settlement.records, Place::kFlight, name_of(settlement));
+    end(route, settlement.batch, settlement.records, Place::kFlight, name_of(settlement));
     if (settlement.kind == Kind::kDelivered) {
       ledger_.note(account::NoteName::kBytesSentRaw, settlement.batch.raw_bytes);
       if (settlement.batch.body) {
@@ -169,8 +192,8 @@ void Books::drop_all() {
   const std::lock_guard lock(mutex_);
   for (size_t route = 0; route < routes_.size(); ++route) {
     for (const EncodedBatch& batch : routes_[route].backlog.drain_all()) {
-      ledger_.end(static_cast<uint32_t>(route), batch.lane, batch.counts, Place::kBacklog,
-                  unless_ambiguous(batch, RouteName::kDroppedShutdown));
+      end(route, batch, batch.counts, Place::kBacklog,
+          unless_ambiguous(batch, RouteName::kDroppedShutdown));
       routes_[route].outstanding.remove(batch_number(batch.id));
     }
   }

@@ -68,6 +68,9 @@ class Books {
   };
 
   void depart(size_t route, std::vector<backlog::Departure>& departures);
+  // Ends records of the batch on a route, and with them what they stand for.
+  void end(size_t route, const EncodedBatch& batch, const SeverityCounts& records,
+           account::Place from, account::RouteName name);
 
   mutable std::mutex mutex_;
   std::vector<Route> routes_;

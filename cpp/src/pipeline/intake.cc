@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "base/diagnostics.h"
 
@@ -74,6 +75,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   SeverityCounts drained;
   SeverityCounts expired;
   SeverityCounts out_of_memory;
+  uint64_t represented_lost = 0;
   const auto write_down = [&] {
     if (drained.total() != 0) ledger_.drained(static_cast<uint32_t>(index), drained);
     if (expired.total() != 0) {
@@ -83,6 +85,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
       ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), out_of_memory);
     }
     drained = expired = out_of_memory = {};
+    lose(std::exchange(represented_lost, 0));
   };
   uint64_t taken = 0;
   while (taken < kRecordsAtOnce && !lane.waiting) {
@@ -97,8 +100,10 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
     step.bytes += header.size;
     if (lane.max_age && now - emitted > *lane.max_age) {
       ++expired[severity];
+      represented_lost += model::weight_of(header, record);
     } else if (!append(lane, record, severity, emitted, now)) {
       ++out_of_memory[severity];
+      represented_lost += model::weight_of(header, record);
     }
     lane.queue->pop();
     if (lane.batcher.full()) {
@@ -144,7 +149,7 @@ bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,
   std::memcpy(&header, record, sizeof header);
   const WallTime wall = converter_.wall(header.ticks);
   encoder_.append_record(record, wall, lane.batcher.segment(header.scope));
-  lane.batcher.added(severity, emitted, wall, now);
+  lane.batcher.added(severity, emitted, wall, now, model::weight_of(header, record));
   return true;
 } catch (const std::bad_alloc&) {
   return false;
@@ -177,7 +182,10 @@ bool Intake::add_internal(size_t index, const InternalRecord& record) try {
   const WallTime wall = ticks_.clock().wall_now();
   const SeverityClass severity = severity_class(record.severity);
   append_internal(record, wall, encoder_, internal_scratch_, lane.batcher.segment(record.scope));
-  lane.batcher.added(severity, now, wall, now);
+  lane.batcher.added(severity, now, wall, now, record.represents);
+  if (record.represents != 0) {
+    ledger_.note(account::NoteName::kRepresentedRemainders, record.represents);
+  }
   SeverityCounts one;
   one[severity] = 1;
   ledger_.intake(IntakeName::kInternal, static_cast<uint32_t>(index), one);
@@ -191,6 +199,7 @@ void Intake::finish(size_t index, Step& step) {
   Lane& lane = lanes_[index];
   const auto let_go = [&](std::string_view why) {
     ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), lane.batcher.counts());
+    lose(lane.batcher.represented());
     lane.batcher.clear();
     warn("batch_memory", why);
   };
@@ -212,6 +221,8 @@ void Intake::finish(size_t index, Step& step) {
     batch.lane = static_cast<uint8_t>(index);
     batch.codec = compressor_.codec();
     batch.counts = lane.batcher.counts();
+    batch.excess = static_cast<int64_t>(lane.batcher.represented()) -
+                   static_cast<int64_t>(lane.batcher.records());
     batch.oldest = lane.batcher.oldest();
     batch.newest = lane.batcher.newest();
     batch.oldest_wall = lane.batcher.oldest_wall();
@@ -247,6 +258,10 @@ std::optional<MonotonicTime> Intake::next_due() const noexcept {
   return due;
 }
 
+void Intake::lose(uint64_t represented) noexcept {
+  if (represented != 0) ledger_.note(account::NoteName::kRepresentedLost, represented);
+}
+
 void Intake::drop_all() {
   is_ending_ = true;
   collect_internal(ticks_.clock().now(), true);
@@ -254,10 +269,16 @@ void Intake::drop_all() {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     SeverityCounts counts;
+    uint64_t represented = lane.batcher.represented();
+    if (lane.waiting) represented += lane.waiting->represented();
     while (const uint8_t* record = lane.queue->front(everything)) {
-      ++counts[severity_class(record[offsetof(model::RecordHeader, severity)])];
+      model::RecordHeader header;
+      std::memcpy(&header, record, sizeof header);
+      ++counts[severity_class(header.severity)];
+      represented += model::weight_of(header, record);
       lane.queue->pop();
     }
+    lose(represented);
     ledger_.drained(static_cast<uint32_t>(i), counts);
     counts += in_batch(i);
     if (counts.total() != 0) {

@@ -72,6 +72,8 @@ class Intake final : private InternalSink {
   bool append(Lane& lane, const uint8_t* record, SeverityClass severity, MonotonicTime emitted,
               MonotonicTime now);
   void finish(size_t index, Step& step);
+  // Counts what the records that are let go here stood for, themselves included.
+  void lose(uint64_t represented) noexcept;
   void collect_internal(MonotonicTime now, bool final);
   bool push(Lane& lane, Step& step);
 

@@ -32,8 +32,8 @@ struct InternalRecord {
   std::string body;                               // empty: none
   std::vector<model::OwnedAttribute> attributes;  // besides kInternalKey
   WallTime time{};                                // zero: the moment at which it is added
-  // How many records it stands for: of a remainder its adjusted count, of the others itself.
-  uint64_t represents = 1;
+  // How many emitted records it stands for: of a remainder its adjusted count, of the others none.
+  uint64_t represents = 0;
 };
 
 // Where a source puts its records.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "admit/lane_rules.h"
+#include "admit/token_bucket.h"
 #include "backlog/backlog.h"
 #include "base/clock.h"
 #include "base/encoded_batch.h"
@@ -22,6 +23,7 @@ namespace forebay::pipeline {
 struct LaneOptions {
   std::string name;
   admit::LaneRule rule;
+  std::optional<admit::RateLimitOptions> rate_limit;
   queue::LaneQueueOptions queue;
   backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too, its turn in draining
 };

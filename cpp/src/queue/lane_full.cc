@@ -72,13 +72,16 @@ bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
 
 uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counters) const noexcept {
   SeverityCounts evicted;
+  SeverityCounts excess;  // what those that are sampled stood for besides
   // The run was written long ago: without this each header would be waited for in turn.
   for (uint32_t at = 0; at < run.slots(); ++at) {
     __builtin_prefetch(arena_->slot(run.first() + at), 1);
   }
   for (uint32_t at = 0; at < run.slots();) {
     const model::RecordHeader header = header_at(arena_->slot(run.first() + at));
-    ++evicted[severity_class(header.severity)];
+    const SeverityClass severity = severity_class(header.severity);
+    ++evicted[severity];
+    excess[severity] += model::weight_of(header, arena_->slot(run.first() + at)) - 1;
     at += slots_for(header.size);
   }
   uint64_t records = 0;
@@ -86,6 +89,10 @@ uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counte
     if (evicted.by_class[c] == 0) continue;
     counters.add(lane_, EmitName::kDroppedQueueFullOldest, static_cast<SeverityClass>(c),
                  evicted.by_class[c]);
+    if (excess.by_class[c] != 0) [[unlikely]] {
+      counters.add(lane_, EmitName::kExcessEvicted, static_cast<SeverityClass>(c),
+                   excess.by_class[c]);
+    }
     records += evicted.by_class[c];
   }
   return records;

@@ -22,6 +22,9 @@ constexpr std::span<const uint32_t> kLogPath[] = {kOne, kTwo, kTwo};
 constexpr std::span<const uint32_t> kMetricPath[] = {kOne, kTwo, kTwo, kMetricData, kOne};
 
 constexpr uint32_t kSeverityNumberField = 2;  // of LogRecord
+constexpr uint32_t kAttributesField = 6;
+constexpr std::string_view kAdjustedCountKey = "forebay.adjusted_count";
+constexpr std::string_view kInternalKey = "forebay.internal";
 
 bool leads_down(const WireField& field, std::span<const uint32_t> numbers) noexcept {
   if (field.type != WireType::kBytes) return false;
@@ -31,17 +34,57 @@ bool leads_down(const WireField& field, std::span<const uint32_t> numbers) noexc
   return false;
 }
 
-SeverityClass class_of_log_record(ByteView record, bool& corrupt) noexcept {
+// What a half must know of each of its records.
+struct RecordFacts {
+  SeverityClass severity = SeverityClass::kUnspecified;
+  int64_t represents = 1;  // emitted records
+};
+
+// A KeyValue's key, and its value where that is an int.
+struct IntAttribute {
+  std::string_view key;
+  int64_t value = 0;
+};
+IntAttribute read_attribute(ByteView key_value) noexcept {
+  IntAttribute attribute;
+  WireReader reader(key_value);
+  WireField field;
+  while (reader.next(field)) {
+    if (field.type != WireType::kBytes) continue;
+    if (field.number == 1) attribute.key = as_text(field.bytes);
+    if (field.number != 2) continue;
+    WireReader any_value(field.bytes);
+    WireField inner;
+    while (any_value.next(inner)) {
+      if (inner.number == 3 && inner.type == WireType::kVarint) {
+        attribute.value = static_cast<int64_t>(inner.value);
+      }
+    }
+  }
+  return attribute;
+}
+
+// A record of Forebay's own stands for none that was emitted, unless it says for how many.
+RecordFacts facts_of_log_record(ByteView record, bool& corrupt) noexcept {
   uint64_t severity = 0;
+  int64_t adjusted_count = 0;
+  bool is_internal = false;
   WireReader reader(record);
   WireField field;
   while (reader.next(field)) {
     if (field.number == kSeverityNumberField && field.type == WireType::kVarint) {
       severity = field.value;
+    } else if (field.number == kAttributesField && field.type == WireType::kBytes) {
+      const IntAttribute attribute = read_attribute(field.bytes);
+      if (attribute.key == kAdjustedCountKey) adjusted_count = attribute.value;
+      if (attribute.key == kInternalKey) is_internal = true;
     }
   }
   corrupt = corrupt || reader.corrupt();
-  return severity_class(severity <= 24 ? static_cast<uint32_t>(severity) : 0);
+  return {severity_class(severity <= 24 ? static_cast<uint32_t>(severity) : 0), adjusted_count != 0
+                                                                                    ? adjusted_count
+                                                                                : is_internal ? 0
+                                                                                              : 1};
 }
 
 // Copies a message with those of its records that are in [from, to), counted over the whole walk.
@@ -79,15 +122,18 @@ class Portion {
   [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
   [[nodiscard]] uint64_t seen() const noexcept { return seen_; }
   [[nodiscard]] const SeverityCounts& counts() const noexcept { return counts_; }
+  [[nodiscard]] int64_t excess() const noexcept { return excess_; }
 
  private:
   bool copy_record(const WireField& field, ByteBuffer& output) {
     const uint64_t position = seen_++;
     if (position < from_ || position >= to_) return false;
     output.append(field.whole);
-    // A metric point has no severity.
-    ++counts_[signal_ == Signal::kLogs ? class_of_log_record(field.bytes, corrupt_)
-                                       : SeverityClass::kUnspecified];
+    // A metric point has no severity, and stands for itself.
+    const RecordFacts facts =
+        signal_ == Signal::kLogs ? facts_of_log_record(field.bytes, corrupt_) : RecordFacts{};
+    ++counts_[facts.severity];
+    excess_ += facts.represents - 1;
     return true;
   }
 
@@ -97,6 +143,7 @@ class Portion {
   uint64_t to_;
   uint64_t seen_ = 0;
   SeverityCounts counts_;
+  int64_t excess_ = 0;
   bool corrupt_ = false;
 };
 
@@ -123,6 +170,7 @@ Result<std::vector<EncodedBatch>> split(const EncodedBatch& batch, Transcoder& t
     EncodedBatch half = batch;
     half.id += from == 0 ? ".0" : ".1";
     half.counts = portion.counts();
+    half.excess = portion.excess();
     half.raw_bytes = bytes.size();
     Result<Transcoder::Body> body = transcoder.encode(bytes.view(), batch.codec);
     if (!body) return body.status();

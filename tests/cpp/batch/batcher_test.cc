@@ -51,6 +51,19 @@ TEST(BatcherTest, is_full_by_count) {
   EXPECT_TRUE(batcher.full());
 }
 
+TEST(BatcherTest, knows_how_many_records_those_in_it_stand_for) {
+  Batcher batcher({.max_records = 10});
+  add(batcher, 0, 10);
+  batcher.segment(0).append(std::string(10, 'x'));
+  batcher.added(SeverityClass::kInfo, kStart, kWall, kStart, 100);
+  batcher.segment(0).append(std::string(10, 'x'));
+  batcher.added(SeverityClass::kInfo, kStart, kWall, kStart, 0);
+  EXPECT_EQ(batcher.records(), 3u);
+  EXPECT_EQ(batcher.represented(), 101u);
+  batcher.clear();
+  EXPECT_EQ(batcher.represented(), 0u);
+}
+
 TEST(BatcherTest, is_full_by_bytes_of_all_scopes_with_the_record_that_crosses_it) {
   Batcher batcher({.max_bytes = 1024});
   add(batcher, 0, 1000);

@@ -240,6 +240,18 @@ TEST(LogEncoderTest, text_that_is_not_utf8_is_repaired_wherever_it_stands) {
                                                  {"code.function.name", "str:g" + mark}}));
 }
 
+TEST(LogEncoderTest, a_record_that_stands_for_more_than_itself_says_for_how_many) {
+  const auto* site = make_site({.body = "b", .keys = {"a", "forebay.adjusted_count"}});
+  EXPECT_EQ(encoded({.site = site, .values = {int_value(1)}, .weight = 50}).attributes,
+            (wire::Attributes{{"a", "int:1"}, {"forebay.adjusted_count", "int:50"}}));
+  EXPECT_EQ(
+      encoded({.site = site, .values = {int_value(1), int_value(2)}, .weight = 50}).attributes,
+      (wire::Attributes{{"a", "int:1"}, {"forebay.adjusted_count", "int:50"}}))
+      << "a caller's attribute of that name gives way";
+  EXPECT_EQ(encoded({.site = site, .values = {int_value(1)}}).attributes,
+            (wire::Attributes{{"a", "int:1"}}));
+}
+
 TEST(LogEncoderTest, a_long_text_of_bad_bytes_has_room_to_grow) {
   const std::string bad(100'000, '\xff');
   const auto* site = make_site({.keys = {"a", "b"}});

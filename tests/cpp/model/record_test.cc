@@ -49,6 +49,20 @@ TEST(RecordTest, a_record_of_a_site_is_a_header_and_its_values) {
   EXPECT_EQ(reader.next_value().bytes, "seven");
 }
 
+TEST(RecordTest, a_weight_comes_back_and_costs_those_without_one_nothing) {
+  const Site* site = make_site({.body = "b", .keys = {"a"}});
+  const auto plain = make_record({.site = site, .values = {int_value(1)}});
+  const auto weighted = make_record({.site = site, .values = {int_value(1)}, .weight = 1000});
+  EXPECT_EQ(weighted.size(), plain.size() + 8);
+  RecordReader reader(weighted.data());
+  EXPECT_EQ(reader.weight(), 1000u);
+  EXPECT_EQ(reader.header().flags, kHasWeight);
+  EXPECT_EQ(reader.next_value().i64, 1);
+  EXPECT_EQ(RecordReader(plain.data()).weight(), 1u);
+  EXPECT_EQ(weight_of(reader.header(), weighted.data()), 1000u);
+  EXPECT_EQ(weight_of(RecordReader(plain.data()).header(), plain.data()), 1u);
+}
+
 TEST(RecordTest, everything_that_only_some_records_have_comes_back) {
   Extra extra;
   extra.fields.time_unix_nano = 123;
@@ -60,11 +74,15 @@ TEST(RecordTest, everything_that_only_some_records_have_comes_back) {
   extra.fields.body = text_value("body");
   extra.fields.dropped_attributes_count = 5;
   extra.attribute("k", int_value(1)).attribute("", null_value());
-  const auto bytes = make_record(
-      {.values = {double_value(0.5)}, .extra = &extra, .severity = 17, .flags = kTruncated});
+  const auto bytes = make_record({.values = {double_value(0.5)},
+                                  .extra = &extra,
+                                  .severity = 17,
+                                  .flags = kTruncated,
+                                  .weight = 3});
   RecordReader reader(bytes.data());
   EXPECT_EQ(reader.header().flags,
-            kTruncated | kHasContext | kHasSeverityText | kHasEventName | kHasBody);
+            kTruncated | kHasWeight | kHasContext | kHasSeverityText | kHasEventName | kHasBody);
+  EXPECT_EQ(reader.weight(), 3u);
   EXPECT_EQ(reader.header().dropped_attributes_count, 5u);
   ASSERT_NE(reader.context(), nullptr);
   EXPECT_EQ(reader.context()->time_unix_nano, 123u);

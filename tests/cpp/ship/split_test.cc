@@ -52,6 +52,27 @@ TEST(SplitTest, each_half_has_its_records_its_envelopes_and_exact_counts) {
   }
 }
 
+TEST(SplitTest, each_half_knows_how_many_records_its_own_stand_for) {
+  const auto count = [](uint64_t n) {
+    return key_value("forebay.adjusted_count", Message().varint(3, n));
+  };
+  const Message internal = key_value("forebay.internal", any_text("gap"));
+  const std::string message =
+      log_request({log_record(9, "plain"), log_record(9, "kept").message(6, count(10)),
+                   log_record(9, "gap").message(6, internal),
+                   log_record(9, "remainder").message(6, count(7)).message(6, internal),
+                   log_record(9, "other").message(6, key_value("n", Message().varint(3, 99)))});
+  SeverityCounts counts;
+  counts[SeverityClass::kInfo] = 5;
+  EncodedBatch batch = batch_of(Signal::kLogs, message, counts);
+  batch.excess = 14;
+  const auto halves = split_or_fail(batch);
+  ASSERT_EQ(halves.size(), 2u);
+  EXPECT_EQ(batch.represented(), 19u);
+  EXPECT_EQ(halves[0].represented(), 1u + 10u);
+  EXPECT_EQ(halves[1].represented(), 0u + 7u + 1u) << "a gap record stands for none";
+}
+
 TEST(SplitTest, what_else_a_batch_says_stays_with_both_halves) {
   EncodedBatch batch = log_batch("i-7.1", {9, 9});
   batch.lane = 3;
