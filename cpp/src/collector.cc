@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <new>
@@ -92,6 +93,7 @@ Incarnation* Collector::activate() noexcept try {
   for (pipeline::Lane& lane : incarnation->pipeline->lanes()) {
     incarnation->lanes.push_back(lane.queue.get());
   }
+  make_gate(*incarnation);
   if (!is_simulated) {
     if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
       warn("threads", status.message());
@@ -104,6 +106,24 @@ Incarnation* Collector::activate() noexcept try {
 } catch (const std::exception& error) {
   warn("activate", error.what());
   return nullptr;
+}
+
+void Collector::make_gate(Incarnation& incarnation) const {
+  admit::GateOptions rules;
+  rules.lanes = lane_rules(options_);
+  for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) {
+    rules.limits.push_back(lane.rate_limit);
+  }
+  rules.sampling = options_.sampling;
+  incarnation.gate = std::make_unique<admit::Gate>(std::move(rules), incarnation.pipeline->ticks());
+  if (!incarnation.gate->has_rules()) return;
+  std::vector<std::string> names;
+  for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) names.push_back(lane.name);
+  incarnation.admission_source = std::make_unique<AdmissionSource>(
+      *incarnation.gate, std::move(names), options_.summary_interval);
+  incarnation.pipeline->add_internal_source(
+      *incarnation.admission_source,
+      std::min(AdmissionSource::kAskedEvery, options_.summary_interval));
 }
 
 void Collector::add_refused(EmitName name, const SeverityCounts& records) noexcept {
@@ -133,7 +153,9 @@ void Collector::hand_over_refused(account::Ledger& ledger) noexcept {
 account::Snapshot Collector::snapshot() const {
   Incarnation* current = incarnation_.load();
   if (current != nullptr && current->pid == getpid()) {
-    return current->pipeline->ledger().snapshot();
+    account::Snapshot snapshot = current->pipeline->ledger().snapshot();
+    snapshot.unclaimed = current->gate->pending();
+    return snapshot;
   }
   account::Snapshot empty;
   for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) {

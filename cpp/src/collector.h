@@ -27,9 +27,9 @@ using NumberVisitor = std::function<void(std::string_view, int64_t)>;
 
 // What a logger is bound to. Immutable, and never freed: a thread may read it while the logger is
 // bound to something else. A logger gets a new one with each start and each fork.
-struct LoggerBinding {
+struct alignas(64) LoggerBinding {
   Incarnation* incarnation = nullptr;
-  admit::LaneTable lanes{};
+  admit::LoggerRules rules;
   const LoggerBinding* before = nullptr;  // the one it took the place of: kept, and known to be
 };
 
@@ -97,6 +97,7 @@ class Collector {
     SeverityCounts shutdown;
   };
   void hand_over_refused(account::Ledger& ledger) noexcept;
+  void make_gate(Incarnation& incarnation) const;
   [[nodiscard]] size_t lane_of(size_t severity_class) const noexcept {
     return lanes_[severity_class < 6 ? severity_class * 4 + 1 : 0];
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "options_admission.h"
 #include "options_parts.h"
 
 namespace forebay::engine {
@@ -55,6 +56,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   options.memory_limit =
       reader.whole("memory_limit", options.memory_limit, 1u << 20, uint64_t{1} << 40);
   read_lanes(reader, options);
+  read_admission(reader, options);
   options.max_record_bytes =
       reader.whole("max_record_bytes", options.max_record_bytes, 256, 16u << 20);
   read_delivery(reader, options);

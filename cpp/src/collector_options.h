@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "admit/sampling_rule.h"
 #include "base/status.h"
 #include "forebay/c_api.h"
 #include "pipeline/lane.h"
@@ -45,6 +46,9 @@ struct ExporterOptions {
 struct CollectorOptions {
   pipeline::PipelineOptions pipeline;
   std::vector<std::vector<ExporterOptions>> exporters;  // of each of pipeline.routes
+  std::vector<admit::SamplingRule> sampling;
+  // How often what a limit suppressed is told. Unit: ns, 10 ms..1 h.
+  Duration summary_interval = std::chrono::seconds{1};
   uint64_t max_record_bytes = 1u << 20;
   uint64_t memory_limit = 48u << 20;
 

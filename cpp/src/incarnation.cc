@@ -14,6 +14,7 @@ void ThreadBinding::give_back() noexcept {
   if (pipeline::FlightRecorder* recorder = incarnation->pipeline->recorder()) {
     recorder->detach(recorder_writer);
   }
+  if (thread_gate != nullptr) incarnation->gate->give_back(thread_gate);
   incarnation->pipeline->ledger().give_back(counters);
 }
 

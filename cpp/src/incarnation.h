@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "account/thread_counters.h"
+#include "admission_source.h"
+#include "admit/gate.h"
+#include "admit/thread_gate.h"
 #include "pipeline/pipeline.h"
 #include "queue/lane_queue.h"
 
@@ -25,6 +28,8 @@ struct Incarnation {
   std::unique_ptr<pipeline::Pipeline> pipeline;
   ship::MemoryExporter* memory_exporter = nullptr;
   std::vector<queue::LaneQueue*> lanes;
+  std::unique_ptr<admit::Gate> gate;
+  std::unique_ptr<AdmissionSource> admission_source;  // null: there are no rules
   uint64_t max_record_bytes = 0;
   // A record of this severity number or above releases the flight recorder; 25: none does.
   uint32_t recorder_trigger = 25;
@@ -32,12 +37,13 @@ struct Incarnation {
   std::atomic<bool> is_abandoned{false};
 };
 
-// What a thread has of an incarnation: its counters and its producers, made when it first needs
-// them.
+// What a thread has of an incarnation: its counters, its producers and its part of admission, made
+// when it first needs them.
 struct ThreadBinding {
   Incarnation* incarnation = nullptr;
   account::ThreadCounters counters;
   std::array<queue::Producer*, account::kMaxLanes> producers{};
+  admit::ThreadGate* thread_gate = nullptr;
   // Set while this thread is inside emit: a signal handler that logs would write into the same
   // slot.
   std::atomic<bool> is_inside{false};
@@ -57,6 +63,13 @@ struct ThreadBinding {
       producers[lane] = incarnation->lanes[lane]->attach();
     }
     return producers[lane];
+  }
+  // Null where memory ran out.
+  admit::ThreadGate* gate() noexcept {
+    if (thread_gate == nullptr) [[unlikely]] {
+      thread_gate = incarnation->gate->lease();
+    }
+    return thread_gate;
   }
   void give_back() noexcept;
 };

@@ -6,6 +6,7 @@
 #include "account/names.h"
 #include "base/random.h"
 #include "model/severity.h"
+#include "options_admission.h"
 
 namespace forebay::engine {
 namespace {
@@ -37,6 +38,7 @@ pipeline::LaneOptions read_lane(OptionReader& reader, const std::string& at,
   }
   lane.rule.min_severity = static_cast<uint32_t>(reader.whole(at + "min_level", 0, 0, 24));
   lane.rule.logger = reader.text(at + "logger", "");
+  read_lane_admission(reader, at, lane);
   reader.fail(at, lane.rule.validate());
   const bool has_records = reader.has(at + "queue_records");
   const bool has_bytes = reader.has(at + "queue_bytes");

@@ -195,11 +195,11 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
     }
     binding->incarnation = incarnation;
     binding->before = before;
-    binding->lanes = admit::lanes_for_logger(lane_rules(collector->options()), logger.name);
+    binding->rules = incarnation->gate->rules_of(logger.name, logger.scope);
     if (recorder != nullptr) {
       for (uint32_t below = recorder->min_severity;
-           below < logger.min_severity && below < binding->lanes.size(); ++below) {
-        binding->lanes[below] = admit::kRecorderLane;
+           below < logger.min_severity && below < binding->rules.lanes.size(); ++below) {
+        binding->rules.lanes[below] = admit::kRecorderLane;
       }
     }
     logger.binding.store(binding, std::memory_order_release);

@@ -65,7 +65,7 @@ class SampleRatio(_Conditions):
 class SampleTraceRatio(_Conditions):
     """Keep a part of the traces: all records of a trace are kept, or none.
 
-    Records without a trace id are kept or not by counting, as `SampleRatio` does.
+    A record without a trace id passes on to the next rule.
     """
 
     # Part that is kept, 0..1; rounded down to 1, 1/2, 1/4, 1/8 and so on. Zero keeps none.

@@ -57,6 +57,7 @@ void Intake::release_recorded(Step& step) try {
     ++released[index][severity];
     if (!append(lane, record, severity, converter_.monotonic(header.ticks), now)) {
       ++out_of_memory[index][severity];
+      lose(1);
     }
     recorder_->pop();
     if (lane.batcher.full()) {

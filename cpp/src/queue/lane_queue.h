@@ -76,6 +76,7 @@ enum class Admission : uint8_t {
   kRefusedBlockTimeout,
   kRefusedShutdown,
   kDroppedNewest,
+  kDroppedEarly,  // drops_early_now(); emit() itself never says so
   kDroppedTooLarge,
   kDroppedMemory,
 };
