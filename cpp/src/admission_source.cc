@@ -41,14 +41,16 @@ OwnedValue whole(uint64_t number) {
 
 void AdmissionSource::collect(MonotonicTime now, bool final, pipeline::InternalSink& sink) {
   gate_.advance_epoch();
-  if (final || now - summarized_ >= summary_interval_) {
-    summarized_ = now;
-    tell_suppressed(sink);
-  }
-  if (final) tell_remainders(sink);
+  const bool tells_all = final && is_flushing_;
+  if (!tells_all && now - summarized_ < summary_interval_) return;
+  summarized_ = now;
+  const bool has_told = tell_suppressed(sink);
+  if (!tells_all) return;
+  // Once a flush, unless there was no room: what is emitted meanwhile is not of this flush.
+  is_flushing_ = !tell_remainders(sink) || !has_told;
 }
 
-void AdmissionSource::tell_suppressed(pipeline::InternalSink& sink) {
+bool AdmissionSource::tell_suppressed(pipeline::InternalSink& sink) {
   struct Group {
     uint64_t suppressed = 0;
     uint32_t severity = 0;  // the highest
@@ -65,6 +67,7 @@ void AdmissionSource::tell_suppressed(pipeline::InternalSink& sink) {
       group.cells.emplace_back(cell, suppressed);
     }
   }
+  bool has_told = true;
   for (const auto& [key, group] : groups) {
     const auto& [lane, scope, site] = key;
     pipeline::InternalRecord record;
@@ -75,12 +78,16 @@ void AdmissionSource::tell_suppressed(pipeline::InternalSink& sink) {
         {"forebay.suppressed.count", whole(group.suppressed)},
         {"forebay.suppressed.by", OwnedValue::text(name_of(gate_.limit_of(lane)->by))},
         {"forebay.suppressed.key", OwnedValue::text(key_text(lane, scope, site))}};
-    if (!sink.add_internal(lane, record)) continue;  // told the next time
+    if (!sink.add_internal(lane, record)) {  // told the next time
+      has_told = false;
+      continue;
+    }
     for (const auto& [cell, suppressed] : group.cells) cell->told = suppressed;
   }
+  return has_told;
 }
 
-void AdmissionSource::tell_remainders(pipeline::InternalSink& sink) {
+bool AdmissionSource::tell_remainders(pipeline::InternalSink& sink) {
   struct Claim {
     SampleCell* cell = nullptr;
     uint64_t records = 0;
@@ -92,6 +99,7 @@ void AdmissionSource::tell_remainders(pipeline::InternalSink& sink) {
       groups[{cell->rule, cell->lane, cell->scope, cell->severity}].push_back({cell, 0});
     }
   }
+  bool has_told = true;
   for (auto& [key, claims] : groups) {
     const auto& [rule, lane, scope, severity] = key;
     pipeline::InternalRecord record;
@@ -109,7 +117,9 @@ void AdmissionSource::tell_remainders(pipeline::InternalSink& sink) {
     record.attributes.front().value.i64 = static_cast<int64_t>(record.represents);
     if (sink.add_internal(lane, record)) continue;
     for (const Claim& claim : claims) claim.cell->suppressed.give_back(claim.records);
+    has_told = false;
   }
+  return has_told;
 }
 
 std::string AdmissionSource::key_text(uint32_t lane, uint32_t scope,

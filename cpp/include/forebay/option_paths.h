@@ -53,6 +53,10 @@ class OptionPaths {
     maybe("breaker.failures", options.breaker.failures);
     maybe("breaker.open_initial", options.breaker.open_initial);
     maybe("breaker.open_max", options.breaker.open_max);
+    for (size_t i = 0; i < options.sampling.size(); ++i) {
+      put(options.sampling[i], "sampling[" + std::to_string(i) + "].");
+    }
+    maybe("limits.summary_interval", options.summary_interval);
     if (options.flight_recorder) {
       add("recorder.level", static_cast<int64_t>(options.flight_recorder->level));
       add("recorder.trigger", static_cast<int64_t>(options.flight_recorder->trigger));
@@ -156,6 +160,14 @@ class OptionPaths {
       add(at + "min_level", static_cast<uint32_t>(*lane.min_severity));
     }
     text(at + "logger", lane.logger);
+    for (const auto& [key, value] : lane.attributes) add(at + "attribute:" + key, value);
+    if (lane.rate_limit) {
+      add(at + "rate_limit.per_second", lane.rate_limit->per_second);
+      maybe(at + "rate_limit.burst", lane.rate_limit->burst);
+      add(at + "rate_limit.by", lane.rate_limit->by == LimitedBy::kLogger ? "logger"
+                                : lane.rate_limit->by == LimitedBy::kSite ? "site"
+                                                                          : "lane");
+    }
     maybe(at + "queue_records", lane.queue_records);
     maybe(at + "queue_bytes", lane.queue_bytes);
     for (size_t i = 0; i < lane.on_full.size(); ++i) {
@@ -174,6 +186,20 @@ class OptionPaths {
       add(at + "priority", *lane.priority == LanePriority::kStrict ? "strict" : "weighted");
     }
     maybe(at + "weight", lane.weight);
+  }
+  void put(const Sampling& rule, const std::string& at) {
+    using Kind = Sampling::Kind;
+    add(at + "type", rule.kind == Kind::kBurst        ? "burst"
+                     : rule.kind == Kind::kTraceRatio ? "trace_ratio"
+                                                      : "ratio");
+    if (rule.kind != Kind::kBurst) add(at + "ratio", rule.share);
+    maybe(at + "first", rule.first);
+    maybe(at + "then_every", rule.then_every);
+    maybe(at + "interval", rule.interval);
+    if (rule.min_severity) add(at + "min_level", static_cast<uint32_t>(*rule.min_severity));
+    if (rule.max_severity) add(at + "max_level", static_cast<uint32_t>(*rule.max_severity));
+    text(at + "logger", rule.logger);
+    for (const auto& [key, value] : rule.attributes) add(at + "attribute:" + key, value);
   }
   void put(const OnFull& on_full, const std::string& path) {
     using Action = OnFull::Action;

@@ -109,12 +109,67 @@ struct Route {
   std::optional<double> backlog_share = {};
 };
 
+// Who shares one limit: all that goes into the lane, each logger in it, or each call site.
+enum class LimitedBy : uint8_t { kLane, kLogger, kSite };
+
+// Most records a second that come in. What is let go is `rate_limited`, and told once an interval
+// in one record of Forebay's own.
+struct RateLimit {
+  double per_second = 0;               // 0..1e9. 0: none comes in
+  std::optional<uint64_t> burst = {};  // at once, 1..2^31. Default: one second's worth
+  LimitedBy by = LimitedBy::kLane;
+};
+
+// Keeps a part of the records, before they are copied. Rules are asked in their order; the first
+// that matches decides, and what none matches is kept. A kept record that stands for more than
+// itself has the attribute forebay.adjusted_count; of ratio and burst the sum at the receiver is
+// what was emitted.
+struct Sampling {
+  enum class Kind : uint8_t { kRatio, kTraceRatio, kBurst };
+  Kind kind = Kind::kRatio;
+  double share = 1;                          // of kRatio and kTraceRatio: what is kept, 0..1
+  std::optional<uint64_t> first = {};        // of kBurst. 0..2^31. Default: 100
+  std::optional<uint64_t> then_every = {};   // of kBurst. 0: none. Default: 100
+  std::optional<Nanoseconds> interval = {};  // of kBurst. Default: 1 s
+  // What it matches. Default: everything.
+  std::optional<Severity> min_severity = {};
+  std::optional<Severity> max_severity = {};
+  std::string logger = {};
+  std::map<std::string, std::string> attributes = {};  // all of them, compared as text
+
+  // By counting: of 0.1 the first, then every tenth, for each logger, severity and thread.
+  static Sampling ratio(double share) {
+    Sampling rule;
+    rule.share = share;
+    return rule;
+  }
+  // All records of a trace or none; rounded down to 1, 1/2, 1/4 … Without a trace id: the next
+  // rule.
+  static Sampling trace_ratio(double share) {
+    Sampling rule = ratio(share);
+    rule.kind = Kind::kTraceRatio;
+    return rule;
+  }
+  // Of each call site, thread and interval the first, then every so many.
+  static Sampling burst(uint64_t first, uint64_t then_every,
+                        std::optional<Nanoseconds> interval = {}) {
+    Sampling rule;
+    rule.kind = Kind::kBurst;
+    rule.first = first;
+    rule.then_every = then_every;
+    rule.interval = interval;
+    return rule;
+  }
+};
+
 // Records that share a queue and a policy. Lanes are asked in their order, those that name a logger
-// first; what none takes goes to the last.
+// or attributes first; what none takes goes to the last.
 struct Lane {
-  std::string name = {};                       // 1..31 bytes
-  std::optional<Severity> min_severity = {};   // lowest that it takes. Default: any
-  std::string logger = {};                     // "audit.*": audit and all below. Default: any
+  std::string name = {};                      // 1..31 bytes
+  std::optional<Severity> min_severity = {};  // lowest that it takes. Default: any
+  std::string logger = {};                    // "audit.*": audit and all below. Default: any
+  std::map<std::string, std::string> attributes = {};  // all of them, compared as text
+  std::optional<RateLimit> rate_limit = {};
   std::optional<uint64_t> queue_records = {};  // slots of 128 bytes. Default: 65,536
   std::optional<uint64_t> queue_bytes = {};    // the same bound in bytes; the lower holds
   std::vector<OnFull> on_full = {};            // default: drop_newest. block may have a second
@@ -178,6 +233,8 @@ struct Options {
   BacklogOptions backlog = {};
   RetryOptions retry = {};
   BreakerOptions breaker = {};
+  std::vector<Sampling> sampling = {};
+  std::optional<Nanoseconds> summary_interval = {};  // of what limits let go. Default: 1 s
   std::optional<FlightRecorder> flight_recorder = {};
   std::optional<uint64_t> memory_limit = {};      // queues and backlog. Default: 48 MiB
   std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB

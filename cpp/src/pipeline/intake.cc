@@ -131,6 +131,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
 }
 
 void Intake::begin_flush() noexcept {
+  for (const Source& source : sources_) source.source->begin_flush();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const uint64_t bound = lanes_[i].queue->mark();
     flush_marks_[i] = {.bound = bound, .records_left = bound, .is_dry = false};
@@ -264,6 +265,7 @@ void Intake::lose(uint64_t represented) noexcept {
 
 void Intake::drop_all() {
   is_ending_ = true;
+  for (const Source& source : sources_) source.source->begin_flush();
   collect_internal(ticks_.clock().now(), true);
   const uint64_t everything = ticks_.now() + (uint64_t{1} << 62);
   for (size_t i = 0; i < lanes_.size(); ++i) {

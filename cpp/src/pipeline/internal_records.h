@@ -52,6 +52,9 @@ class InternalSink {
 class InternalSource {
  public:
   virtual ~InternalSource() = default;
+  // A flush, or the end, begins: what there is now must be told in its first round. (A source that
+  // tells in each of them would tell of a flood again and again.)
+  virtual void begin_flush() noexcept {}
   // Once an interval, and with `final` in each round of a flush or shutdown: then all that there is
   // must be told. What it adds is in the batches that this flush waits for.
   virtual void collect(MonotonicTime now, bool final, InternalSink& sink) = 0;
