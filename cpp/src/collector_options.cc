@@ -64,9 +64,6 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   pipeline.run_directory = reader.text("run_directory", "");
   pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
   read_routes(reader, options);
-  for (pipeline::RouteOptions& route : pipeline.routes) {
-    route.away_after = pipeline.breaker.failures;  // a destination whose breaker is open is away
-  }
   // What the first destination wants; the others transcode.
   pipeline.compress.codec = options.exporters[0][0].codec;
   pipeline.compress.level = options.exporters[0][0].compression_level;

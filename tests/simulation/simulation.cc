@@ -123,7 +123,6 @@ void Simulation::draw_options() {
     pipeline::RouteOptions& route = options_.routes[i];
     route.name = "route" + std::to_string(i);
     route.order = one_in(2) ? pipeline::RouteOrder::kFailover : pipeline::RouteOrder::kRoundRobin;
-    route.away_after = static_cast<uint32_t>(one_of({1, 2, 5}));
     if (one_in(3)) {
       route.on_backlog_full =
           one_in(2) ? backlog::OnBacklogFull::kHold : backlog::OnBacklogFull::kEvictOldest;

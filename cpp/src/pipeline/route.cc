@@ -34,9 +34,7 @@ backlog::BacklogOptions route_backlog(const PipelineOptions& options, size_t rou
 
 Route::Route(const RouteOptions& options, Exporters exporters, const ship::RetryOptions& retry,
              const ship::BreakerOptions& breaker, Random& random)
-    : name_("routes." + options.name),
-      order_(options.order),
-      away_after_(std::max(1u, options.away_after)) {
+    : name_("routes." + options.name), order_(options.order), away_after_(breaker.failures) {
   for (std::unique_ptr<ship::Exporter>& exporter : exporters) {
     Destination destination;
     destination.shipper =

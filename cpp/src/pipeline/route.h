@@ -19,8 +19,8 @@ namespace forebay::pipeline {
 
 enum class RouteOrder : uint8_t {
   // The first destination that is well. One that is busy, or that pauses after a failure now and
-  // then, is waited for; one that is away is passed over, but for one batch when its pause is over:
-  // if that arrives, it is well again, and everything goes there.
+  // then, is waited for; one that is away (its breaker is open) is passed over, but for one batch
+  // when its pause is over: if that arrives, it is well again, and everything goes there.
   kFailover,
   // The next in turn among those that want one: not one that is busy, nor one that pauses.
   kRoundRobin,
@@ -34,8 +34,6 @@ struct RouteOptions {
   std::optional<backlog::OnBacklogFull> on_backlog_full;
   // Part of backlog_max_bytes, 0..1; zero: the routes without one share equally what is left.
   double backlog_share = 0.0;
-  // kFailover: a destination is away once it failed so often in a row. 1..
-  uint32_t away_after = 5;
 };
 
 struct PipelineOptions;
@@ -83,7 +81,7 @@ class Route {
 
   std::string name_;
   const RouteOrder order_;
-  const uint32_t away_after_;
+  const uint64_t away_after_;  // so many failures in a row, which open the breaker
   std::vector<Destination> destinations_;
   size_t turn_ = 0;  // kRoundRobin: who is asked first
 };

@@ -20,7 +20,6 @@ RouteOptions route_of(std::string name, RouteOrder order = RouteOrder::kFailover
   RouteOptions route;
   route.name = std::move(name);
   route.order = order;
-  route.away_after = 3;
   return route;
 }
 
@@ -28,6 +27,7 @@ PipelineOptions small(size_t routes) {
   PipelineOptions options = options_of({lane_of("only", 256)});
   options.batch.max_records = 8;
   options.backlog_max_bytes = routes * (64u << 10);
+  options.breaker.failures = 3;
   options.routes.clear();
   for (size_t i = 0; i < routes; ++i) options.routes.push_back(route_of("r" + std::to_string(i)));
   return options;
@@ -312,7 +312,7 @@ TEST(FailoverTest, a_flush_during_an_outage_empties_into_the_fallback) {
   to[0]->change(Mood::kUnavailable);
   PipelineOptions options = small(1);
   options.retry.initial = options.retry.max = seconds{4};
-  options.routes[0].away_after = 1000;
+  options.breaker.failures = 1000;
   TestPipeline pipeline(options, exporters_to({{to[0], to[1]}}), nullptr);
   ASSERT_TRUE(pipeline->start_threads().is_ok());
   Emitter emitter(*pipeline);
