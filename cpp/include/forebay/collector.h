@@ -156,11 +156,11 @@ class Collector {
 
   // Waits until the lane has room for that many records of one slot (128 bytes), in line with
   // others; over 64, beside the line. Nothing is set aside. kTimedOut, kInvalid (no such lane, or
-  // more than it ever has) or kUnavailable (after a shutdown). A negative timeout waits without
-  // end.
+  // more than it ever has) or kUnavailable (after a shutdown, or an older library). A negative
+  // timeout waits without end.
   [[nodiscard]] Status wait_for_room(std::string_view lane, uint64_t records,
                                      std::chrono::nanoseconds timeout) const {
-    if (handle_ == nullptr) return room_status(FOREBAY_CLOSED);
+    if (handle_ == nullptr || !has_room_calls()) return room_status(FOREBAY_CLOSED);
     return room_status(
         api_->lane_wait(handle_, {lane.data(), lane.size()}, records, timeout.count()));
   }
@@ -170,7 +170,7 @@ class Collector {
   [[nodiscard]] Result<Grant> request(std::string_view lane, uint64_t records,
                                       std::chrono::nanoseconds timeout,
                                       uint64_t record_bytes = 0) const {
-    if (handle_ == nullptr) return room_status(FOREBAY_CLOSED);
+    if (handle_ == nullptr || !has_room_calls()) return room_status(FOREBAY_CLOSED);
     forebay_grant* grant = nullptr;
     uint64_t granted = 0;
     const int32_t code = api_->lane_request(handle_, {lane.data(), lane.size()}, records,
@@ -202,6 +202,10 @@ class Collector {
   [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
 
  private:
+  // An older library does not have them.
+  [[nodiscard]] bool has_room_calls() const noexcept {
+    return api_->struct_size >= offsetof(forebay_api, grant_left) + sizeof(api_->grant_left);
+  }
   static Status room_status(int32_t code) {
     switch (code) {
       case FOREBAY_OK:

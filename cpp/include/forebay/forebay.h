@@ -6,6 +6,7 @@
 #include "forebay/attach.h"     // IWYU pragma: export
 #include "forebay/c_api.h"      // IWYU pragma: export
 #include "forebay/collector.h"  // IWYU pragma: export
+#include "forebay/grant.h"      // IWYU pragma: export
 #include "forebay/ledger.h"     // IWYU pragma: export
 #include "forebay/logger.h"     // IWYU pragma: export
 #include "forebay/options.h"    // IWYU pragma: export

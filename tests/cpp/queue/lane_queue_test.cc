@@ -302,18 +302,5 @@ TEST(LaneQueueTest, counting_what_is_inside_changes_nothing) {
   EXPECT_EQ(records.size() + counters.of(EmitName::kDroppedQueueFullOldest), 450u);
 }
 
-TEST(LaneQueueTest, a_chain_of_actions_that_makes_no_sense_is_refused) {
-  LaneQueueOptions options;
-  options.on_full = {FullAction{.kind = Kind::kDropNewest}, FullAction{.kind = Kind::kFail}};
-  EXPECT_EQ(options.validate().message().substr(0, 10), "on_full[0]");
-  options.on_full = {FullAction{.kind = Kind::kBlock}, FullAction{.kind = Kind::kFail}};
-  EXPECT_NE(options.validate().message().find("without a timeout"), std::string::npos);
-  options.on_full = {};
-  EXPECT_FALSE(options.validate().is_ok());
-  options = {};
-  options.slots = 7;
-  EXPECT_EQ(options.validate().message(), "queue_records: 7 is not in 8..67108864");
-}
-
 }  // namespace
 }  // namespace forebay::queue
