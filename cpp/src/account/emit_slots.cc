@@ -50,6 +50,23 @@ void EmitSlots::sum(std::vector<LaneNumbers>& lanes) const noexcept {
   add_rows(lanes, kEmitted, kEmitted, std::memory_order_relaxed);
 }
 
+void EmitSlots::add_losses(uint32_t lane, LaneLosses& losses) const noexcept {
+  const auto add = [&](const Cell* slot) {
+    for (size_t name = 0; name < kEmitNames; ++name) {
+      const auto of = static_cast<EmitName>(name);
+      if (!is_loss(of) && !is_refusal(of)) continue;
+      const Cell* row = slot + (size_t{lane} * kEmitNameSlots + name) * kSeverityClasses;
+      for (size_t c = 0; c < kSeverityClasses; ++c) {
+        losses.emit[name] += row[c].load(std::memory_order_relaxed);
+      }
+    }
+  };
+  const StatsLayout& layout = file_.layout();
+  const uint32_t used = used_.load(std::memory_order_acquire);
+  for (uint32_t slot = 0; slot < used; ++slot) add(file_.cells(layout.slot_offset(slot)));
+  add(file_.cells(layout.shared_slot));
+}
+
 void EmitSlots::add_rows(std::vector<LaneNumbers>& lanes, size_t first_name, size_t last_name,
                          std::memory_order order) const noexcept {
   const StatsLayout& layout = file_.layout();

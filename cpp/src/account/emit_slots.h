@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "account/losses.h"
 #include "account/snapshot.h"
 #include "account/stats_file.h"
 #include "account/thread_counters.h"
@@ -25,6 +26,8 @@ class EmitSlots {
   // moves before them; a record that is seen to have ended is then seen to have been emitted (its
   // thread counted it before it handed it over).
   void sum(std::vector<LaneNumbers>& lanes) const noexcept;
+  // The same of one lane, of the names under which emit loses and refuses.
+  void add_losses(uint32_t lane, LaneLosses& losses) const noexcept;
 
  private:
   void add_rows(std::vector<LaneNumbers>& lanes, size_t first_name, size_t last_name,

@@ -146,4 +146,16 @@ void FlowBooks::read(Snapshot& snapshot) const {
   }
 }
 
+void FlowBooks::add_losses(uint32_t lane, LaneLosses& losses) const {
+  const std::lock_guard lock(mutex_);
+  for (size_t n = 0; n < kIntakeNames; ++n) {
+    const auto name = static_cast<IntakeName>(n);
+    if (is_loss(name)) losses.intake[n] += read_row(file_.cells(intake_row(lane, name))).total();
+  }
+  for (size_t n = 0; n < kRouteNames; ++n) {
+    const auto name = static_cast<RouteName>(n);
+    if (is_loss(name)) losses.route[n] += read_row(file_.cells(route_row(0, lane, name))).total();
+  }
+}
+
 }  // namespace forebay::account

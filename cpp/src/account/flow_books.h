@@ -13,6 +13,7 @@
 #include <mutex>
 #include <vector>
 
+#include "account/losses.h"
 #include "account/snapshot.h"
 #include "account/stats_file.h"
 
@@ -31,6 +32,8 @@ class FlowBooks {
 
   // Fills in everything but the emit side.
   void read(Snapshot& snapshot) const;
+  // Adds the names under which one lane loses records, on the first route.
+  void add_losses(uint32_t lane, LaneLosses& losses) const;
 
  private:
   class Step;

@@ -141,6 +141,13 @@ Snapshot Ledger::snapshot() const {
   return snapshot;
 }
 
+LaneLosses Ledger::losses(uint32_t lane) const {
+  LaneLosses losses;
+  state_->books.add_losses(lane, losses);
+  state_->slots.add_losses(lane, losses);
+  return losses;
+}
+
 void Ledger::mark_ended() noexcept {
   if (!state_->is_ours()) return;
   StatsHeader& header = state_->file.header();

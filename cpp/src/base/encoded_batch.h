@@ -17,6 +17,9 @@ enum class Codec : uint8_t { kNone, kGzip, kZstd };
 // The name in a Content-Encoding header: "identity" for kNone.
 std::string_view codec_name(Codec codec) noexcept;
 
+// The attribute that records of Forebay's own have, and no other.
+inline constexpr std::string_view kInternalKey = "forebay.internal";
+
 // Names a batch for good: "<instance id>-<sequence>", and ".0" or ".1" for each time it was split.
 // It travels in the header `Forebay-Batch-Id`, so that a receiver can tell a batch sent twice.
 using BatchId = std::string;
@@ -26,10 +29,11 @@ struct EncodedBatch {
   Signal signal = Signal::kLogs;
   uint8_t lane = 0;
   Codec codec = Codec::kNone;
-  SeverityCounts counts;   // records (points), by class
-  // How many emitted records they stand for beyond themselves: the sum of their adjusted counts less
-  // one. Negative where there are records in it that nobody emitted.
+  SeverityCounts counts;  // records (points), by class
+  // How many emitted records they stand for beyond themselves: the sum of their adjusted counts
+  // less one. Negative where there are records in it that nobody emitted.
   int64_t excess = 0;
+  uint64_t internal = 0;   // of those: records that Forebay made itself, which have kInternalKey
   MonotonicTime oldest{};  // when the oldest and the newest of them were emitted
   MonotonicTime newest{};
   WallTime oldest_wall{};  // the same by the wall clock: for a reader in another process

@@ -85,10 +85,12 @@ uint64_t batch_number(const BatchId& id) noexcept {
 }
 
 Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger& ledger)
-    : ledger_(ledger) {
+    : ledger_(ledger), internal_losses_(account::kMaxLanes) {
   for (const backlog::BacklogOptions& options : routes) routes_.emplace_back(options);
 }
 
+// Where some of a batch's records are lost and nobody says which, those that were emitted are taken
+// first: what is left for Forebay's own is what must be theirs.
 void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& records, Place from,
                 RouteName name) {
   ledger_.end(static_cast<uint32_t>(route), batch.lane, records, from, name);
@@ -97,6 +99,19 @@ void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& r
   ledger_.note(
       is_delivered ? account::NoteName::kRepresentedDelivered : account::NoteName::kRepresentedLost,
       represented_by(batch, records.total(), !is_delivered));
+  if (batch.internal == 0 || !account::is_loss(name)) return;
+  const uint64_t emitted = batch.records() - std::min(batch.internal, batch.records());
+  const uint64_t ended = records.total();
+  internal_losses_[batch.lane].route[static_cast<size_t>(name)] += ended - std::min(ended, emitted);
+}
+
+account::LaneLosses Books::losses(uint8_t lane) const {
+  const std::lock_guard lock(mutex_);
+  account::LaneLosses losses = ledger_.losses(lane);
+  for (size_t n = 0; n < account::kRouteNames; ++n) {
+    losses.route[n] -= internal_losses_[lane].route[n];
+  }
+  return losses;
 }
 
 void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {

@@ -29,6 +29,9 @@ class Books {
   // Every route's backlog takes the batch, and the ledger writes it over from "in batch"; or false
   // where one of them holds: then none has it.
   bool push(EncodedBatch& batch, MonotonicTime now);
+  // What the lane lost and refused of what was emitted, on the first route: without records of
+  // Forebay's own.
+  [[nodiscard]] account::LaneLosses losses(uint8_t lane) const;
 
   // -- ship thread --
   std::optional<EncodedBatch> take(size_t route, MonotonicTime now);
@@ -75,6 +78,8 @@ class Books {
   mutable std::mutex mutex_;
   std::vector<Route> routes_;
   account::Ledger& ledger_;
+  // By lane: how many of those that the ledger calls lost on the first route were Forebay's own.
+  std::vector<account::LaneLosses> internal_losses_;
 };
 
 }  // namespace forebay::pipeline

@@ -38,6 +38,13 @@ Intake::Step Intake::step(bool everything) {
     converter_renewed_ = now;
     ledger_.heartbeat(ticks_.clock().wall_now());
   }
+  // Also in between: the closer it looks, the better it knows when something was lost.
+  if (now - looked_for_losses_ >= kLossLook) {
+    looked_for_losses_ = now;
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      if (lanes_[i].gaps) (void)look_for_losses(i);
+    }
+  }
   collect_internal(now, everything);
   Step step = std::exchange(internal_step_, {});
   step.is_dry = true;
@@ -187,6 +194,7 @@ bool Intake::add_internal(size_t index, const InternalRecord& record) try {
   if (record.represents != 0) {
     ledger_.note(account::NoteName::kRepresentedRemainders, record.represents);
   }
+  ++lane.internal_in_batch;
   SeverityCounts one;
   one[severity] = 1;
   ledger_.intake(IntakeName::kInternal, static_cast<uint32_t>(index), one);
@@ -196,34 +204,73 @@ bool Intake::add_internal(size_t index, const InternalRecord& record) try {
   return false;
 }
 
+account::LaneLosses Intake::look_for_losses(size_t index) {
+  Lane& lane = lanes_[index];
+  account::LaneLosses losses = books_.losses(static_cast<uint8_t>(index));
+  losses.intake[static_cast<size_t>(IntakeName::kDroppedMemory)] -= lane.internal_lost;
+  lane.gaps->look(losses, ticks_.clock().wall_now());
+  return losses;
+}
+
+bool Intake::write_gap(size_t index) noexcept try {
+  Lane& lane = lanes_[index];
+  if (!lane.gaps) return false;
+  const account::LaneLosses losses = look_for_losses(index);
+  if (!lane.gaps->has_news()) return false;
+  gap_.clear();
+  append_internal(lane.gaps->record(lane.name, losses), ticks_.clock().wall_now(), encoder_,
+                  internal_scratch_, gap_);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+void Intake::let_go_of_batch(size_t index, const SeverityCounts& counts, std::string_view why) {
+  Lane& lane = lanes_[index];
+  ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), counts);
+  lane.internal_lost += std::exchange(lane.internal_in_batch, 0);
+  lose(lane.batcher.represented());
+  lane.batcher.clear();
+  warn("batch_memory", why);
+}
+
 void Intake::finish(size_t index, Step& step) {
   Lane& lane = lanes_[index];
-  const auto let_go = [&](std::string_view why) {
-    ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), lane.batcher.counts());
-    lose(lane.batcher.represented());
-    lane.batcher.clear();
-    warn("batch_memory", why);
-  };
+  SeverityCounts counts = lane.batcher.counts();
+  const bool has_gap = write_gap(index);
+  if (has_gap) {
+    SeverityCounts gap;
+    gap[severity_class(model::kWarn)] = 1;
+    counts += gap;
+    ++lane.internal_in_batch;
+    ledger_.intake(IntakeName::kInternal, static_cast<uint32_t>(index), gap);
+  }
   try {
     std::vector<encode::ScopeSegment> segments;
+    const auto add = [&](uint32_t scope, ByteView records) {
+      segments.push_back({model::SiteRegistry::process().scope(scope), records});
+    };
+    if (has_gap) add(internal_scope(), gap_.view());
     for (const batch::Batcher::Segment& segment : lane.batcher.segments()) {
-      segments.push_back(
-          {model::SiteRegistry::process().scope(segment.scope), segment.bytes.view()});
+      add(segment.scope, segment.bytes.view());
     }
     request_.clear();
     encoder_.append_request(resource_, segments, request_);
     auto body = compressor_.compress(request_.view());
     if (!body) {
-      let_go("no memory to compress a batch; its records are counted as dropped{memory}");
+      let_go_of_batch(index, counts,
+                      "no memory to compress a batch; its records are counted as dropped{memory}");
       return;
     }
     EncodedBatch batch;
     batch.id = id_prefix_ + std::to_string(++last_batch_);
     batch.lane = static_cast<uint8_t>(index);
     batch.codec = compressor_.codec();
-    batch.counts = lane.batcher.counts();
-    batch.excess = static_cast<int64_t>(lane.batcher.represented()) -
-                   static_cast<int64_t>(lane.batcher.records());
+    batch.counts = counts;
+    // A gap record stands for nothing.
+    batch.excess =
+        static_cast<int64_t>(lane.batcher.represented()) - static_cast<int64_t>(counts.total());
+    batch.internal = std::exchange(lane.internal_in_batch, 0);
     batch.oldest = lane.batcher.oldest();
     batch.newest = lane.batcher.newest();
     batch.oldest_wall = lane.batcher.oldest_wall();
@@ -231,8 +278,10 @@ void Intake::finish(size_t index, Step& step) {
     batch.body = body.take();
     lane.waiting = std::move(batch);
     lane.batcher.clear();
+    if (has_gap) lane.gaps->told();
   } catch (const std::bad_alloc&) {
-    let_go("no memory to build a batch; its records are counted as dropped{memory}");
+    let_go_of_batch(index, counts,
+                    "no memory to build a batch; its records are counted as dropped{memory}");
     return;
   }
   if (request_.capacity() > kKeptScratch) request_.release();

@@ -58,6 +58,8 @@ class Intake final : private InternalSink {
   [[nodiscard]] SeverityCounts in_batch(size_t lane) const;
   [[nodiscard]] uint64_t memory_bytes() const noexcept;
 
+  // How often the books are asked what was lost, for the times that a gap record names.
+  static constexpr Duration kLossLook = std::chrono::milliseconds{10};
   // A thread that is active keeps its open run at most this long.
   static constexpr Duration kLinger = std::chrono::milliseconds{10};
   // Records of one turn of a lane.
@@ -74,6 +76,10 @@ class Intake final : private InternalSink {
   void finish(size_t index, Step& step);
   // Counts what the records that are let go here stood for, themselves included.
   void lose(uint64_t represented) noexcept;
+  void let_go_of_batch(size_t index, const SeverityCounts& counts, std::string_view why);
+  account::LaneLosses look_for_losses(size_t index);
+  // Where there is something to tell: encodes the lane's gap record into gap_, and counts it.
+  bool write_gap(size_t index) noexcept;
   void collect_internal(MonotonicTime now, bool final);
   bool push(Lane& lane, Step& step);
 
@@ -89,6 +95,8 @@ class Intake final : private InternalSink {
   std::string id_prefix_;
   ByteBuffer request_;
   ByteBuffer internal_scratch_;
+  ByteBuffer gap_;
+  MonotonicTime looked_for_losses_{};
   uint64_t last_batch_ = 0;
 
   struct Source {

@@ -12,15 +12,12 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/encoded_batch.h"
 #include "encode/otlp_logs.h"
 #include "model/severity.h"
 #include "model/value.h"
 
 namespace forebay::pipeline {
-
-// The attribute that every internal record has, and no other may have. A batch that is split counts
-// by it (ship/split.cc).
-inline constexpr std::string_view kInternalKey = "forebay.internal";
 
 // The id of the scope "forebay".
 uint32_t internal_scope();

@@ -14,6 +14,7 @@
 #include "compress/batch_compressor.h"
 #include "model/value.h"
 #include "pipeline/flight_recorder.h"
+#include "pipeline/gap_records.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
 #include "ship/retry_options.h"
@@ -26,6 +27,8 @@ struct LaneOptions {
   std::optional<admit::RateLimitOptions> rate_limit;
   queue::LaneQueueOptions queue;
   backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too, its turn in draining
+  // After a loss the lane's next batch begins with a record that tells of it.
+  bool gap_records = true;
 };
 
 // Everything that a pipeline is made from. Validated before it is given here.
@@ -55,6 +58,9 @@ struct Lane {
   batch::Batcher batcher;
   // A finished batch that the backlog had no room for (`hold`): still "in batch" for the ledger.
   std::optional<EncodedBatch> waiting;
+  uint64_t internal_in_batch = 0;  // of the batcher's records: those of Forebay's own
+  uint64_t internal_lost = 0;      // of dropped{memory} before a batch was finished
+  std::optional<GapRecords> gaps;  // nothing: they are switched off
 };
 
 }  // namespace forebay::pipeline

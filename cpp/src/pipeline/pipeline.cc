@@ -71,7 +71,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
         queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
     if (!queue) return queue.status();
     pipeline->lanes_.push_back(
-        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(batch), {}});
+        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(batch), {}, 0, 0, {}});
+    if (lane.gap_records) {
+      pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
+    }
   }
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());

@@ -1,5 +1,6 @@
 #include "ship/split.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <span>
 #include <utility>
@@ -24,7 +25,6 @@ constexpr std::span<const uint32_t> kMetricPath[] = {kOne, kTwo, kTwo, kMetricDa
 constexpr uint32_t kSeverityNumberField = 2;  // of LogRecord
 constexpr uint32_t kAttributesField = 6;
 constexpr std::string_view kAdjustedCountKey = "forebay.adjusted_count";
-constexpr std::string_view kInternalKey = "forebay.internal";
 
 bool leads_down(const WireField& field, std::span<const uint32_t> numbers) noexcept {
   if (field.type != WireType::kBytes) return false;
@@ -38,6 +38,7 @@ bool leads_down(const WireField& field, std::span<const uint32_t> numbers) noexc
 struct RecordFacts {
   SeverityClass severity = SeverityClass::kUnspecified;
   int64_t represents = 1;  // emitted records
+  bool is_internal = false;
 };
 
 // A KeyValue's key, and its value where that is an int.
@@ -81,10 +82,11 @@ RecordFacts facts_of_log_record(ByteView record, bool& corrupt) noexcept {
     }
   }
   corrupt = corrupt || reader.corrupt();
-  return {severity_class(severity <= 24 ? static_cast<uint32_t>(severity) : 0), adjusted_count != 0
-                                                                                    ? adjusted_count
-                                                                                : is_internal ? 0
-                                                                                              : 1};
+  RecordFacts facts;
+  facts.severity = severity_class(severity <= 24 ? static_cast<uint32_t>(severity) : 0);
+  facts.is_internal = is_internal;
+  facts.represents = adjusted_count != 0 ? adjusted_count : is_internal ? 0 : 1;
+  return facts;
 }
 
 // Copies a message with those of its records that are in [from, to), counted over the whole walk.
@@ -123,6 +125,7 @@ class Portion {
   [[nodiscard]] uint64_t seen() const noexcept { return seen_; }
   [[nodiscard]] const SeverityCounts& counts() const noexcept { return counts_; }
   [[nodiscard]] int64_t excess() const noexcept { return excess_; }
+  [[nodiscard]] uint64_t internal() const noexcept { return internal_; }
 
  private:
   bool copy_record(const WireField& field, ByteBuffer& output) {
@@ -134,6 +137,7 @@ class Portion {
         signal_ == Signal::kLogs ? facts_of_log_record(field.bytes, corrupt_) : RecordFacts{};
     ++counts_[facts.severity];
     excess_ += facts.represents - 1;
+    if (facts.is_internal) ++internal_;
     return true;
   }
 
@@ -144,6 +148,7 @@ class Portion {
   uint64_t seen_ = 0;
   SeverityCounts counts_;
   int64_t excess_ = 0;
+  uint64_t internal_ = 0;
   bool corrupt_ = false;
 };
 
@@ -171,6 +176,9 @@ Result<std::vector<EncodedBatch>> split(const EncodedBatch& batch, Transcoder& t
     half.id += from == 0 ? ".0" : ".1";
     half.counts = portion.counts();
     half.excess = portion.excess();
+    // What is found in the second half is not asked: a user's record may have the key after all.
+    half.internal = from == 0 ? std::min(portion.internal(), batch.internal)
+                              : batch.internal - halves[0].internal;
     half.raw_bytes = bytes.size();
     Result<Transcoder::Body> body = transcoder.encode(bytes.view(), batch.codec);
     if (!body) return body.status();

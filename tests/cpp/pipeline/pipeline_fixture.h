@@ -181,6 +181,7 @@ inline LaneOptions lane_of(std::string name, uint32_t slots, Kind on_full = Kind
   LaneOptions lane;
   lane.name = std::move(name);
   lane.queue.slots = slots;
+  lane.gap_records = false;  // they are told of in gap_records_test.cc
   lane.queue.on_full = {{.kind = on_full, .timeout = {}, .on_event_loop = false}};
   return lane;
 }
