@@ -16,6 +16,7 @@ using forebay::detail::Attachment;
 using forebay::detail::checked;
 using forebay::detail::Found;
 using forebay::detail::kRetryIntervalNs;
+using forebay::detail::kTableSize;
 
 std::array<std::atomic<uint64_t>, 25> handed_over{};
 
@@ -115,7 +116,7 @@ TEST(AttachmentTest, another_abi_is_refused_with_a_reason) {
 
 TEST(AttachmentTest, a_table_with_fewer_members_is_refused_and_a_longer_one_is_taken) {
   forebay_api table = counting_table();
-  table.struct_size = sizeof table - sizeof(void*);
+  table.struct_size = kTableSize - sizeof(void*);
   EXPECT_EQ(checked(&table).table, nullptr);
   EXPECT_EQ(checked(&table).code, Status::Code::kIncompatible);
   table.struct_size = sizeof table + 64;
