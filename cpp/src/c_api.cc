@@ -169,6 +169,23 @@ int32_t api_simulate(const forebay_option* options, size_t option_count,
   return FOREBAY_UNAVAILABLE;
 }
 
+const uint32_t* api_pressure(forebay_collector* collector) {
+  return unwrap(collector)->pressure().word();
+}
+
+int32_t api_on_pressure(forebay_collector* collector, forebay_pressure_callback callback,
+                        void* context, void** registration) {
+  if (callback == nullptr || registration == nullptr) return FOREBAY_INVALID_ARGUMENT;
+  *registration = nullptr;
+  if (unwrap(collector)->is_closed()) return FOREBAY_CLOSED;
+  *registration = unwrap(collector)->pressure().add(callback, context);
+  return *registration != nullptr ? FOREBAY_OK : FOREBAY_UNAVAILABLE;
+}
+
+void api_on_pressure_end(forebay_collector* collector, void* registration) {
+  unwrap(collector)->pressure().remove(registration);
+}
+
 const forebay_api table = {
     .abi_version = FOREBAY_ABI_VERSION,
     .struct_size = sizeof(forebay_api),
@@ -195,9 +212,9 @@ const forebay_api table = {
     .lane_request = api_lane_request,
     .grant_release = api_grant_release,
     .grant_left = api_grant_left,
-    .collector_pressure = nullptr,
-    .collector_on_pressure = nullptr,
-    .collector_on_pressure_end = nullptr,
+    .collector_pressure = api_pressure,
+    .collector_on_pressure = api_on_pressure,
+    .collector_on_pressure_end = api_on_pressure_end,
     .last_full = api_last_full,
     .collector_dump_recorder = api_dump_recorder,
     .simulate = api_simulate,

@@ -36,6 +36,39 @@ std::chrono::steady_clock::time_point deadline_after(int64_t timeout_ns) {
   return std::chrono::steady_clock::now() + std::chrono::nanoseconds{timeout_ns};
 }
 
+void visit_recorder(pipeline::Pipeline& pipeline, const NumberVisitor& visit) {
+  const pipeline::FlightRecorder* recorder = pipeline.recorder();
+  if (recorder == nullptr) return;
+  const pipeline::FlightRecorder::Numbers numbers = recorder->numbers();
+  visit("recorder.recorded", static_cast<int64_t>(numbers.recorded));
+  visit("recorder.overwritten", static_cast<int64_t>(numbers.overwritten));
+  visit("recorder.expired", static_cast<int64_t>(numbers.expired));
+  visit("recorder.released", static_cast<int64_t>(numbers.released));
+  visit("recorder.held", static_cast<int64_t>(numbers.held));
+}
+
+void visit_pressure(pipeline::Pipeline& pipeline, const NumberVisitor& visit) {
+  const pipeline::Pressure& pressure = pipeline.pressure();
+  const auto ms = [](Duration time) {
+    return std::chrono::ceil<std::chrono::milliseconds>(time).count();
+  };
+  if (const auto time = pressure.time_to_full()) visit("ms_to_full", ms(*time));
+  for (size_t i = 0; i < pipeline.lanes().size(); ++i) {
+    const pipeline::Lane& lane = pipeline.lanes()[i];
+    const pipeline::LanePressure& of_lane = pressure.lane(i);
+    const std::string at = "lanes." + lane.name + ".";
+    const uint32_t slots = lane.queue->slots();
+    const uint32_t room = lane.queue->room();
+    visit(at + "slots", slots);
+    visit(at + "room", room);
+    visit(at + "state", static_cast<int64_t>(of_lane.state()));
+    visit(at + "fill_permille", static_cast<int64_t>(lane.queue->fill() * 1000));
+    if (const auto time = of_lane.time_to_full()) visit(at + "ms_to_full", ms(*time));
+    // Left out where it cannot be told: nothing was drained lately.
+    if (const auto time = lane.queue->room_in(1)) visit(at + "retry_after_ms", ms(*time));
+  }
+}
+
 }  // namespace
 
 std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options) {
@@ -57,6 +90,7 @@ Incarnation* Collector::activate() noexcept try {
   if (current != nullptr && !current->is_abandoned.load()) {
     // A fork that no handler saw: clone(2) by hand.
     current->pipeline->abandon_in_child();
+    pressure_.abandon_in_child();
     ship::close_inherited_sockets();
     current->is_abandoned.store(true);
   }
@@ -94,6 +128,10 @@ Incarnation* Collector::activate() noexcept try {
     incarnation->lanes.push_back(lane.queue.get());
   }
   make_gate(*incarnation);
+  incarnation->pipeline->on_pressure(
+      [this](size_t lane, pipeline::PressureState lane_state, pipeline::PressureState highest) {
+        pressure_.tell(options_.pipeline.lanes[lane].name, lane_state, highest);
+      });
   if (!is_simulated) {
     if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
       warn("threads", status.message());
@@ -184,34 +222,15 @@ account::Snapshot Collector::snapshot() const {
 void Collector::stats(const NumberVisitor& visit) const {
   snapshot().visit(visit);
   Incarnation* current = incarnation_.load();
-  const bool lives = current != nullptr && current->pid == getpid() && !is_closed_.load();
-  const double fill = lives ? current->pipeline->pressure() : 0.0;
+  const bool is_ours = current != nullptr && current->pid == getpid();
+  const bool lives = is_ours && !is_closed_.load();
   visit("memory_bytes", lives ? static_cast<int64_t>(current->pipeline->memory_bytes()) : 0);
-  visit("fill_permille", static_cast<int64_t>(fill * 1000));
-  // 0 normal, 1 pressured, 2 full. (Watermarks with hysteresis come with the signals.)
-  visit("pressure", fill >= 0.999 ? 2 : fill >= 0.8 ? 1 : 0);
-  visit("destination_answered",
-        current != nullptr && current->pid == getpid() && current->pipeline->destination_answered()
-            ? 1
-            : 0);
+  visit("destination_answered", is_ours && current->pipeline->destination_answered() ? 1 : 0);
+  visit("pressure", pressure_.state());
+  visit("fill_permille", lives ? static_cast<int64_t>(current->pipeline->fill() * 1000) : 0);
   if (!lives) return;
-  if (const pipeline::FlightRecorder* recorder = current->pipeline->recorder()) {
-    const pipeline::FlightRecorder::Numbers numbers = recorder->numbers();
-    visit("recorder.recorded", static_cast<int64_t>(numbers.recorded));
-    visit("recorder.overwritten", static_cast<int64_t>(numbers.overwritten));
-    visit("recorder.expired", static_cast<int64_t>(numbers.expired));
-    visit("recorder.released", static_cast<int64_t>(numbers.released));
-    visit("recorder.held", static_cast<int64_t>(numbers.held));
-  }
-  for (pipeline::Lane& lane : current->pipeline->lanes()) {
-    visit("lanes." + lane.name + ".slots", lane.queue->slots());
-    visit("lanes." + lane.name + ".room", lane.queue->room());
-    // Left out where it cannot be told: nothing was drained lately.
-    if (const auto in = lane.queue->room_in(1); in) {
-      visit("lanes." + lane.name + ".retry_after_ms",
-            std::chrono::ceil<std::chrono::milliseconds>(*in).count());
-    }
-  }
+  visit_pressure(*current->pipeline, visit);
+  visit_recorder(*current->pipeline, visit);
   current->pipeline->delivery().visit(visit);
 }
 

@@ -18,6 +18,7 @@
 #include "forebay/c_api.h"
 #include "fork_page.h"
 #include "incarnation.h"
+#include "pressure_signal.h"
 
 namespace forebay::engine {
 
@@ -62,6 +63,7 @@ class Collector {
   [[nodiscard]] Incarnation* incarnation() const noexcept { return incarnation_.load(); }
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(); }
   [[nodiscard]] const CollectorOptions& options() const noexcept { return options_; }
+  [[nodiscard]] PressureSignal& pressure() noexcept { return pressure_; }
 
   void stats(const NumberVisitor& visit) const;
   void audit(const NumberVisitor& visit);
@@ -102,6 +104,7 @@ class Collector {
     return lanes_[severity_class < 6 ? severity_class * 4 + 1 : 0];
   }
   Unled unled_;  // under the registry's mutex
+  PressureSignal pressure_;
 };
 
 // What the process has: collectors, loggers, the default. One mutex, slow paths only.

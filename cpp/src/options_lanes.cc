@@ -74,6 +74,10 @@ pipeline::LaneOptions read_lane(OptionReader& reader, const std::string& at,
   lane.backlog.turn.weight = static_cast<uint32_t>(reader.whole(at + "weight", 1, 1, 100));
   lane.backlog.turn.strict = reader.one_of(at + "priority", has_weight ? "weighted" : "strict",
                                            {"weighted", "strict"}) == "strict";
+  lane.gap_records = reader.flag(at + "gap_records", true);
+  lane.watermarks.high = reader.number(at + "high_watermark", lane.watermarks.high, 0, 1);
+  lane.watermarks.low = reader.number(at + "low_watermark", lane.watermarks.low, 0, 1);
+  reader.fail(at, lane.watermarks.validate());
   lane.backlog.max_age = reader.maybe_seconds(at + "max_age", 0.001, kYear);
   return lane;
 }

@@ -246,6 +246,7 @@ void Registry::abandon_in_child() noexcept {
     // A thread of the parent may be in the middle of a shutdown: here nobody is.
     new (&collector->shutdown_mutex_) std::mutex;
     collector->unled_ = {};
+    collector->pressure_.abandon_in_child();
     Incarnation* incarnation = collector->incarnation_.load();
     if (incarnation == nullptr || incarnation->is_abandoned.load()) continue;
     incarnation->pipeline->abandon_in_child();

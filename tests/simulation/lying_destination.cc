@@ -21,12 +21,18 @@ Arrival arrival_of(const std::string& record) {
     if (field.number != 6 || field.type != 2) continue;
     std::string key;
     std::string text;
+    int64_t number = 0;
     for (const wire::Field& part : wire::fields_of(field.bytes)) {
       if (part.number == 1) key = part.bytes;
       if (part.number != 2) continue;
-      for (const wire::Field& value : wire::fields_of(part.bytes)) text = value.bytes;
+      for (const wire::Field& value : wire::fields_of(part.bytes)) {
+        text = value.bytes;
+        number = static_cast<int64_t>(value.value);
+      }
     }
     if (key == "pad") arrival.pad = text;
+    if (key == "forebay.internal") arrival.is_gap = text == "gap";
+    if (key.starts_with("forebay.")) arrival.told[key] = number;
   }
   return arrival;
 }

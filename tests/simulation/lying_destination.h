@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -37,6 +38,8 @@ struct Faults {
 struct Arrival {
   uint64_t id = 0;
   std::string pad;
+  bool is_gap = false;
+  std::map<std::string, int64_t> told;  // the numbers of a gap record, by attribute
 };
 // The log records of an Export request in protobuf form. Throws std::runtime_error where it is
 // none.

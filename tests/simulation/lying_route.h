@@ -19,10 +19,12 @@ struct LyingRoute {
   // One destination, one request at a time, the oldest first: then the order of a lane holds across
   // all retries and splits.
   bool order_is_kept = false;
-  std::set<uint64_t> taken;  // records, by id
+  std::set<uint64_t> taken;    // records, by id
+  std::set<std::string> gaps;  // batches that began with a gap record, by id before any split
   // By thread, lane and scope: a batch groups its records by scope.
   std::map<std::array<uint64_t, 3>, uint64_t> newest_taken;
 
+  [[nodiscard]] int64_t records() const { return static_cast<int64_t>(taken.size() + gaps.size()); }
   [[nodiscard]] bool was_ambiguous(const BatchId& id) const {
     return std::any_of(destinations.begin(), destinations.end(),
                        [&](const auto& to) { return to->was_ambiguous(id); });

@@ -89,10 +89,12 @@ class Simulation {
 
   // -- what must hold --
   void took(LyingRoute& route, const Arrival& arrival, const EncodedBatch& batch);
+  void took_gap(LyingRoute& route, const Arrival& arrival, const EncodedBatch& batch);
   void check(const char* after);
   void check_books(const char* after);
   void check_numbers(const char* after);
   void check_route(const LyingRoute& route);
+  void check_losses();
   void check_ended();
   void expect(bool holds, const std::string& what) const;
 

@@ -37,6 +37,7 @@ void Simulation::draw_lane(size_t index, double share) {
   }
   lane.backlog.turn.strict = one_in(2);
   lane.backlog.turn.weight = static_cast<uint32_t>(1 + below(100));
+  lane.gap_records = one_in(2);
   options_.lanes.push_back(lane);
 }
 

@@ -43,13 +43,26 @@ TEST(SimulationTest, the_ledger_balances_after_every_step_of_any_seed) {
   if (one) return;
   // A campaign that never came to a place has not tested it.
   EXPECT_GT(flushes, 0u);
-  for (const char* name :
-       {"delivered", "expired", "unknown", "refused.queue_full", "refused.block_timeout",
-        "refused.shutdown", "dropped.queue_full_newest", "dropped.queue_full_oldest",
-        "dropped.backlog_full", "dropped.retry_exhausted", "dropped.shutdown",
-        "dropped.encode_error", "dropped.too_large", "rejected.partial_success",
-        "rejected.bad_request", "notes.splits", "notes.ambiguous_attempts", "notes.breaker_opens",
-        "dropped.lower_priority"}) {
+  for (const char* name : {"delivered",
+                           "internal",
+                           "expired",
+                           "unknown",
+                           "refused.queue_full",
+                           "refused.block_timeout",
+                           "refused.shutdown",
+                           "dropped.queue_full_newest",
+                           "dropped.queue_full_oldest",
+                           "dropped.backlog_full",
+                           "dropped.retry_exhausted",
+                           "dropped.shutdown",
+                           "dropped.encode_error",
+                           "dropped.too_large",
+                           "rejected.partial_success",
+                           "rejected.bad_request",
+                           "notes.splits",
+                           "notes.ambiguous_attempts",
+                           "notes.breaker_opens",
+                           "dropped.lower_priority"}) {
     if (seeds >= 300) {
       EXPECT_GT(sums[name], 0) << name << " never came about in these seeds";
     }

@@ -25,6 +25,7 @@
 #include "forebay/option_paths.h"
 #include "forebay/options.h"
 #include "forebay/outcome.h"
+#include "forebay/pressure.h"
 
 namespace forebay {
 inline namespace v1 {
@@ -106,8 +107,24 @@ class Collector {
     if (handle_ != nullptr) api_->collector_stats(handle_, detail::collect_number, &numbers);
     Stats stats(numbers, "");
     stats.memory_bytes = stats.number("memory_bytes");
-    stats.pressure = stats.number("pressure");
+    stats.pressure = static_cast<Pressure>(stats.number("pressure"));
+    if (const auto found = numbers.find("ms_to_full"); found != numbers.end()) {
+      stats.time_to_full = std::chrono::milliseconds{found->second};
+    }
     return stats;
+  }
+
+  // The highest state of all lanes: one atomic load.
+  [[nodiscard]] Pressure pressure() const noexcept {
+    if (handle_ == nullptr) return Pressure::kNormal;
+    return static_cast<Pressure>(
+        __atomic_load_n(api_->collector_pressure(handle_), __ATOMIC_RELAXED));
+  }
+  // Calls back whenever a lane's state changes, while the subscription lives. The calls come from
+  // Forebay's drain thread, which stands still meanwhile: be quick, do not log, and do not call
+  // back into the collector; an exception ends the program.
+  [[nodiscard]] PressureSubscription on_pressure(PressureCallback callback) const {
+    return {api_, handle_, std::move(callback)};
   }
 
   // Stops drain and ship at a batch boundary, counts what is really inside, and compares.

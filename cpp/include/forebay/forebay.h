@@ -11,4 +11,5 @@
 #include "forebay/logger.h"     // IWYU pragma: export
 #include "forebay/options.h"    // IWYU pragma: export
 #include "forebay/outcome.h"    // IWYU pragma: export
+#include "forebay/pressure.h"   // IWYU pragma: export
 #include "forebay/value.h"      // IWYU pragma: export

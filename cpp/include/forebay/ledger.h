@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "forebay/outcome.h"
+#include "forebay/pressure.h"
 
 namespace forebay {
 inline namespace v1 {
@@ -93,8 +95,13 @@ struct Stats : Ledger {
   using Ledger::Ledger;
   // What queues, batches and backlog hold. Unit: bytes.
   int64_t memory_bytes = 0;
-  // 0 normal, 1 pressured, 2 full.
-  int64_t pressure = 0;
+  // The highest state of all lanes. A lane's own numbers are lane(name).number("state"),
+  // "fill_permille", "ms_to_full" (absent where it does not fill) and "retry_after_ms" (absent
+  // where nothing is drained).
+  Pressure pressure = Pressure::kNormal;
+  // How long until the first lane is full, as its fill grew in the last seconds; nothing where none
+  // fills.
+  std::optional<std::chrono::milliseconds> time_to_full;
 };
 
 // What flush and shutdown return: each name is the difference between call and return.

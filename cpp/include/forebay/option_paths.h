@@ -186,6 +186,9 @@ class OptionPaths {
       add(at + "priority", *lane.priority == LanePriority::kStrict ? "strict" : "weighted");
     }
     maybe(at + "weight", lane.weight);
+    maybe(at + "high_watermark", lane.high_watermark);
+    maybe(at + "low_watermark", lane.low_watermark);
+    if (!lane.gap_records) add(at + "gap_records", false);
   }
   void put(const Sampling& rule, const std::string& at) {
     using Kind = Sampling::Kind;

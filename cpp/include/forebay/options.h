@@ -181,6 +181,10 @@ struct Lane {
   // weight is given.
   std::optional<LanePriority> priority = {};
   std::optional<uint32_t> weight = {};  // among weighted lanes, in bytes. 1..100. Default: 1
+  // Of the queue's room, 0..1: pressured from the first on, and no longer below the second.
+  std::optional<double> high_watermark = {};  // default: 0.8
+  std::optional<double> low_watermark = {};   // default: 0.6
+  bool gap_records = true;  // after a loss, the next batch begins with a record that tells of it
 };
 
 struct BatchOptions {

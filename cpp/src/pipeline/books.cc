@@ -108,10 +108,15 @@ void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& r
 account::LaneLosses Books::losses(uint8_t lane) const {
   const std::lock_guard lock(mutex_);
   account::LaneLosses losses = ledger_.losses(lane);
-  for (size_t n = 0; n < account::kRouteNames; ++n) {
-    losses.route[n] -= internal_losses_[lane].route[n];
-  }
+  const account::LaneLosses& internal = internal_losses_[lane];
+  for (size_t n = 0; n < account::kIntakeNames; ++n) losses.intake[n] -= internal.intake[n];
+  for (size_t n = 0; n < account::kRouteNames; ++n) losses.route[n] -= internal.route[n];
   return losses;
+}
+
+void Books::add_internal_losses(uint8_t lane, account::IntakeName name, uint64_t records) {
+  const std::lock_guard lock(mutex_);
+  internal_losses_[lane].intake[static_cast<size_t>(name)] += records;
 }
 
 void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {

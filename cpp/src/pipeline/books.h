@@ -32,6 +32,9 @@ class Books {
   // What the lane lost and refused of what was emitted, on the first route: without records of
   // Forebay's own.
   [[nodiscard]] account::LaneLosses losses(uint8_t lane) const;
+  // Of what the lane lost under that name before a batch was finished, that many were Forebay's
+  // own.
+  void add_internal_losses(uint8_t lane, account::IntakeName name, uint64_t records);
 
   // -- ship thread --
   std::optional<EncodedBatch> take(size_t route, MonotonicTime now);

@@ -14,6 +14,12 @@ using account::IntakeName;
 // Scratch memory kept between batches.
 constexpr size_t kKeptScratch = 8u << 20;
 
+std::vector<Watermarks> watermarks_of(const PipelineOptions& options) {
+  std::vector<Watermarks> marks;
+  for (const LaneOptions& lane : options.lanes) marks.push_back(lane.watermarks);
+  return marks;
+}
+
 }  // namespace
 
 Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account::Ledger& ledger,
@@ -26,6 +32,7 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       compressor_(options.compress),
       resource_(options.resource),
       id_prefix_(options.instance_id + "-"),
+      pressure_(watermarks_of(options)),
       flush_marks_(lanes.size()),
       round_(options.lanes) {
   for (const LaneOptions& lane : options.lanes) lane_rules_.push_back(lane.rule);
@@ -38,6 +45,7 @@ Intake::Step Intake::step(bool everything) {
     converter_renewed_ = now;
     ledger_.heartbeat(ticks_.clock().wall_now());
   }
+  look_at_pressure(now);
   // Also in between: the closer it looks, the better it knows when something was lost.
   if (now - looked_for_losses_ >= kLossLook) {
     looked_for_losses_ = now;
@@ -60,7 +68,10 @@ Intake::Step Intake::step(bool everything) {
 
 bool Intake::drain(size_t index, bool everything, Step& step) {
   Lane& lane = lanes_[index];
-  if (lane.queue->wants_reclaim()) lane.queue->reclaim();
+  if (lane.queue->wants_reclaim()) {
+    lane.was_short = true;  // a lane may be drained more than once between two looks
+    lane.queue->reclaim();
+  }
   lane.queue->note_drained(ticks_.clock().now());
   FlushMark& mark = flush_marks_[index];
   // Asked before the queue is looked through: a thread that was busy with a run from before the
@@ -105,6 +116,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
     ++drained[severity];
     ++taken;
     step.bytes += header.size;
+    lane.drained_slots += queue::LaneQueue::slots_for(header.size);
     if (lane.max_age && now - emitted > *lane.max_age) {
       ++expired[severity];
       represented_lost += model::weight_of(header, record);
@@ -167,6 +179,22 @@ void Intake::add_source(InternalSource& source, Duration interval) {
   sources_.push_back({&source, interval, ticks_.clock().now()});
 }
 
+// Before anything is drained: what emit met with is what counts.
+void Intake::look_at_pressure(MonotonicTime now) {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    const bool was_short = std::exchange(lane.was_short, false) || lane.queue->wants_reclaim() ||
+                           lane.queue->waiters() != 0;
+    pressure_.look(i,
+                   {.slots = lane.queue->slots(),
+                    .room = lane.queue->room(),
+                    .was_short = was_short,
+                    .is_held = lane.waiting.has_value(),
+                    .drained_slots = lane.drained_slots},
+                   now);
+  }
+}
+
 void Intake::collect_internal(MonotonicTime now, bool final) {
   internal_is_left_ = false;
   for (Source& source : sources_) {
@@ -205,10 +233,8 @@ bool Intake::add_internal(size_t index, const InternalRecord& record) try {
 }
 
 account::LaneLosses Intake::look_for_losses(size_t index) {
-  Lane& lane = lanes_[index];
-  account::LaneLosses losses = books_.losses(static_cast<uint8_t>(index));
-  losses.intake[static_cast<size_t>(IntakeName::kDroppedMemory)] -= lane.internal_lost;
-  lane.gaps->look(losses, ticks_.clock().wall_now());
+  const account::LaneLosses losses = books_.losses(static_cast<uint8_t>(index));
+  lanes_[index].gaps->look(losses, ticks_.clock().wall_now());
   return losses;
 }
 
@@ -228,7 +254,8 @@ bool Intake::write_gap(size_t index) noexcept try {
 void Intake::let_go_of_batch(size_t index, const SeverityCounts& counts, std::string_view why) {
   Lane& lane = lanes_[index];
   ledger_.intake(IntakeName::kDroppedMemory, static_cast<uint32_t>(index), counts);
-  lane.internal_lost += std::exchange(lane.internal_in_batch, 0);
+  books_.add_internal_losses(static_cast<uint8_t>(index), IntakeName::kDroppedMemory,
+                             std::exchange(lane.internal_in_batch, 0));
   lose(lane.batcher.represented());
   lane.batcher.clear();
   warn("batch_memory", why);
@@ -335,6 +362,9 @@ void Intake::drop_all() {
     if (counts.total() != 0) {
       ledger_.intake(IntakeName::kDroppedShutdown, static_cast<uint32_t>(i), counts);
     }
+    const uint64_t internal =
+        std::exchange(lane.internal_in_batch, 0) + (lane.waiting ? lane.waiting->internal : 0);
+    books_.add_internal_losses(static_cast<uint8_t>(i), IntakeName::kDroppedShutdown, internal);
     lane.batcher.clear();
     lane.waiting.reset();
   }

@@ -47,6 +47,8 @@ class Intake final : private InternalSink {
   void begin_flush() noexcept;
   [[nodiscard]] bool is_flushed() const noexcept;
 
+  [[nodiscard]] Pressure& pressure() noexcept { return pressure_; }
+  [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
   // When the next batch is due by age; nothing where no batch is being built.
   [[nodiscard]] std::optional<MonotonicTime> next_due() const noexcept;
   // The number of the last batch that was named.
@@ -80,6 +82,7 @@ class Intake final : private InternalSink {
   account::LaneLosses look_for_losses(size_t index);
   // Where there is something to tell: encodes the lane's gap record into gap_, and counts it.
   bool write_gap(size_t index) noexcept;
+  void look_at_pressure(MonotonicTime now);
   void collect_internal(MonotonicTime now, bool final);
   bool push(Lane& lane, Step& step);
 
@@ -108,6 +111,8 @@ class Intake final : private InternalSink {
   Step internal_step_;             // batches that internal records made full, told by the next step
   bool internal_is_left_ = false;  // in the last step, a record had to wait for room in the backlog
   bool is_ending_ = false;
+
+  Pressure pressure_;
 
   struct FlushMark {
     uint64_t bound = 0;         // most records that were there when it was set

@@ -15,6 +15,7 @@
 #include "model/value.h"
 #include "pipeline/flight_recorder.h"
 #include "pipeline/gap_records.h"
+#include "pipeline/pressure.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
 #include "ship/retry_options.h"
@@ -29,6 +30,7 @@ struct LaneOptions {
   backlog::LaneBacklogOptions backlog;  // its max_age holds in the queue too, its turn in draining
   // After a loss the lane's next batch begins with a record that tells of it.
   bool gap_records = true;
+  Watermarks watermarks;
 };
 
 // Everything that a pipeline is made from. Validated before it is given here.
@@ -59,8 +61,9 @@ struct Lane {
   // A finished batch that the backlog had no room for (`hold`): still "in batch" for the ledger.
   std::optional<EncodedBatch> waiting;
   uint64_t internal_in_batch = 0;  // of the batcher's records: those of Forebay's own
-  uint64_t internal_lost = 0;      // of dropped{memory} before a batch was finished
+  uint64_t drained_slots = 0;      // since the beginning
   std::optional<GapRecords> gaps;  // nothing: they are switched off
+  bool was_short = false;          // emit found no room, since the last look at the pressure
 };
 
 }  // namespace forebay::pipeline

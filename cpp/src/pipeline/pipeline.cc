@@ -70,8 +70,15 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
     auto queue =
         queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
     if (!queue) return queue.status();
-    pipeline->lanes_.push_back(
-        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(batch), {}, 0, 0, {}});
+    pipeline->lanes_.push_back({lane.name,
+                                lane.backlog.max_age,
+                                queue.take(),
+                                batch::Batcher(batch),
+                                {},
+                                0,
+                                0,
+                                {},
+                                false});
     if (lane.gap_records) {
       pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
     }
@@ -95,7 +102,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
     lane.queue->on_wanted(
         [](void* context) {
           auto* self = static_cast<Pipeline*>(context);
-          if (!self->is_held_.load(std::memory_order_relaxed)) self->drain_parker_.wake();
+          // While the backlog holds there is nothing to drain, but that a lane is full is news.
+          if (!self->is_held_.load(std::memory_order_relaxed) || self->is_newly_full()) {
+            self->drain_parker_.wake();
+          }
         },
         pipeline.get());
   }
@@ -126,12 +136,31 @@ void Pipeline::add_internal_source(InternalSource& source, Duration interval) {
   intake_->add_source(source, interval);
 }
 
+void Pipeline::on_pressure(PressureListener listener) { listener_ = std::move(listener); }
+
+void Pipeline::tell(const std::vector<Pressure::Change>& changes) {
+  if (!listener_) return;
+  for (const Pressure::Change& change : changes) {
+    listener_(change.lane, change.lane_state, change.highest);
+  }
+}
+
+bool Pipeline::is_newly_full() const noexcept {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i].queue->room() == 0 && pressure().lane(i).state() != PressureState::kFull) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void Pipeline::run_drain() noexcept {
   Duration nap = kShortestNap;
   while (!stopping_.load(std::memory_order_acquire)) {
     Intake::Step step;
     std::optional<MonotonicTime> due;
     bool flushing = false;
+    std::vector<Pressure::Change> changes;
     {
       const std::lock_guard lock(drain_mutex_);
       const uint64_t asked = flush_asked_.load(std::memory_order_acquire);
@@ -145,7 +174,9 @@ void Pipeline::run_drain() noexcept {
       if (flushing) serve_flushes(intake_->is_flushed());
       flushing = flush_begun_ != flush_drained_;
       due = intake_->next_due();
+      changes = intake_->pressure().take_changes();
     }
+    tell(changes);
     if (step.batches != 0) delivery_->wake();
     is_held_.store(step.is_held, std::memory_order_relaxed);
     if (step.records != 0 || flushing) {
@@ -235,6 +266,7 @@ bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
   if (recorder_ != nullptr) recorder_->close();
   if (unknown_so_far() != unknown) left_nothing_ = false;
   ledger_->mark_ended();
+  tell(intake_->pressure().end());
   is_shut_down_.store(true, std::memory_order_release);
   return left_nothing_;
 }
@@ -330,7 +362,7 @@ uint64_t Pipeline::memory_bytes() const {
   return bytes;
 }
 
-double Pipeline::pressure() const noexcept {
+double Pipeline::fill() const noexcept {
   double most = 0;
   for (const Lane& lane : lanes_) most = std::max(most, lane.queue->fill());
   return most;

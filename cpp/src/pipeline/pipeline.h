@@ -76,7 +76,13 @@ class Pipeline {
   [[nodiscard]] std::string last_error() const;
   [[nodiscard]] uint64_t memory_bytes() const;
   // The fullest lane's fill, 0..1.
-  [[nodiscard]] double pressure() const noexcept;
+  [[nodiscard]] double fill() const noexcept;
+  [[nodiscard]] const Pressure& pressure() const noexcept { return intake_->pressure(); }
+  // Told on the drain thread when a lane's state changes, and at the end that nothing presses any
+  // more. To be set before the threads are started.
+  using PressureListener =
+      std::function<void(size_t lane, PressureState lane_state, PressureState highest)>;
+  void on_pressure(PressureListener listener);
 
   // For a simulation, instead of threads: one round of both; or of one after the other.
   void step();
@@ -98,6 +104,9 @@ class Pipeline {
   Pipeline(const PipelineOptions& options, const Clock* clock);
   void run_drain() noexcept;
   void run_ship() noexcept;
+  void tell(const std::vector<Pressure::Change>& changes);
+  // Some lane has no room, and its state does not say so yet.
+  [[nodiscard]] bool is_newly_full() const noexcept;
   void serve_flushes(bool is_flushed);
   void stop_threads();
   void let_go_of_the_rest();
@@ -111,6 +120,7 @@ class Pipeline {
   std::unique_ptr<FlightRecorder> recorder_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Delivery> delivery_;
+  PressureListener listener_;
 
   // Held by the drain thread during a step, and by audit() to stop it between two.
   std::mutex drain_mutex_;

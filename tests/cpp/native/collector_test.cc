@@ -48,6 +48,10 @@ TEST(CollectorTest, a_bad_option_is_named_by_its_path) {
          [](Options& o) { o.lanes = {{.name = "a", .backlog_share = 1.5}}; });
   expect("lanes[0].queue_records",
          [](Options& o) { o.lanes = {{.name = "a", .queue_records = 1}}; });
+  expect("lanes[0].high_watermark",
+         [](Options& o) { o.lanes = {{.name = "a", .high_watermark = 1.5}}; });
+  expect("lanes[0].low_watermark",
+         [](Options& o) { o.lanes = {{.name = "a", .low_watermark = 0.9}}; });
   expect("lanes[0].on_full[0].timeout", [](Options& o) {
     o.lanes = {{.name = "a", .on_full = {OnFull::block(-1s), OnFull::drop_newest()}}};
   });
@@ -84,7 +88,10 @@ TEST(CollectorTest, every_option_at_once_is_known_to_the_core) {
                     .on_full = {OnFull::block(5ms), OnFull::drop_oldest()},
                     .on_backlog_full = forebay::OnBacklogFull::kEvictOldest,
                     .backlog_share = 0.25,
-                    .max_age = 1h},
+                    .max_age = 1h,
+                    .high_watermark = 0.9,
+                    .low_watermark = 0.5,
+                    .gap_records = false},
                    {.name = "rest", .on_full = {OnFull::fail()}}};
   options.batch = {.max_records = 100, .max_bytes = 1 << 20, .max_delay = 10ms};
   options.backlog = {.max_bytes = 1 << 20, .order = forebay::BacklogOrder::kNewestFirst};

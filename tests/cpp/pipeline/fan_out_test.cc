@@ -300,11 +300,11 @@ TEST(FailoverTest, where_all_are_away_the_queue_fills_and_the_policy_of_the_lane
   const int64_t accepted = flood(pipeline, emitter, clock, 2000);
   EXPECT_LT(accepted, 2000);
   EXPECT_EQ(pipeline["refused.queue_full"], 1);
-  EXPECT_GT(pipeline->pressure(), 0.9);
+  EXPECT_GT(pipeline->fill(), 0.9);
   to[1]->change(Mood::kTakes);
   for (int i = 0; i < 100; ++i) step_all(pipeline, clock);
   EXPECT_EQ(static_cast<int64_t>(to[1]->taken().size()), accepted);
-  EXPECT_LT(pipeline->pressure(), 0.1);
+  EXPECT_LT(pipeline->fill(), 0.1);
 }
 
 TEST(FailoverTest, a_flush_during_an_outage_empties_into_the_fallback) {

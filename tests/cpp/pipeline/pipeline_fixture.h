@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -27,11 +28,13 @@ using Kind = queue::FullAction::Kind;
 
 // What a destination does with a batch, and what it took.
 struct Destination {
-  enum class Mood : uint8_t { kTakes, kUnavailable, kSilent };
+  // kTakesSome: all but the last `refused` records of each batch.
+  enum class Mood : uint8_t { kTakes, kUnavailable, kSilent, kRejects, kTakesSome };
   std::mutex mutex;
   std::condition_variable rung;
   bool is_rung = false;
   Mood mood = Mood::kTakes;
+  uint64_t refused = 0;
   std::vector<std::pair<EncodedBatch, MonotonicTime>> batches;  // taken, in order
   std::vector<int64_t> numbers;                                 // of the records taken, in order
 
@@ -76,6 +79,14 @@ class DestinationExporter final : public ship::Exporter {
       if (to_->mood == Destination::Mood::kTakes) {
         attempt.kind = ship::Attempt::Kind::kDelivered;
         take(batch, at);
+      }
+      if (to_->mood == Destination::Mood::kRejects) {
+        attempt.kind = ship::Attempt::Kind::kRejected;
+        attempt.rejection = ship::Rejection::kBadRequest;
+      }
+      if (to_->mood == Destination::Mood::kTakesSome) {
+        attempt.kind = ship::Attempt::Kind::kDelivered;
+        attempt.rejected = std::min(to_->refused, batch.records());
       }
       attempt.answered = true;
       attempt.batch = std::move(batch);

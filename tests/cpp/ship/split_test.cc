@@ -73,6 +73,26 @@ TEST(SplitTest, each_half_knows_how_many_records_its_own_stand_for) {
   EXPECT_EQ(halves[1].represented(), 0u + 7u + 1u) << "a gap record stands for none";
 }
 
+TEST(SplitTest, records_of_forebay_s_own_are_known_in_either_half) {
+  const auto internal = [](const std::string& body) {
+    return log_record(13, body).message(6, key_value("forebay.internal", any_text("gap")));
+  };
+  for (const bool in_second : {false, true}) {
+    const std::string message =
+        log_request({internal("a"), in_second ? log_record(9, "b") : internal("b"),
+                     in_second ? internal("c") : log_record(9, "c"), log_record(9, "d")});
+    SeverityCounts counts;
+    counts[SeverityClass::kWarn] = 2;
+    counts[SeverityClass::kInfo] = 2;
+    EncodedBatch batch = batch_of(Signal::kLogs, message, counts);
+    batch.internal = 2;
+    const auto halves = split_or_fail(batch);
+    ASSERT_EQ(halves.size(), 2u);
+    EXPECT_EQ(halves[0].internal, in_second ? 1u : 2u);
+    EXPECT_EQ(halves[1].internal, in_second ? 1u : 0u);
+  }
+}
+
 TEST(SplitTest, what_else_a_batch_says_stays_with_both_halves) {
   EncodedBatch batch = log_batch("i-7.1", {9, 9});
   batch.lane = 3;
