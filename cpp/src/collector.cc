@@ -57,10 +57,8 @@ void visit_pressure(pipeline::Pipeline& pipeline, const NumberVisitor& visit) {
     const pipeline::Lane& lane = pipeline.lanes()[i];
     const pipeline::LanePressure& of_lane = pressure.lane(i);
     const std::string at = "lanes." + lane.name + ".";
-    const uint32_t slots = lane.queue->slots();
-    const uint32_t room = lane.queue->room();
-    visit(at + "slots", slots);
-    visit(at + "room", room);
+    visit(at + "slots", lane.queue->slots());
+    visit(at + "room", lane.queue->room());
     visit(at + "state", static_cast<int64_t>(of_lane.state()));
     visit(at + "fill_permille", static_cast<int64_t>(lane.queue->fill() * 1000));
     if (const auto time = of_lane.time_to_full()) visit(at + "ms_to_full", ms(*time));

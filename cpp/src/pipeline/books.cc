@@ -89,8 +89,6 @@ Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger
   for (const backlog::BacklogOptions& options : routes) routes_.emplace_back(options);
 }
 
-// Where some of a batch's records are lost and nobody says which, those that were emitted are taken
-// first: what is left for Forebay's own is what must be theirs.
 void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& records, Place from,
                 RouteName name) {
   ledger_.end(static_cast<uint32_t>(route), batch.lane, records, from, name);
@@ -100,6 +98,8 @@ void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& r
       is_delivered ? account::NoteName::kRepresentedDelivered : account::NoteName::kRepresentedLost,
       represented_by(batch, records.total(), !is_delivered));
   if (batch.internal == 0 || !account::is_loss(name)) return;
+  // Where some of a batch's records are lost and nobody says which, those that were emitted are
+  // taken first: what is left for Forebay's own is what must be theirs.
   const uint64_t emitted = batch.records() - std::min(batch.internal, batch.records());
   const uint64_t ended = records.total();
   internal_losses_[batch.lane].route[static_cast<size_t>(name)] += ended - std::min(ended, emitted);

@@ -116,7 +116,6 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
     ++drained[severity];
     ++taken;
     step.bytes += header.size;
-    lane.drained_slots += queue::LaneQueue::slots_for(header.size);
     if (lane.max_age && now - emitted > *lane.max_age) {
       ++expired[severity];
       represented_lost += model::weight_of(header, record);
@@ -189,8 +188,7 @@ void Intake::look_at_pressure(MonotonicTime now) {
                    {.slots = lane.queue->slots(),
                     .room = lane.queue->room(),
                     .was_short = was_short,
-                    .is_held = lane.waiting.has_value(),
-                    .drained_slots = lane.drained_slots},
+                    .is_held = lane.waiting.has_value()},
                    now);
   }
 }
@@ -294,10 +292,10 @@ void Intake::finish(size_t index, Step& step) {
     batch.lane = static_cast<uint8_t>(index);
     batch.codec = compressor_.codec();
     batch.counts = counts;
-    // A gap record stands for nothing.
+    batch.internal = std::exchange(lane.internal_in_batch, 0);
+    // A gap record stands for none that was emitted.
     batch.excess =
         static_cast<int64_t>(lane.batcher.represented()) - static_cast<int64_t>(counts.total());
-    batch.internal = std::exchange(lane.internal_in_batch, 0);
     batch.oldest = lane.batcher.oldest();
     batch.newest = lane.batcher.newest();
     batch.oldest_wall = lane.batcher.oldest_wall();

@@ -61,7 +61,6 @@ struct Lane {
   // A finished batch that the backlog had no room for (`hold`): still "in batch" for the ledger.
   std::optional<EncodedBatch> waiting;
   uint64_t internal_in_batch = 0;  // of the batcher's records: those of Forebay's own
-  uint64_t drained_slots = 0;      // since the beginning
   std::optional<GapRecords> gaps;  // nothing: they are switched off
   bool was_short = false;          // emit found no room, since the last look at the pressure
 };

@@ -65,7 +65,7 @@ void LanePressure::look(const Seen& seen, MonotonicTime now) noexcept {
 void LanePressure::measure(const Seen& seen, MonotonicTime now) noexcept {
   const uint32_t used = seen.slots - std::min(seen.room, seen.slots);
   if (!sample_) {
-    sample_ = Sample{now, used, seen.drained_slots};
+    sample_ = Sample{now, used};
     return;
   }
   const Duration passed = now - sample_->at;
@@ -74,30 +74,18 @@ void LanePressure::measure(const Seen& seen, MonotonicTime now) noexcept {
   const double weight = 1.0 - std::exp(-seconds / kAverageOver);
   const double growth = (static_cast<double>(used) - static_cast<double>(sample_->used)) / seconds;
   growth_ += weight * (growth - growth_);
-  const double drained = drained_.load(std::memory_order_relaxed);
-  const double now_drained =
-      static_cast<double>(seen.drained_slots - sample_->drained_slots) / seconds;
-  drained_.store(drained + weight * (now_drained - drained), std::memory_order_relaxed);
-  sample_ = Sample{now, used, seen.drained_slots};
+  sample_ = Sample{now, used};
 
-  const double left = static_cast<double>(seen.room) / growth_;
-  const bool fills = seen.room == 0 || (growth_ > 0 && left <= kLongestToFull);
-  const int64_t ns = seen.room == 0 ? 0 : fills ? from_seconds(left).count() : -1;
-  ns_to_full_.store(ns, std::memory_order_relaxed);
+  const double room = static_cast<double>(seen.room);
+  const bool fills = seen.room == 0 || growth_ * kLongestToFull >= room;
+  const double left = seen.room == 0 || !fills ? 0.0 : room / growth_;
+  ns_to_full_.store(fills ? from_seconds(left).count() : -1, std::memory_order_relaxed);
 }
 
 std::optional<Duration> LanePressure::time_to_full() const noexcept {
   const int64_t ns = ns_to_full_.load(std::memory_order_relaxed);
   if (ns < 0) return std::nullopt;
   return Duration{ns};
-}
-
-std::optional<Duration> LanePressure::retry_after(uint32_t slots, uint32_t room) const noexcept {
-  const double over = (fill_of(slots, room) - marks_.low) * static_cast<double>(slots);
-  if (over <= 0) return Duration::zero();
-  const double drained = drained_.load(std::memory_order_relaxed);
-  if (drained < 1.0) return std::nullopt;
-  return from_seconds(std::min(over / drained, kRetryAtMost));
 }
 
 Pressure::Pressure(const std::vector<Watermarks>& lanes)

@@ -37,10 +37,9 @@ class LanePressure {
   // What the drain thread sees of a lane, before it drains.
   struct Seen {
     uint32_t slots = 0;
-    uint32_t room = 0;           // free ones
-    bool was_short = false;      // since the last look, emit found no room; or a thread waits
-    bool is_held = false;        // a batch waits for room in the backlog
-    uint64_t drained_slots = 0;  // since the beginning
+    uint32_t room = 0;       // free ones
+    bool was_short = false;  // since the last look, emit found no room; or a thread waits
+    bool is_held = false;    // a batch waits for room in the backlog
   };
 
   static constexpr Duration kCalm = std::chrono::milliseconds{100};
@@ -55,9 +54,6 @@ class LanePressure {
   }
   // At the present rates; nothing where the lane does not fill.
   [[nodiscard]] std::optional<Duration> time_to_full() const noexcept;
-  // When a lane that has `room` now is at its low watermark again, if nothing more comes: what to
-  // tell a caller who is turned away. Zero where it is below; nothing where nothing is drained.
-  [[nodiscard]] std::optional<Duration> retry_after(uint32_t slots, uint32_t room) const noexcept;
 
  private:
   [[nodiscard]] PressureState wanted(const Seen& seen) const noexcept;
@@ -67,15 +63,12 @@ class LanePressure {
   std::atomic<PressureState> state_{PressureState::kNormal};
   std::optional<MonotonicTime> calm_since_;  // it could be less than state_ since then
 
-  // Averages over the last seconds, by the second.
   struct Sample {
     MonotonicTime at{};
     uint32_t used = 0;
-    uint64_t drained_slots = 0;
   };
   std::optional<Sample> sample_;
   double growth_ = 0;  // slots/s; negative: the lane empties
-  std::atomic<double> drained_{0};
   std::atomic<int64_t> ns_to_full_{-1};
 };
 

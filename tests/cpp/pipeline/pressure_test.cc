@@ -16,11 +16,7 @@ struct LookedAt {
 
   State look(uint32_t used, bool was_short = false, bool is_held = false) {
     clock.advance(milliseconds{10});
-    lane.look({.slots = 100,
-               .room = 100 - used,
-               .was_short = was_short,
-               .is_held = is_held,
-               .drained_slots = drained},
+    lane.look({.slots = 100, .room = 100 - used, .was_short = was_short, .is_held = is_held},
               clock.now());
     return lane.state();
   }
@@ -31,7 +27,6 @@ struct LookedAt {
 
   ManualClock clock;
   LanePressure lane;
-  uint64_t drained = 0;
 };
 
 TEST(PressureTest, a_lane_is_pressured_from_the_high_mark_and_normal_below_the_low_one) {
@@ -124,20 +119,6 @@ TEST(PressureTest, the_time_to_full_is_the_room_by_the_rate_of_filling) {
   // It empties.
   for (uint32_t used = 100; used > 50; --used) at.look_for(milliseconds{100}, used);
   EXPECT_FALSE(at.lane.time_to_full().has_value());
-}
-
-TEST(PressureTest, retry_after_is_the_time_to_the_low_mark_at_the_rate_of_draining) {
-  LookedAt at;
-  EXPECT_EQ(at.lane.retry_after(100, 100), Duration::zero());
-  EXPECT_EQ(at.lane.retry_after(100, 40), Duration::zero());
-  EXPECT_FALSE(at.lane.retry_after(100, 0).has_value());  // nothing is known yet
-  for (int i = 0; i < 1000; ++i) {
-    at.drained += 2;
-    at.look(100);
-  }
-  // 200 slots a second, and 40 above the mark.
-  EXPECT_NEAR(std::chrono::duration<double>(*at.lane.retry_after(100, 0)).count(), 0.2, 0.02);
-  EXPECT_NEAR(std::chrono::duration<double>(*at.lane.retry_after(100, 20)).count(), 0.1, 0.01);
 }
 
 TEST(PressureTest, changes_are_told_once_with_the_highest_of_all_lanes) {
