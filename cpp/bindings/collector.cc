@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core_api.h"
+#include "option_list.h"
 #include "values.h"
 
 namespace py = pybind11;
@@ -28,12 +29,6 @@ py::dict as_dict(const Numbers& numbers) {
   return dict;
 }
 
-[[noreturn]] void throw_option_error(const std::string& message) {
-  const py::object type = py::module_::import("forebay._errors").attr("OptionError");
-  PyErr_SetObject(type.ptr(), py::str(message).ptr());
-  throw py::error_already_set();
-}
-
 // Seconds, or None for "as long as it takes".
 int64_t nanoseconds(const py::object& timeout) {
   if (timeout.is_none()) return -1;
@@ -46,17 +41,7 @@ class PyCollector {
  public:
   explicit PyCollector(const py::list& options) {
     Scratch scratch;
-    std::vector<forebay_option> cells;
-    for (const py::handle& item : options) {
-      const auto pair = py::cast<py::tuple>(item);
-      const py::str path = pair[0];
-      const py::object value = pair[1];
-      scratch.keep(path.inc_ref().ptr());
-      scratch.keep(value.inc_ref().ptr());
-      const forebay_string key = to_text(path.ptr(), scratch);
-      cells.push_back(
-          {key.data, static_cast<uint32_t>(key.size), 0, to_value(value.ptr(), scratch)});
-    }
+    const std::vector<forebay_option> cells = to_options(options, scratch);
     std::string error;
     const int32_t status =
         core().collector_create(cells.data(), cells.size(), &handle_, append_text, &error);

@@ -21,6 +21,7 @@ void register_logger(pybind11::module_& module);
 void register_collector(pybind11::module_& module);
 void register_handler(pybind11::module_& module);
 void register_capsule(pybind11::module_& module);
+void register_simulate(pybind11::module_& module);
 
 // The handle inside a _core.Collector; null for None. Throws TypeError for anything else.
 forebay_collector* collector_handle(PyObject* object);

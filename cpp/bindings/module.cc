@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, module) {
   forebay_python::register_collector(module);
   forebay_python::register_handler(module);
   forebay_python::register_capsule(module);
+  forebay_python::register_simulate(module);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "base/silence.h"
 #include "collector.h"
 #include "model/site.h"
 #include "option_reader.h"
@@ -14,18 +15,17 @@ namespace forebay::engine {
 namespace {
 
 constexpr Duration kStep = std::chrono::milliseconds{1};
-constexpr uint64_t kSeed = 1;
 constexpr size_t kTextBytes = size_t{8} << 20;
 
 // Words, so that batches compress about as logs do: padding that is always the same would make the
 // backlog look endless.
-std::string words() {
+std::string words(uint64_t seed) {
   constexpr std::array<std::string_view, 32> kWords = {
       "request", "finished", "user",  "order",   "payment", "timeout", "retry", "connection",
       "closed",  "opened",   "cache", "miss",    "hit",     "items",   "GET",   "POST",
       "status",  "200",      "404",   "elapsed", "ms",      "from",    "to",    "worker",
       "queue",   "started",  "ended", "token",   "id",      "v1",      "api",   "checkout"};
-  Random random(kSeed);
+  Random random(seed);
   std::string text;
   text.reserve(kTextBytes + 32);
   while (text.size() < kTextBytes) {
@@ -38,8 +38,8 @@ std::string words() {
 // One producer: owes what its rate says, and pays as far as its lane lets it.
 class Producer {
  public:
-  Producer(Collector& collector, const Scenario::Load& load, const std::string& text)
-      : load_(load), text_(text), random_(kSeed) {
+  Producer(Collector& collector, const Scenario::Load& load, const std::string& text, uint64_t seed)
+      : load_(load), text_(text), random_(seed) {
     forebay_logger_spec logger{};
     logger.struct_size = sizeof logger;
     logger.name = {load.logger.data(), load.logger.size()};
@@ -61,9 +61,14 @@ class Producer {
       body.as.data = text_.data() + random_.below(text_.size() - load_.record_bytes);
       if (emit(logger_, site_, &body, 1, nullptr, FOREBAY_EMIT_REPORT_BLOCK) ==
           FOREBAY_WOULD_BLOCK) {
-        waited_ += step;
-        return;
+        if (!has_waited_enough()) {
+          waiting_ += step;
+          waited_ += step;
+          return;
+        }
+        (void)emit(logger_, site_, &body, 1, nullptr, FOREBAY_EMIT_WAITED);
       }
+      waiting_ = Duration::zero();
       ++emitted_;
     }
   }
@@ -74,28 +79,45 @@ class Producer {
                          static_cast<int64_t>(emitted_ + static_cast<uint64_t>(owed_)));
     numbers.emplace_back(name + ".waited_ms",
                          std::chrono::duration_cast<std::chrono::milliseconds>(waited_).count());
+    numbers.emplace_back(name + ".waiting", waiting_ > Duration::zero() ? 1 : 0);
+    // The logger is bound once it has emitted.
+    if (const LoggerBinding* bound = logger_->binding.load(); bound != nullptr) {
+      numbers.emplace_back(name + ".lane", bound->rules.lanes[load_.severity]);
+    }
   }
 
  private:
+  // Whether the lane's policy goes on to what comes after `block`: this record has waited so long.
+  [[nodiscard]] bool has_waited_enough() const {
+    const LoggerBinding& bound = *logger_->binding.load();
+    const queue::FullAction& first =
+        bound.incarnation->lanes[bound.rules.lanes[load_.severity]]->on_full().front();
+    return first.timeout && waiting_ >= *first.timeout;
+  }
+
   const Scenario::Load& load_;
   const std::string& text_;
   Random random_;
-  forebay_logger* logger_;
+  Logger* logger_;
   const forebay_site* site_;
   double owed_ = 0;
   uint64_t emitted_ = 0;
   Duration waited_{};
+  Duration waiting_{};  // of the record that is held up now
 };
 
-ship::ModelledDestination destination_of(const Scenario& scenario, const ExporterOptions& exporter,
+ship::ModelledDestination destination_of(const Scenario& scenario, const std::string& route,
+                                         int index, const ExporterOptions& exporter,
                                          MonotonicTime begin) {
   ship::ModelledDestination destination;
   destination.records_per_second = scenario.destination_records_per_second;
   destination.latency = scenario.latency;
   destination.max_in_flight = exporter.max_in_flight;
   destination.codec = exporter.codec;
-  for (const auto& [from, length] : scenario.outages) {
-    destination.outages.emplace_back(begin + from, begin + from + length);
+  for (const Scenario::Outage& outage : scenario.outages) {
+    if (!outage.route.empty() && outage.route != route) continue;
+    if (outage.exporter.value_or(index) != index) continue;
+    destination.outages.emplace_back(begin + outage.from, begin + outage.from + outage.length);
   }
   return destination;
 }
@@ -110,10 +132,11 @@ class Run {
         clock_(clock),
         begin_(clock.now()),
         sample_(sample),
-        text_(words()),
-        pipeline_(*collector.incarnation()->pipeline) {
+        text_(words(scenario.seed)),
+        pipeline_(*collector.incarnation()->pipeline),
+        peak_slots_(pipeline_.lanes().size(), 0) {
     for (const Scenario::Load& load : scenario.loads) {
-      producers_.emplace_back(collector, load, text_);
+      producers_.emplace_back(collector, load, text_, scenario.seed);
     }
   }
 
@@ -141,7 +164,9 @@ class Run {
     if (emits) {
       for (Producer& producer : producers_) producer.act(kStep);
     }
+    look_at_peaks();
     pipeline_.step();
+    look_at_peaks();
     clock_.advance(kStep);
     if (elapsed() >= next_sample_) {
       sample();
@@ -154,7 +179,26 @@ class Run {
       numbers.emplace_back(std::string(name), value);
     });
     for (size_t i = 0; i < producers_.size(); ++i) producers_[i].report(i, numbers);
+    look_at_peaks();
+    for (size_t i = 0; i < peak_slots_.size(); ++i) {
+      const std::string lane = "lanes." + pipeline_.lanes()[i].name;
+      numbers.emplace_back(lane + ".peak_slots", std::exchange(peak_slots_[i], 0));
+      numbers.emplace_back(
+          lane + ".backlog_bytes",
+          static_cast<int64_t>(pipeline_.books().backlog_bytes(static_cast<uint8_t>(i))));
+    }
+    numbers.emplace_back("backlog.bytes", static_cast<int64_t>(pipeline_.books().backlog_bytes()));
+    numbers.emplace_back("backlog.peak_bytes", static_cast<int64_t>(std::exchange(peak_bytes_, 0)));
+    numbers.emplace_back("backlog.max_bytes",
+                         static_cast<int64_t>(collector_.options().pipeline.backlog_max_bytes));
     sample_(elapsed(), numbers);
+  }
+  void look_at_peaks() {
+    for (size_t i = 0; i < peak_slots_.size(); ++i) {
+      const queue::LaneQueue& queue = *pipeline_.lanes()[i].queue;
+      peak_slots_[i] = std::max<int64_t>(peak_slots_[i], queue.slots() - queue.room());
+    }
+    peak_bytes_ = std::max(peak_bytes_, pipeline_.books().backlog_bytes());
   }
 
   Collector& collector_;
@@ -165,6 +209,8 @@ class Run {
   const std::string text_;
   pipeline::Pipeline& pipeline_;
   std::vector<Producer> producers_;
+  std::vector<int64_t> peak_slots_;  // by lane, since the last sample
+  uint64_t peak_bytes_ = 0;
   Duration next_sample_ = scenario_.sample_every;
 };
 
@@ -188,13 +234,20 @@ Result<Scenario> Scenario::parse(const forebay_option* options, size_t count) {
   scenario.length = reader.seconds("length", scenario.length, 0.001, 86400);
   scenario.settle = reader.seconds("settle", scenario.settle, 0, 86400);
   scenario.sample_every = reader.seconds("sample_every", scenario.sample_every, 0.001, 3600);
+  scenario.seed = reader.whole("seed", scenario.seed, 1, uint64_t{1} << 32);
   scenario.destination_records_per_second = reader.number("destination.rate", 0, 0, 1e9);
   scenario.latency = reader.seconds("destination.latency", scenario.latency, 0, 3600);
   for (size_t i = 0;; ++i) {
     const std::string at = "outages[" + std::to_string(i) + "].";
     if (!reader.has(at + "length")) break;
-    scenario.outages.emplace_back(reader.seconds(at + "from", Duration::zero(), 0, 86400),
-                                  reader.seconds(at + "length", Duration::zero(), 0, 86400));
+    Outage outage;
+    outage.from = reader.seconds(at + "from", Duration::zero(), 0, 86400);
+    outage.length = reader.seconds(at + "length", Duration::zero(), 0, 86400);
+    outage.route = reader.text(at + "route", "");
+    if (reader.has(at + "exporter")) {
+      outage.exporter = static_cast<int>(reader.whole(at + "exporter", 0, 0, 7));
+    }
+    scenario.outages.push_back(std::move(outage));
   }
   if (Status status = reader.status(); !status.is_ok()) return status;
   return scenario;
@@ -204,19 +257,23 @@ Status simulate(const forebay_option* options, size_t option_count, const Scenar
                 const SampleVisitor& sample) {
   auto parsed = CollectorOptions::parse(options, option_count);
   if (!parsed) return parsed.status();
+  const Silence silence;
   ManualClock clock;
   CollectorOptions simulated = parsed.take();
   simulated.pipeline.ledger_in_memory = true;
-  simulated.pipeline.seed = kSeed;
+  simulated.pipeline.seed = scenario.seed;
+  for (pipeline::LaneOptions& lane : simulated.pipeline.lanes) lane.queue.seed = scenario.seed;
   Surroundings surroundings;
   surroundings.clock = &clock;
   surroundings.make_exporters = [&](const CollectorOptions& made) {
     MadeExporters exporters;
-    for (const auto& route : made.exporters) {
+    for (size_t r = 0; r < made.exporters.size(); ++r) {
       auto& destinations = exporters.routes.emplace_back();
-      for (const ExporterOptions& exporter : route) {
+      const std::string& route = made.pipeline.routes[r].name;
+      for (size_t e = 0; e < made.exporters[r].size(); ++e) {
         destinations.push_back(std::make_unique<ship::ModelledExporter>(
-            destination_of(scenario, exporter, clock.now()), clock));
+            destination_of(scenario, route, static_cast<int>(e), made.exporters[r][e], clock.now()),
+            clock));
       }
     }
     return exporters;

@@ -11,6 +11,7 @@ __all__ = [
     "get_logger",
     "handle_record",
     "set_default",
+    "simulate",
     "version",
 ]
 
@@ -171,3 +172,12 @@ def set_default(collector: Collector | None) -> None: ...
 def get_default() -> Collector | None: ...
 def handle_record(logger: Logger, record: logging.LogRecord) -> bool: ...
 def decompress(codec: str, data: bytes, max_bytes: int) -> bytes: ...
+def simulate(
+    options: list[tuple[str, bool | int | float | str | bytes | None]],
+    scenario: list[tuple[str, bool | int | float | str | bytes | None]],
+) -> list[dict[str, int]]:
+    """Run a collector under virtual time; samples in order, each with ``time_ns``.
+
+    The names are those of the C ABI's `simulate`. Raises `forebay.OptionError`. The GIL is released
+    meanwhile.
+    """

@@ -344,10 +344,13 @@ typedef struct forebay_api {
 
   /* Runs a collector with these options (their exporters but for max_in_flight and compression are
    * not used) under virtual time against `scenario`: paths loads[i].rate (records/s), .logger,
-   * .level (severity number), .record_bytes; length, settle, sample_every (seconds);
-   * destination.rate (records/s), destination.latency (s); outages[i].from, .length (s). `visit`
-   * gets a sample at a time: "time_ns", then every number of collector_stats, and
-   * "loads.<i>.wanted", ".emitted", ".waited_ms". FOREBAY_INVALID_ARGUMENT with a text. */
+   * .level (severity number), .record_bytes; length, settle, sample_every (seconds); seed;
+   * destination.rate (records/s), destination.latency (s); outages[i].from, .length (s), and for one
+   * route or one exporter of it alone .route (its name), .exporter (its index). `visit` gets a
+   * sample at a time: "time_ns", then every number of collector_stats, and "loads.<i>.wanted",
+   * ".emitted", ".waited_ms", ".waiting" (1: now), ".lane" (index); "lanes.<name>.peak_slots" and
+   * "backlog.peak_bytes" (most since the sample before), "lanes.<name>.backlog_bytes",
+   * "backlog.bytes", "backlog.max_bytes". FOREBAY_INVALID_ARGUMENT with a text. */
   int32_t (*simulate)(const forebay_option* options, size_t option_count,
                       const forebay_option* scenario, size_t scenario_count,
                       forebay_number_visitor visit, forebay_text_visitor error, void* context);

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/silence.h"
 
 namespace forebay {
 namespace {
@@ -47,6 +48,7 @@ Key& place_of(std::string_view key) noexcept {
 
 // Whether this caller is the one that may speak. relaxed: the exchange alone decides who it is.
 bool may_speak(std::string_view key, int64_t quiet_ns) noexcept {
+  if (Silence::reigns()) return false;
   Key& place = place_of(key);
   // Never zero or less, so that a fresh place always lets the first one speak.
   const int64_t now = Clock::system().now().time_since_epoch().count();

@@ -232,6 +232,13 @@ uint64_t Books::backlog_bytes() const {
   return bytes;
 }
 
+uint64_t Books::backlog_bytes(uint8_t lane) const {
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const Route& route : routes_) bytes += route.backlog.bytes(lane);
+  return bytes;
+}
+
 bool Books::has_waiting() const {
   const std::lock_guard lock(mutex_);
   return std::any_of(routes_.begin(), routes_.end(),

@@ -51,6 +51,7 @@ class Books {
   [[nodiscard]] bool is_clear_to(uint64_t number) const;
   // Of all routes. A batch that waits on two of them counts twice, though its bytes are shared.
   [[nodiscard]] uint64_t backlog_bytes() const;
+  [[nodiscard]] uint64_t backlog_bytes(uint8_t lane) const;
   [[nodiscard]] bool has_waiting() const;
   [[nodiscard]] bool has_waiting(size_t route) const;
   // What is really waiting and in flight, by lane, on all routes.

@@ -92,6 +92,69 @@ TEST_F(SimulatorTest, a_lane_that_blocks_holds_its_producer_up_and_loses_nothing
   EXPECT_EQ(samples.last("dropped"), 0);
 }
 
+TEST_F(SimulatorTest, a_record_that_waited_its_time_goes_on_to_the_next_policy) {
+  const Api::Options options = {{"lanes[0].name", std::string("only")},
+                                {"lanes[0].queue_records", int64_t{4096}},
+                                {"lanes[0].on_full[0]", std::string("block")},
+                                {"lanes[0].on_full[0].timeout", 0.05},
+                                {"lanes[0].on_full[0].on_event_loop", true},
+                                {"lanes[0].on_full[1]", std::string("drop_newest")},
+                                {"backlog.max_bytes", int64_t{64} << 10}};
+  const Samples samples = run(options, {{"loads[0].rate", int64_t{5000}},
+                                        {"length", int64_t{20}},
+                                        {"outages[0].length", int64_t{20}}});
+  // One thread that waits 50 ms for each record turns 20 a second away.
+  const int64_t waited_ms = samples.last("loads.0.waited_ms");
+  const int64_t lost = samples.last("dropped.queue_full_newest");
+  EXPECT_GT(waited_ms, 10'000);
+  EXPECT_NEAR(static_cast<double>(lost), static_cast<double>(waited_ms) / 50.0, 5.0);
+  EXPECT_EQ(samples.last("loads.0.waiting"), 1) << "it stood there when the load ended";
+  EXPECT_EQ(samples.last("delivered") - samples.last("internal") + lost, samples.last("emitted"));
+}
+
+TEST_F(SimulatorTest, peaks_between_two_samples_are_seen) {
+  const Api::Options options = {{"lanes[0].name", std::string("first")},
+                                {"lanes[0].min_level", int64_t{17}},
+                                {"lanes[1].name", std::string("second")},
+                                {"lanes[1].queue_records", int64_t{4096}},
+                                {"backlog.max_bytes", int64_t{64} << 10}};
+  // Begins full, and is empty long before the only sample between beginning and end.
+  const Samples samples = run(options, {{"loads[0].rate", int64_t{5000}},
+                                        {"length", int64_t{60}},
+                                        {"outages[0].length", int64_t{10}},
+                                        {"sample_every", int64_t{50}}});
+  ASSERT_TRUE(samples.by_ms.contains(50'000));
+  const auto& sample = samples.by_ms.at(50'000);
+  EXPECT_EQ(sample.at("lanes.second.slots"), 4096);
+  EXPECT_GT(sample.at("lanes.second.peak_slots"), 4050);
+  EXPECT_GT(sample.at("lanes.second.room"), 3000);
+  EXPECT_EQ(sample.at("lanes.first.peak_slots"), 0);
+  EXPECT_EQ(sample.at("backlog.max_bytes"), 64 << 10);
+  EXPECT_GT(sample.at("backlog.peak_bytes"), 50 << 10);
+  EXPECT_LT(sample.at("backlog.bytes"), 32 << 10);
+  EXPECT_EQ(sample.at("loads.0.lane"), 1);
+}
+
+TEST_F(SimulatorTest, an_outage_of_one_exporter_leaves_the_other_to_stand_in) {
+  const Api::Options options = {{"routes[0].name", std::string("main")},
+                                {"routes[0].exporters[0].type", std::string("otlp_http")},
+                                {"routes[0].exporters[1].type", std::string("otlp_http")},
+                                {"lanes[0].name", std::string("only")},
+                                {"lanes[0].queue_records", int64_t{4096}},
+                                {"backlog.max_bytes", int64_t{64} << 10}};
+  Api::Options scenario = {{"loads[0].rate", int64_t{2000}},
+                           {"length", int64_t{60}},
+                           {"outages[0].length", int64_t{60}},
+                           {"outages[0].route", std::string("main")}};
+  const int64_t with_both_away = run(options, scenario).last("dropped");
+  scenario.emplace_back("outages[0].exporter", int64_t{0});
+  const Samples samples = run(options, scenario);
+  EXPECT_GT(with_both_away, 50'000);
+  EXPECT_LT(samples.last("dropped"), with_both_away / 2);
+  EXPECT_EQ(samples.last("routes.main.destinations.0.delivered"), 0);
+  EXPECT_EQ(samples.last("routes.main.destinations.1.delivered"), samples.last("delivered"));
+}
+
 TEST_F(SimulatorTest, the_same_scenario_gives_the_same_numbers) {
   const Api::Options scenario = {{"loads[0].rate", int64_t{1000}},
                                  {"length", int64_t{3}},
