@@ -6,6 +6,7 @@
 
 #include "core_api.h"
 #include "option_list.h"
+#include "seconds.h"
 #include "values.h"
 
 namespace py = pybind11;
@@ -29,14 +30,6 @@ py::dict as_dict(const Numbers& numbers) {
   return dict;
 }
 
-// Seconds, or None for "as long as it takes".
-int64_t nanoseconds(const py::object& timeout) {
-  if (timeout.is_none()) return -1;
-  const double seconds = timeout.cast<double>();
-  if (!(seconds >= 0)) throw_option_error("timeout: it must be 0 or more seconds, or None");
-  return seconds > 9e9 ? -1 : static_cast<int64_t>(seconds * 1e9);
-}
-
 class PyCollector {
  public:
   explicit PyCollector(const py::list& options) {
@@ -47,8 +40,10 @@ class PyCollector {
         core().collector_create(cells.data(), cells.size(), &handle_, append_text, &error);
     if (status == FOREBAY_INVALID_ARGUMENT) throw_option_error(error);
     if (status != FOREBAY_OK) throw std::bad_alloc();
+    pressure_ = core().collector_pressure(handle_);
   }
-  explicit PyCollector(forebay_collector* retained) : handle_(retained) {}
+  explicit PyCollector(forebay_collector* retained)
+      : handle_(retained), pressure_(core().collector_pressure(handle_)) {}
   ~PyCollector() {
     if (handle_ == nullptr) return;
     py::gil_scoped_release released;
@@ -100,6 +95,15 @@ class PyCollector {
     for (const std::string& body : bodies) list.append(py::bytes(body));
     return list;
   }
+  // The window of the option where there is no number of seconds.
+  [[nodiscard]] int32_t dump_recorder(const py::object& seconds) const {
+    const int64_t last_ns = nanoseconds(seconds);
+    py::gil_scoped_release released;
+    return core().collector_dump_recorder(handle_, last_ns);
+  }
+  [[nodiscard]] uint32_t pressure() const noexcept {
+    return __atomic_load_n(pressure_, __ATOMIC_RELAXED);
+  }
   [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
 
  private:
@@ -115,6 +119,7 @@ class PyCollector {
   }
 
   forebay_collector* handle_ = nullptr;
+  const uint32_t* pressure_ = nullptr;
 };
 
 py::bytes decompress(const std::string& codec, const py::bytes& data, size_t max_bytes) {
@@ -143,6 +148,13 @@ py::bytes decompress(const std::string& codec, const py::bytes& data, size_t max
 
 }  // namespace
 
+int64_t nanoseconds(const py::object& timeout) {
+  if (timeout.is_none()) return -1;
+  const double seconds = timeout.cast<double>();
+  if (!(seconds >= 0)) throw_option_error("timeout: it must be 0 or more seconds, or None");
+  return seconds > 9e9 ? -1 : static_cast<int64_t>(seconds * 1e9);
+}
+
 forebay_collector* collector_handle(PyObject* object) {
   if (object == Py_None) return nullptr;
   return py::cast<PyCollector&>(py::handle(object)).handle();
@@ -156,7 +168,9 @@ void register_collector(py::module_& module) {
       .def("flush", &PyCollector::flush, py::arg("timeout"))
       .def("shutdown", &PyCollector::shutdown, py::arg("timeout"))
       .def("text", &PyCollector::text_of, py::arg("name"))
-      .def("take_memory", &PyCollector::take_memory);
+      .def("take_memory", &PyCollector::take_memory)
+      .def("dump_recorder", &PyCollector::dump_recorder, py::arg("seconds"))
+      .def_property_readonly("pressure", &PyCollector::pressure);
   module.def(
       "set_default",
       [](const py::object& collector) {

@@ -20,6 +20,9 @@ inline forebay_string text(std::string_view s) noexcept { return {s.data(), s.si
 void register_logger(pybind11::module_& module);
 void register_collector(pybind11::module_& module);
 void register_handler(pybind11::module_& module);
+void register_bell(pybind11::module_& module);
+void register_room(pybind11::module_& module);
+void register_pressure(pybind11::module_& module);
 void register_capsule(pybind11::module_& module);
 void register_simulate(pybind11::module_& module);
 

@@ -8,6 +8,7 @@
 #include "core_api.h"
 #include "emit_slow.h"
 #include "levels.h"
+#include "logger_async.h"
 #include "site_cache.h"
 #include "values.h"
 
@@ -127,6 +128,19 @@ PyObject* log_any(PyObject* self, PyObject* const* args, Py_ssize_t positional, 
   return log_call(self, args + 1, positional - 1, names, severity_of_level(level), level, false);
 }
 
+// emit_or_full(logger, waited, level, message, …): as log(), but a lane whose policy is to wait is
+// told of instead, as what_is_full() does. `waited`: the caller has, so on to what comes next.
+PyObject* emit_or_full(PyObject*, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+  PyLogger* logger = positional < 4 ? nullptr : as_logger(args[0]);
+  const long level = logger == nullptr ? -1 : PyLong_AsLong(args[2]);
+  if (logger == nullptr || (level == -1 && PyErr_Occurred() != nullptr)) {
+    PyErr_SetString(PyExc_TypeError, "emit_or_full(logger, waited, level, message, ...)");
+    return nullptr;
+  }
+  const auto log = args[1] == Py_True ? log_call<FOREBAY_EMIT_WAITED> : log_call<kReportFull>;
+  return log(args[0], args + 3, positional - 3, names, severity_of_level(level), level, false);
+}
+
 PyObject* is_enabled_for(PyObject* self, PyObject* argument) {
   const long level = PyLong_AsLong(argument);
   if (level == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -243,6 +257,13 @@ void register_logger(pybind11::module_& module) {
       {"exception", fast(log_at<40, true>), kFast,
        "Emit a record at ERROR with the exception being handled."},
       {"log", fast(log_any), kFast, "Emit a record at a level of logging."},
+      {"adebug", fast(async_log_at<10>), kFast, "debug() for a coroutine."},
+      {"ainfo", fast(async_log_at<20>), kFast, "info() for a coroutine."},
+      {"awarning", fast(async_log_at<30>), kFast, "warning() for a coroutine."},
+      {"aerror", fast(async_log_at<40>), kFast, "error() for a coroutine."},
+      {"acritical", fast(async_log_at<50>), kFast, "critical() for a coroutine."},
+      {"aexception", fast(async_exception), kFast, "exception() for a coroutine."},
+      {"alog", fast(async_log), kFast, "log() for a coroutine."},
       {"is_enabled_for", is_enabled_for, METH_O, "Whether a record at a level would be emitted."},
       {nullptr, nullptr, 0, nullptr}};
   static PyGetSetDef members[] = {{"name", get_name, nullptr, nullptr, nullptr},
@@ -260,6 +281,12 @@ void register_logger(pybind11::module_& module) {
   logger_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   if (logger_type == nullptr) throw pybind11::error_already_set();
   module.add_object("Logger", reinterpret_cast<PyObject*>(logger_type));
+  static PyMethodDef method = {
+      "emit_or_full", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(emit_or_full)),
+      kFast, "Emits, or says what is full."};
+  PyObject* function = PyCFunction_NewEx(&method, nullptr, nullptr);
+  if (function == nullptr) throw pybind11::error_already_set();
+  module.add_object("emit_or_full", function);
 
   module.def(
       "get_logger",

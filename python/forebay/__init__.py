@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         LimitOptions,
         RetryOptions,
     )
+    from ._pressure import Pressure, PressureChange, PressureWatch
+    from ._room import Grant
     from ._routes import Route
     from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
     from ._stats import Audit, Counts, LaneCounts, Receipt, Stats
@@ -51,6 +53,7 @@ __all__ = [
     "FlightRecorder",
     "ForebayError",
     "ForebayWarning",
+    "Grant",
     "Lane",
     "LaneCounts",
     "LimitOptions",
@@ -59,6 +62,9 @@ __all__ = [
     "MemoryExporter",
     "OptionError",
     "OtlpHttpExporter",
+    "Pressure",
+    "PressureChange",
+    "PressureWatch",
     "QueueFull",
     "RateLimit",
     "Receipt",
@@ -90,12 +96,16 @@ _LOADED_WHEN_NAMED = {
     "FileExporter": "_exporters",
     "FlightRecorder": "_sampling",
     "ForebayWarning": "_warnings",
+    "Grant": "_room",
     "Lane": "_lanes",
     "LaneCounts": "_stats",
     "LimitOptions": "_options",
     "LoggingHandler": "_logging",
     "MemoryExporter": "_exporters",
     "OtlpHttpExporter": "_exporters",
+    "Pressure": "_pressure",
+    "PressureChange": "_pressure",
+    "PressureWatch": "_pressure",
     "RateLimit": "_lanes",
     "Receipt": "_stats",
     "RetryOptions": "_options",

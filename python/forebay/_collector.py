@@ -30,6 +30,7 @@ from ._options import (
 from ._routes import Route, check_routes, in_default_directories, in_default_directory
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
+from ._upstream import Upstream
 from ._validation import suggests_fields
 from ._validation import timeout as checked_timeout
 from ._warnings import say
@@ -46,7 +47,7 @@ SHUTDOWN_TIMEOUT = 5.0
 
 
 @suggests_fields
-class Collector:
+class Collector(Upstream):
     """Takes log records from Python and native code, and ships them to one destination or several.
 
     Threads, files and connections are made with the first record, so a collector may be made before

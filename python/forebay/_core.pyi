@@ -4,15 +4,22 @@ import logging
 from typing import Any, final
 
 __all__ = [
+    "Bell",
     "Collector",
+    "Grant",
     "Logger",
+    "PressureWatch",
+    "RoomWaiter",
     "decompress",
+    "emit_or_full",
     "get_default",
     "get_logger",
     "handle_record",
+    "request",
     "set_default",
     "simulate",
     "version",
+    "wait_for_room",
 ]
 
 # The PyCapsule "forebay._core._C_API" that native extensions fetch (forebay/c_api.h).
@@ -144,6 +151,104 @@ class Logger:
     ) -> bool:
         """Emit a record at ``level``, a number of `logging`. Arguments as for `debug`."""
 
+    async def adebug(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`debug` for a coroutine: waits for room where the lane's policy is to wait.
+
+        Emits when it is awaited, and then like `debug`, but that ``Block(timeout=...)`` stops this
+        coroutine and not the event loop. It stands in one line with blocked threads, and goes on to
+        what comes next in ``on_full`` when the timeout is over. Cancelled while it waits, it has
+        emitted nothing. A lane that does not block answers at once.
+        """
+
+    async def ainfo(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`info` for a coroutine, as `adebug` is."""
+
+    async def awarning(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`warning` for a coroutine, as `adebug` is."""
+
+    async def aerror(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`error` for a coroutine, as `adebug` is."""
+
+    async def acritical(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`critical` for a coroutine, as `adebug` is."""
+
+    async def aexception(
+        self,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = True,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`exception` for a coroutine, as `adebug` is: of the exception at the time of the call."""
+
+    async def alog(
+        self,
+        level: int,
+        msg: object,
+        /,
+        *args: object,
+        exc_info: _ExcInfo = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        extra: dict[str, Any] | None = None,
+        **attributes: object,
+    ) -> bool:
+        """`log` for a coroutine, as `adebug` is."""
+
     def is_enabled_for(self, level: int) -> bool:
         """Whether a record at ``level``, a number of `logging`, would be emitted now."""
 
@@ -160,6 +265,47 @@ class Collector:
     def shutdown(self, timeout: float | None) -> dict[str, int]: ...
     def text(self, name: str) -> str: ...
     def take_memory(self) -> list[bytes]: ...
+    def dump_recorder(self, seconds: float | None) -> int: ...
+    @property
+    def pressure(self) -> int: ...
+
+@final
+class Bell:
+    """A file descriptor that becomes readable when a thread of the core has something to tell."""
+
+    def __init__(self) -> None: ...
+    def fileno(self) -> int: ...
+    def take(self) -> list[int]: ...
+
+@final
+class RoomWaiter:
+    """A place in a lane's line. Rings its bell with its number when its turn has come."""
+
+    def __init__(
+        self, collector: Collector, lane: str, records: int, bell: Bell, number: int
+    ) -> None: ...
+    @property
+    def status(self) -> int: ...
+    def close(self) -> None: ...
+
+@final
+class Grant:
+    """Room that is set aside. `forebay.Grant` wraps it."""
+
+    @property
+    def left(self) -> int: ...
+    def release(self) -> None: ...
+
+@final
+class PressureWatch:
+    """Keeps what the drain thread tells of pressure. `forebay.PressureWatch` wraps it."""
+
+    def __init__(self, collector: Collector, bell: Bell) -> None: ...
+    @property
+    def status(self) -> int: ...
+    def take(self) -> list[tuple[int, str, int]]: ...
+    def lane_state(self, lane: str) -> int | None: ...
+    def close(self) -> None: ...
 
 def get_logger(
     collector: Collector | None,
@@ -168,6 +314,13 @@ def get_logger(
     level: int,
     attributes: list[tuple[str, object]] | None,
 ) -> Logger: ...
+def emit_or_full(
+    logger: Logger, waited: bool, level: int, msg: object, /, *args: object, **attributes: Any
+) -> bool | tuple[Collector | None, str, int, float | None]: ...
+def wait_for_room(collector: Collector, lane: str, records: int, timeout: float | None) -> int: ...
+def request(
+    collector: Collector, lane: str, records: int, record_bytes: int, timeout: float | None
+) -> tuple[int, int, Grant | None]: ...
 def set_default(collector: Collector | None) -> None: ...
 def get_default() -> Collector | None: ...
 def handle_record(logger: Logger, record: logging.LogRecord) -> bool: ...

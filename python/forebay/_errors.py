@@ -40,7 +40,8 @@ class QueueFull(ForebayError, queue.Full):
     def retry_after(self) -> float | None:
         """Seconds until there may be room, estimated now from the rate at which the lane drains.
 
-        What an HTTP ``Retry-After`` is made from. None where nothing drains, so that nobody knows.
+        What an HTTP ``Retry-After`` is made from. None where nobody can tell: nothing was drained
+        lately, or the collector is gone.
         """
         from ._core import get_default
 

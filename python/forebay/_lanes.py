@@ -18,7 +18,7 @@ _DAY = 86_400.0
 _YEAR = 365 * _DAY
 MAX_LANES = 16
 # What one attribute condition compares with: the text of the record's value.
-AttributeText = str | bool | int
+AttributeText = str | bool | int | float
 
 
 @suggests_fields
@@ -48,9 +48,9 @@ class EarlyDrop:
     """
 
     # Fill of the queue, 0..1, where it begins.
-    start: float
+    start: float = 0.6
     # Fill where every record goes; above ``start``, at most 1.
-    full: float = 1.0
+    full: float = 0.9
 
     def _flatten(self, options: OptionList, path: str) -> None:
         options.number(f"{path}.start", self.start, 0.0, 1.0)
@@ -182,8 +182,8 @@ def flatten_attributes(
         here = f"{path}.attribute:{key}"
         if isinstance(value, bool):
             options.add(here, "true" if value else "false")
-        elif isinstance(value, int):
-            options.add(here, str(int(value)))
+        elif isinstance(value, int | float):
+            options.add(here, f"{value!r}")
         else:
             options.add(here, text(here, value))
 

@@ -49,7 +49,10 @@ class _Conditions:
 @suggests_fields
 @dataclass(frozen=True)
 class SampleRatio(_Conditions):
-    """Keep a part of the records, by counting: 0.1 keeps every tenth of a thread."""
+    """Keep a part of the records, by counting: 0.1 keeps the first and then every tenth.
+
+    Each logger, level and thread counts for itself.
+    """
 
     # Part that is kept, 0..1. Zero keeps none.
     ratio: float
@@ -68,7 +71,7 @@ class SampleTraceRatio(_Conditions):
     A record without a trace id passes on to the next rule.
     """
 
-    # Part that is kept, 0..1; rounded down to 1, 1/2, 1/4, 1/8 and so on. Zero keeps none.
+    # Part that is kept, 0 or 2^-40..1; rounded down to 1, 1/2, 1/4, 1/8 and so on. Zero: none.
     ratio: float
 
     def _flatten(self, options: OptionList, path: str) -> None:
@@ -80,12 +83,15 @@ class SampleTraceRatio(_Conditions):
 @suggests_fields
 @dataclass(frozen=True)
 class SampleBurst(_Conditions):
-    """Keep the first records of each call site in an interval, and then every so many."""
+    """Keep the first records of each call site in an interval, and then every so many.
+
+    Each thread counts for itself.
+    """
 
     # Records of a call site that are kept first in each interval. 0..2^31.
-    first: int
+    first: int = 100
     # After those every ``then_every``-th is kept. 0..2^31. Zero: none.
-    then_every: int
+    then_every: int = 100
     # Unit: s, 0.001..86400.
     interval: float = 1.0
 
@@ -112,32 +118,35 @@ class FlightRecorder:
     """
 
     _: KW_ONLY
-    # Lowest level that is recorded, by name or number. None: the core's, DEBUG.
-    level: int | str | None = None
-    # Room by thread, in slots of 128 bytes; the oldest are overwritten. 64..2^20.
+    # Lowest level that is recorded, by name or number. Calls from there up to their logger's level
+    # cost about what an emit costs.
+    level: int | str = "DEBUG"
+    # Room in slots of 128 bytes, all threads together; the oldest are overwritten. 64..2^20. None:
+    # the core's default.
     records: int | None = None
-    # How far back is released. Unit: s, 0.001..3600.
+    # How far back is released. Unit: s, 0.001..86400. None: the core's default.
     window: float | None = None
-    # Lowest level that releases. None: the core's, ERROR.
-    trigger: int | str | None = None
+    # Lowest level that releases, above ``level``. None: only `Collector.dump_recorder` does.
+    trigger: int | str | None = "ERROR"
 
     def _flatten(self, options: OptionList, path: str) -> None:
-        levels = {}
-        for name in ("level", "trigger"):
-            given = getattr(self, name)
-            if given is not None:
-                levels[name] = level_number(given, f"{path}.{name}")
-                options.add(f"{path}.{name}", severity_number(levels[name]))
-        if len(levels) == 2 and levels["trigger"] <= levels["level"]:
+        level = severity_number(level_number(self.level, f"{path}.level"))
+        trigger = _NO_LEVEL
+        if self.trigger is not None:
+            trigger = severity_number(level_number(self.trigger, f"{path}.trigger"))
+        if trigger <= level:
             raise OptionError(
                 f"{path}.trigger: {self.trigger!r} is not above level, {self.level!r}: each record "
                 "would release the ones before"
             )
+        options.add(f"{path}.level", level)
+        options.add(f"{path}.trigger", trigger)
         options.whole(f"{path}.records", self.records, 64, 1 << 20)
-        options.seconds(f"{path}.window", self.window, 0.001, _HOUR)
-        if not levels:
-            # The core knows from its options alone that there is one.
-            options.add(f"{path}.trigger", severity_number(level_number("ERROR", path)))
+        options.seconds(f"{path}.window", self.window, 0.001, 24 * _HOUR)
+
+
+# Above every severity that a record can have.
+_NO_LEVEL = 25
 
 
 def flatten_sampling(options: OptionList, rules: Sequence[SamplingRule]) -> None:

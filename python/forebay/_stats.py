@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ._pressure import STATES, Pressure
+
 _PLACES = ("in_queue", "in_batch", "in_backlog", "in_spool", "in_flight")
 _WITH_REASONS = ("dropped", "refused", "rejected")
 # Before these the name goes on with a lane, a severity class or a route.
@@ -84,6 +86,14 @@ class LaneCounts(Counts):
     # How many slots the queue has, and how many are free. 0 where it is not in use.
     slots: int = 0
     room: int = 0
+    state: Pressure = Pressure.NORMAL
+    # How full the queue is, 0..1.
+    fill: float = 0.0
+    # Estimated from how fast it fills. Unit: s. None where it does not.
+    seconds_to_full: float | None = None
+    # When there may be room again, estimated from how fast it drains: what to tell a caller who is
+    # turned away. Unit: s. None where it is not in use.
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -134,10 +144,17 @@ class Stats(Totals):
 
     # What queues, batches and backlog hold now. Unit: bytes.
     memory_bytes: int = 0
-    # 0 normal, 1 pressured, 2 full.
-    pressure: int = 0
-    # How full the fullest part is, 0..1.
+    # The highest of all lanes.
+    pressure: Pressure = Pressure.NORMAL
+    # How full the fullest lane's queue is, 0..1.
     fill: float = 0.0
+    # When the first lane is full at the present rates: the sign that an autoscaler reads. Unit: s.
+    # None where none fills.
+    seconds_to_full: float | None = None
+    # How many records the sampled ones stand for, by what became of them: delivered, lost, pending.
+    represented: Mapping[str, int] = field(default_factory=dict)
+    # The flight recorder's records: recorded, overwritten, expired, released, held.
+    recorder: Mapping[str, int] = field(default_factory=dict)
     # Whether the destination has ever answered in this process, with whatever.
     destination_answered: bool = False
     # Events that end no record, such as truncated_records.
@@ -175,14 +192,13 @@ def stats_from(numbers: Mapping[str, int]) -> Stats:
     return Stats(
         **_total_fields(numbers),
         memory_bytes=numbers.get("memory_bytes", 0),
-        pressure=numbers.get("pressure", 0),
+        pressure=STATES[numbers.get("pressure", 0)],
         fill=numbers.get("fill_permille", 0) / 1000,
+        seconds_to_full=_seconds(numbers, "ms_to_full"),
         destination_answered=bool(numbers.get("destination_answered", 0)),
-        notes={
-            name.removeprefix("notes."): value
-            for name, value in numbers.items()
-            if name.startswith("notes.")
-        },
+        represented=_below("represented.", numbers),
+        recorder=_below("recorder.", numbers),
+        notes=_below("notes.", numbers),
     )
 
 
@@ -211,10 +227,12 @@ def audit_from(numbers: Mapping[str, int]) -> Audit:
     )
 
 
+# What a lane has besides its part of the ledger, under names of its own.
+_OF_A_QUEUE = ("state", "fill", "seconds_to_full", "retry_after")
 _NUMBER_NAMES = frozenset(
     name
     for name in LaneCounts.__dataclass_fields__
-    if not name.endswith(("_by_reason", "_by_place"))
+    if not name.endswith(("_by_reason", "_by_place")) and name not in _OF_A_QUEUE
 )
 
 
@@ -229,9 +247,13 @@ def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
             member, _, inner = rest.partition(".")
             groups[head].setdefault(member, {})[inner] = value
     result = _count_fields(plain)
-    for group, members in groups.items():
-        kind = LaneCounts if group == "lanes" else Counts
-        result[group] = {name: kind(**_count_fields(inner)) for name, inner in members.items()}
+    result["lanes"] = {
+        name: LaneCounts(**_count_fields(inner), **_queue_fields(inner))
+        for name, inner in groups["lanes"].items()
+    }
+    result["by_severity"] = {
+        name: Counts(**_count_fields(inner)) for name, inner in groups["by_severity"].items()
+    }
     result["routes"] = {
         name: RouteCounts(
             **_count_fields(inner),
@@ -258,11 +280,28 @@ def _destinations(numbers: Mapping[str, int]) -> tuple[Destination, ...]:
 def _count_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
     result: dict[str, Any] = {k: v for k, v in numbers.items() if k in _NUMBER_NAMES}
     for head in _WITH_REASONS:
-        prefix = head + "."
-        result[f"{head}_by_reason"] = {
-            name.removeprefix(prefix): value
-            for name, value in numbers.items()
-            if name.startswith(prefix)
-        }
+        result[f"{head}_by_reason"] = _below(f"{head}.", numbers)
     result["held_by_place"] = {name: numbers[name] for name in _PLACES if name in numbers}
     return result
+
+
+def _queue_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "state": STATES[numbers.get("state", 0)],
+        "fill": numbers.get("fill_permille", 0) / 1000,
+        "seconds_to_full": _seconds(numbers, "ms_to_full"),
+        "retry_after": _seconds(numbers, "retry_after_ms"),
+    }
+
+
+def _seconds(numbers: Mapping[str, int], name: str) -> float | None:
+    value = numbers.get(name)
+    return None if value is None else value / 1000
+
+
+def _below(prefix: str, numbers: Mapping[str, int]) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in numbers.items()
+        if name.startswith(prefix)
+    }

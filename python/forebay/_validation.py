@@ -165,6 +165,6 @@ def short_name(path: str, value: object) -> str:
     return value
 
 
-def timeout(value: object, highest: float = 86_400.0) -> float | None:
+def timeout(value: object, highest: float = 86_400.0, name: str = "timeout") -> float | None:
     """Check the ``timeout`` of a call, in seconds; None waits without end."""
-    return None if value is None else number("timeout", value, 0.0, highest, unit=" s")
+    return None if value is None else number(name, value, 0.0, highest, unit=" s")

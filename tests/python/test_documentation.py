@@ -13,7 +13,7 @@ import pytest
 import forebay
 
 ROOT = Path(__file__).resolve().parents[2]
-TUTORIALS = [ROOT / "README.md", ROOT / "docs" / "guide.md"]
+TUTORIALS = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "back-pressure.md"]
 PAGES = sorted(
     {
         *ROOT.glob("*.md"),
@@ -156,4 +156,4 @@ def test_public_names_in_use_exist(page: Path) -> None:
         for name in PUBLIC_NAME.findall(code)
     }
     assert used
-    assert used - {"testing"} <= set(forebay.__all__)
+    assert used - {"testing", "asgi", "wsgi"} <= set(forebay.__all__)

@@ -264,37 +264,6 @@ def test_option_error_is_a_value_error_and_queue_full_a_queue_full() -> None:
     assert issubclass(forebay.QueueFull, queue.Full)
 
 
-# The numbers that both sides check: path, lowest, highest, a step beyond each.
-NUMBERS: list[tuple[str, float, float, float]] = [
-    ("batch.max_records", 1, 1_000_000, 1),
-    ("batch.max_bytes", 1024, 16 << 20, 1),
-    ("batch.max_delay", 0.0, 3600.0, 0.5),
-    ("backlog.max_bytes", 64 << 10, 1 << 40, 1),
-    ("retry.initial", 0.001, 3600.0, 0.0005),
-    ("lanes[0].queue_records", 8, 1 << 26, 1),
-    ("lanes[0].backlog_share", 0.0, 1.0, 0.5),
-    ("lanes[0].on_full[0].timeout", 0.0, 86_400.0, 0.5),
-]
-
-
-@pytest.mark.parametrize(("path", "low", "high", "step"), NUMBERS, ids=[n[0] for n in NUMBERS])
-def test_the_core_has_the_same_ranges(path: str, low: float, high: float, step: float) -> None:
-    """Python's check comes first for the sake of types; the core, which C++ uses too, agrees."""
-    base: list[tuple[str, Any]] = [
-        ("service_name", "t"),
-        ("exporter.type", "memory"),
-        ("lanes[0].name", "one"),
-        ("lanes[0].on_full[0]", "block"),
-        ("retry.max", 86_400.0),
-    ]
-    for value in (low - step, high + step):
-        with pytest.raises(forebay.OptionError) as caught:
-            _core.Collector([*base, (path, value)])
-        assert str(caught.value).startswith(f"{path}: ")
-    if path != "lanes[0].queue_records":  # its upper end allocates with the first record only
-        _core.Collector([*base, (path, low)]).shutdown(0)
-
-
 def test_the_core_refuses_a_path_that_it_does_not_know() -> None:
     """An option that the core forgot cannot pass unseen."""
     with pytest.raises(forebay.OptionError, match=r"^batch\.max_colour: "):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,13 +67,13 @@ def test_one_policy_needs_no_list() -> None:
         assert alone == flat(lanes=[Lane("a", on_full=(step,))])
 
 
-def test_every_policy_reaches_the_core_under_its_path() -> None:
-    """No option is accepted and forgotten."""
-    options = flat(
+def every_policy() -> dict[str, Any]:
+    """Each option of each class, as the core is given them."""
+    return flat(
         lanes=[
             Lane(
                 "checkout",
-                attributes={"route": "/checkout", "paid": True, "tenant": 7},
+                attributes={"route": "/checkout", "paid": True, "tenant": 7, "rate": 0.5},
                 signal="logs",
                 weight=10,
                 priority="strict",
@@ -97,12 +98,17 @@ def test_every_policy_reaches_the_core_under_its_path() -> None:
         limits=untyped.LimitOptions(summary_interval=5),
         backlog=untyped.BacklogOptions(order="newest_first", stale_share=0.1),
     )
-    assert options == {
+
+
+def test_every_policy_reaches_the_core_under_its_path() -> None:
+    """No option is accepted and forgotten."""
+    assert every_policy() == {
         "exporter.type": "memory",
         "lanes[0].name": "checkout",
         "lanes[0].attribute:route": "/checkout",
         "lanes[0].attribute:paid": "true",
         "lanes[0].attribute:tenant": "7",
+        "lanes[0].attribute:rate": "0.5",
         "lanes[0].signal": "logs",
         "lanes[0].on_full[0]": "drop_newest",
         "lanes[0].weight": 10,
@@ -118,7 +124,7 @@ def test_every_policy_reaches_the_core_under_its_path() -> None:
         "lanes[1].name": "rest",
         "lanes[1].on_full[0]": "drop_newest",
         "lanes[1].early_drop.start": 0.5,
-        "lanes[1].early_drop.full": 1.0,
+        "lanes[1].early_drop.full": 0.9,
         "lanes[1].rate_limit.per_second": 0.5,
         "lanes[1].rate_limit.by": "lane",
         "sampling[0].type": "ratio",
@@ -170,7 +176,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (lane(attributes=["a"]), "lanes[0].attributes", "mapping"),
     (lane(attributes={}), "lanes[0].attributes", "mapping"),
     (lane(attributes={"": "a"}), "lanes[0].attributes", "''"),
-    (lane(attributes={"a": 1.5}), "lanes[0].attribute:a", "1.5"),
+    (lane(attributes={"a": [1]}), "lanes[0].attribute:a", "[1]"),
     (lane(attributes={"a": ""}), "lanes[0].attribute:a", "''"),
     (lane(signal="traces"), "lanes[0].signal", "'traces' is not one of 'logs'"),
     (lane(weight=0), "lanes[0].weight", "0 is not in 1..100"),
@@ -211,6 +217,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (rule(U.SampleBurst(1, None)), "sampling[0].then_every", "must be given"),
     (rule(U.SampleBurst(1, 1, 0)), "sampling[0].interval", "0 is not in 0.001.."),
     ({"flight_recorder": True}, "flight_recorder", "True is not a FlightRecorder"),
+    ({"flight_recorder": U.FlightRecorder(level=None)}, "recorder.level", "None is not a level"),
     ({"flight_recorder": U.FlightRecorder(records=1)}, "recorder.records", "1 is not in 64.."),
     ({"flight_recorder": U.FlightRecorder(window=0)}, "recorder.window", "0 is not in 0.001.."),
     (
@@ -273,3 +280,16 @@ def test_start_takes_every_option_of_a_collector() -> None:
     start = set(inspect.signature(forebay.start).parameters)
     assert start - collector == {"capture_logging"}
     assert collector <= start
+
+
+def test_the_page_of_options_names_every_path() -> None:
+    """In full, or below the path in the head of its table."""
+    page = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
+    missing = []
+    for path in every_policy():
+        below = re.sub(r"^(lanes|sampling)\[\d\]", "", path)
+        below = re.sub(r"\[\d\]", "[0]", below)
+        below = re.sub(r"\.attribute:.*", ".attribute:KEY", below)
+        if f"`{path}`" not in page and f"`{below}`" not in page:
+            missing.append(path)
+    assert missing == []

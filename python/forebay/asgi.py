@@ -1,0 +1,92 @@
+"""Middleware for ASGI: Starlette, FastAPI, Django, Litestar, and any other.
+
+from forebay.asgi import PressureMiddleware
+
+app.add_middleware(PressureMiddleware, lane="audit", routes=["/orders/*"], methods=["POST"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Literal
+
+from ._collector import Collector
+from ._pressure import Pressure
+from ._turnstile import Turnstile, answer
+from ._validation import suggests_fields
+
+__all__ = ["PressureMiddleware"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@suggests_fields
+class PressureMiddleware:
+    """Answers 503 with ``Retry-After`` on chosen routes while a lane has no room.
+
+    For data that must not be lost: better that a client is told to come again, than that its order
+    is taken and its audit record is not. Requests on other routes, WebSockets and lifespan pass
+    untouched. While no lane is pressed it costs one load from memory.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        lane: str,
+        routes: Iterable[str] = ("*",),
+        methods: Iterable[str] | None = None,
+        at: Pressure | Literal["pressured", "full"] = "full",
+        retry_after: float | None = None,
+        collector: Collector | None = None,
+    ) -> None:
+        """Check every option.
+
+        Args:
+            app: The application behind it.
+            lane: Whose pressure counts.
+            routes: Paths; ``*`` stands for any characters. ``/orders/*`` is ``/orders`` and all
+                below.
+            methods: HTTP methods, in any case. None: all.
+            at: ``"full"``, or ``"pressured"`` to turn away already from the high watermark on.
+            retry_after: Seconds in the header, 0..3600, rounded up to whole ones. None: estimated
+                from the rate at which the lane drains, at least 1.
+            collector: Whose lane it is. None: the process default's, whichever is started; while
+                there is none, or it has no such lane, everything passes.
+
+        Raises:
+            OptionError: an option has a bad value.
+        """
+        self.app = app
+        self._turnstile = Turnstile(
+            lane=lane,
+            routes=routes,
+            methods=methods,
+            at=at,
+            retry_after=retry_after,
+            collector=collector,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._turnstile.is_open() or scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        seconds = self._turnstile.seconds_to_wait(scope["method"], scope["path"])
+        if seconds is None:
+            await self.app(scope, receive, send)
+            return
+        headers, body = answer(seconds)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 503,
+                "headers": [(name.encode(), value.encode()) for name, value in headers],
+            }
+        )
+        await send(
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
+        )
