@@ -264,6 +264,12 @@ def test_get_logger_before_start_binds_when_it_starts() -> None:
     run_python(
         """
         import forebay
+
+        def bodies(exporter):
+            # Without the record that tells of what was lost before.
+            records = exporter.records()
+            return [r.body for r in records if "forebay.internal" not in r.attributes]
+
         log = forebay.get_logger("early")
         assert forebay.get_logger("early") is log
         assert forebay.get_collector() is None
@@ -274,7 +280,7 @@ def test_get_logger_before_start_binds_when_it_starts() -> None:
         assert forebay.get_collector() is collector
         assert log.info("one")
         collector.flush(10)
-        assert [r.body for r in first.records()] == ["one"]
+        assert bodies(first) == ["one"]
         stats = collector.stats()
         assert stats.refused_by_reason["not_started"] == 1, stats
         assert stats.emitted == 2 and stats.difference == 0, stats
@@ -286,7 +292,7 @@ def test_get_logger_before_start_binds_when_it_starts() -> None:
         assert again is not collector
         assert log.info("two")
         again.flush(10)
-        assert [r.body for r in second.records()] == ["two"]
+        assert bodies(second) == ["two"]
         assert again.audit().balanced
         """
     )

@@ -155,20 +155,22 @@ def test_a_coroutine_iterates_over_changes() -> None:
     """On its own loop; one that is slow gets the last of each lane."""
     with stalled(lane("a")) as s:
 
-        async def until_normal() -> list[Pressure]:
+        async def until_normal(was_full: asyncio.Event) -> list[Pressure]:
             seen = []
             async for change in s.collector.pressure_changes():
                 assert change.lane == "a"
                 seen.append(change.lane_state)
+                if change.lane_state is Pressure.FULL:
+                    was_full.set()
                 if change.lane_state is Pressure.NORMAL:
                     break
             return seen
 
         async def main() -> list[Pressure]:
-            task = asyncio.create_task(until_normal())
+            was_full = asyncio.Event()
+            task = asyncio.create_task(until_normal(was_full))
             await asyncio.to_thread(s.fill, "a")
-            while s.collector.pressure is not Pressure.FULL:
-                await asyncio.sleep(0.001)
+            await asyncio.wait_for(was_full.wait(), 30)
             s.go_on()
             return await asyncio.wait_for(task, 30)
 
