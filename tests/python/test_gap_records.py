@@ -106,7 +106,8 @@ def test_a_batch_begins_with_its_gap_record() -> None:
 
 def test_refusals_are_told_apart() -> None:
     """What a caller was told of is not called lost."""
-    with Receiver() as receiver, small_collector(receiver, on_full="fail") as collector:
+    options = {"on_full": "fail", "on_backlog_full": "hold"}
+    with Receiver() as receiver, small_collector(receiver, **options) as collector:
         log = collector.logger("lossy")
         refused = 0
         for n in range(20_000):
