@@ -67,7 +67,7 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   // Read after the level, which says that there is one.
   const LoggerBinding* const bound = logger.binding.load(std::memory_order_acquire);
   Incarnation* const incarnation = bound->incarnation;
-  const uint32_t lane = bound->rules.lanes[severity];
+  uint32_t lane = bound->rules.lanes[severity];
   ThreadBinding* binding = current_binding;
   if (binding == nullptr || binding->incarnation != incarnation) [[unlikely]] {
     binding = bind_thread(*incarnation);
@@ -101,10 +101,18 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
       .severity = severity,
       .flags = 0,
   };
-  if (bound->rules.has_rules[severity]) [[unlikely]] {
-    const int32_t outcome = emit_by_rules(*binding, *bound, input, flags);
-    if (severity >= incarnation->recorder_trigger) incarnation->pipeline->dump_recorder();
-    return outcome;
+  const bool has_rules = bound->rules.has_rules[severity];
+  if (has_rules) [[unlikely]] {
+    const Decision decision =
+        decide(*binding, *bound, site, values, uint64_t{input.value_count} << 32 | severity, extra);
+    lane = decision.lane;
+    if (decision.verdict != Verdict::kGoesOn) {
+      const int32_t outcome = decision.verdict == Verdict::kSuppressed
+                                  ? suppress(*binding, lane, severity_of)
+                                  : emit_weighted(*binding, *bound, lane, input, flags);
+      if (severity >= incarnation->recorder_trigger) incarnation->pipeline->dump_recorder();
+      return outcome;
+    }
   }
   const account::ThreadCounters& counters = binding->counters;
   counters.add(lane, EmitName::kEmitted, severity_of);
@@ -128,8 +136,10 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
     counters.add(lane, EmitName::kDroppedMemory, severity_of);
   }
   int32_t outcome = FOREBAY_ACCEPTED;
-  if (admission != Admission::kAccepted) [[unlikely]]
+  if (admission != Admission::kAccepted) [[unlikely]] {
+    if (has_rules) not_taken(*binding, admission);
     outcome = answer(admission, *binding, lane, severity_of, size);
+  }
   leave(*binding);
   if (severity >= incarnation->recorder_trigger) [[unlikely]]
     incarnation->pipeline->dump_recorder();

@@ -44,6 +44,8 @@ struct ThreadBinding {
   account::ThreadCounters counters;
   std::array<queue::Producer*, account::kMaxLanes> producers{};
   admit::ThreadGate* thread_gate = nullptr;
+  // Of the record that is being emitted, where rules were asked.
+  admit::Permit permit;
   // Set while this thread is inside emit: a signal handler that logs would write into the same
   // slot.
   std::atomic<bool> is_inside{false};

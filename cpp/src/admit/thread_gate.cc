@@ -48,24 +48,6 @@ ThreadGate::~ThreadGate() {
   delete_all(limited_.load());
 }
 
-Permit ThreadGate::ask(const SiteRules& rules, const SiteRules::Lane& lane,
-                       const model::RecordInput& record) noexcept {
-  Permit permit;
-  if (!rules.sampling.empty() && !sample(rules, record, permit)) {
-    permit.answer = Permit::Answer::kSampledOut;
-    return permit;
-  }
-  if (lane.tokens == nullptr) return permit;
-  if (take_token(*lane.tokens)) {
-    permit.tokens = lane.tokens;
-    return permit;
-  }
-  lost(permit);
-  lane.limited->add();
-  permit.answer = Permit::Answer::kRateLimited;
-  return permit;
-}
-
 bool ThreadGate::sample(const SiteRules& rules, const model::RecordInput& record,
                         Permit& permit) noexcept {
   for (const SiteRules::Sampling& sampling : rules.sampling) {
@@ -204,6 +186,9 @@ std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
     if (rule.kind == Kind::kBurst || rule.ratio < 1.0) sampling.cell = sample_cell(i, *rules);
     if (rule.attributes.empty()) break;
   }
+  rules->has_one_lane = rules->lanes.size() == 1;
+  rules->has_sampling = !rules->sampling.empty();
+  rules->last_lane = &rules->lanes.back();
   return rules;
 }
 

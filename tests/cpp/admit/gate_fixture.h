@@ -74,11 +74,17 @@ class GateTest : public ::testing::Test {
     input.severity = severity;
     return input;
   }
+  static Permit permit_of(ThreadGate& thread, const SiteRules& rules,
+                          const model::RecordInput& input) {
+    Permit permit;
+    thread.ask(rules, ThreadGate::lane_of(rules, input), input, permit);
+    return permit;
+  }
   Permit ask(const model::RecordInput& input, const std::string& name = "app",
              ThreadGate* thread = nullptr) {
     ThreadGate& asked = thread != nullptr ? *thread : *thread_;
     const SiteRules* rules = asked.rules_for(logger(name), input);
-    return asked.ask(*rules, ThreadGate::lane_of(*rules, input), input);
+    return permit_of(asked, *rules, input);
   }
   // The permits of so many equal records.
   std::vector<Permit> ask_for(size_t count, const model::RecordInput& input,

@@ -109,9 +109,7 @@ TEST_F(RateLimitTest, two_threads_under_one_limit_admit_its_rate_within_a_hundre
     while (clock_.now() < end) {
       for (ThreadGate* thread : threads) {
         const SiteRules* rules = thread->rules_for(rules_of_logger, record(site_));
-        admitted +=
-            thread->ask(*rules, rules->lanes.back(), record(site_)).answer == Answer::kAdmitted ? 1
-                                                                                                : 0;
+        admitted += permit_of(*thread, *rules, record(site_)).answer == Answer::kAdmitted ? 1 : 0;
         clock_.advance(7us);
         if (++asked % 7000 == 0) gate.advance_epoch();
       }

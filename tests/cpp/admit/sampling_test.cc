@@ -34,7 +34,7 @@ TEST_F(SamplingTest, any_ratio_is_exact_in_the_long_run_and_weights_add_up) {
     for (size_t i = 0; i < records; ++i) {
       model::RecordInput input = record(site_);
       const SiteRules* rules = thread_->rules_for(logger("app" + std::to_string(round)), input);
-      const Permit permit = thread_->ask(*rules, rules->lanes.back(), input);
+      const Permit permit = permit_of(*thread_, *rules, input);
       if (permit.answer != Answer::kAdmitted) continue;
       ++kept;
       sum += permit.weight;
@@ -52,7 +52,7 @@ TEST_F(SamplingTest, the_ends_of_a_ratio_keep_everything_and_nothing) {
   const LoggerRules own = gate.rules_of("own", 78);
   for (int i = 0; i < 100; ++i) {
     const SiteRules* found = thread_->rules_for(own, record(site_));
-    EXPECT_EQ(thread_->ask(*found, found->lanes.back(), record(site_)).answer, Answer::kSampledOut);
+    EXPECT_EQ(permit_of(*thread_, *found, record(site_)).answer, Answer::kSampledOut);
   }
   EXPECT_EQ(gate.pending(), 100u);
 }
@@ -168,7 +168,7 @@ TEST_F(SamplingTest, a_record_that_comes_again_is_decided_as_if_it_never_had) {
     const LoggerRules undone = gate.rules_of("undone", 2);
     const auto decide = [&](const LoggerRules& of) {
       const SiteRules* rules = thread_->rules_for(of, record(site_));
-      return thread_->ask(*rules, rules->lanes.back(), record(site_));
+      return permit_of(*thread_, *rules, record(site_));
     };
     for (int i = 0; i < 200; ++i) {
       const Permit expected = decide(plain);
@@ -215,7 +215,7 @@ TEST_F(SamplingTest, threads_and_the_collector_never_tell_of_a_record_twice_or_n
       uint64_t records = 0;
       for (; records < kRecords || !enough.load(std::memory_order_relaxed); ++records) {
         const SiteRules* rules = thread->rules_for(app, record(site_));
-        const Permit permit = thread->ask(*rules, rules->lanes.back(), record(site_));
+        const Permit permit = permit_of(*thread, *rules, record(site_));
         if (permit.answer != Answer::kAdmitted) continue;
         if (random.below(4) == 0) {
           ThreadGate::lost(permit);
