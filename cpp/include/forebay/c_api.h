@@ -345,8 +345,8 @@ typedef struct forebay_api {
   /* Runs a collector with these options (their exporters but for max_in_flight and compression are
    * not used) under virtual time against `scenario`: paths loads[i].rate (records/s), .logger,
    * .level (severity number), .record_bytes; length, settle, sample_every (seconds); seed;
-   * destination.rate (records/s), destination.latency (s); outages[i].from, .length (s), and for one
-   * route or one exporter of it alone .route (its name), .exporter (its index). `visit` gets a
+   * destination.rate (records/s), destination.latency (s); outages[i].from, .length (s), and for
+   * one route or one exporter of it alone .route (its name), .exporter (its index). `visit` gets a
    * sample at a time: "time_ns", then every number of collector_stats, and "loads.<i>.wanted",
    * ".emitted", ".waited_ms", ".waiting" (1: now), ".lane" (index); "lanes.<name>.peak_slots" and
    * "backlog.peak_bytes" (most since the sample before), "lanes.<name>.backlog_bytes",

@@ -29,8 +29,9 @@ class LogEncoder {
   // std::bad_alloc, and then leaves `out` as it was.
   //
   // The attributes are those of the site, then the record's own; a record that was cut has
-  // `forebay.truncated`, one that stands for more than itself `forebay.adjusted_count`. Where a key comes twice, the last one wins; code.* attributes, which the
-  // site's source location makes, give way to any other. An empty body is left out.
+  // `forebay.truncated`, one that stands for more than itself `forebay.adjusted_count`. Where a key
+  // comes twice, the last one wins; code.* attributes, which the site's source location makes, give
+  // way to any other. An empty body is left out.
   void append_record(const uint8_t* record, WallTime observed, ByteBuffer& out);
 
   // Appends a whole ExportLogsServiceRequest: one ResourceLogs with a ScopeLogs for each segment.
