@@ -29,6 +29,10 @@ struct LaneLosses {
 
   [[nodiscard]] uint64_t lost() const noexcept;
   [[nodiscard]] uint64_t refused() const noexcept;
+  // Refused before there was a collector, and so before there was a lane.
+  [[nodiscard]] uint64_t not_started() const noexcept {
+    return emit[static_cast<size_t>(EmitName::kRefusedNotStarted)];
+  }
   // Each reason that has a number, once: what is lost at emit and later for the same reason is one
   // sum. Those of `dropped` and `refused` come without the name before them, since that is what
   // most are: "backlog_full", "expired", "unknown", "rejected.bad_request".

@@ -25,7 +25,7 @@ std::string body_of(uint64_t lost, uint64_t refused) {
 
 void GapRecords::look(const account::LaneLosses& losses, WallTime now) noexcept {
   const uint64_t lost = losses.lost();
-  const uint64_t refused = losses.refused();
+  const uint64_t refused = losses.refused() - losses.not_started();
   if (lost != lost_ || refused != refused_) {
     if (!has_news()) since_ = seen_at_;
     // The wall clock may have been set back meanwhile.
@@ -54,7 +54,7 @@ InternalRecord GapRecords::record(std::string_view lane, const account::LaneLoss
   losses.visit_lost([&](std::string_view reason, uint64_t records) {
     add("forebay.lost." + std::string(reason), number(records));
   });
-  if (refused_ != 0) add("forebay.refused.total", number(refused_));
+  if (losses.refused() != 0) add("forebay.refused.total", number(losses.refused()));
   losses.visit_refused([&](std::string_view reason, uint64_t records) {
     add("forebay.refused." + std::string(reason), number(records));
   });

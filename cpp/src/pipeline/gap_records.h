@@ -18,8 +18,9 @@ class GapRecords {
  public:
   explicit GapRecords(WallTime now) : seen_at_(now), since_(now), until_(now) {}
 
-  // What was lost and refused up to `now`, in sum. The more often, the closer are the times that
-  // the record names to those of the losses.
+  // What was lost and refused up to `now`, in sum. (What was refused before there was a collector
+  // is in the record's numbers, but is no reason for one.) The more often, the closer are the times
+  // that the record names to those of the losses.
   void look(const account::LaneLosses& losses, WallTime now) noexcept;
   // Something was lost or refused of which no record told.
   [[nodiscard]] bool has_news() const noexcept {

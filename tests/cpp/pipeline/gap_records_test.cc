@@ -299,6 +299,24 @@ TEST(GapRecordsTest, the_times_hold_the_losses_between_them_and_begin_anew_once_
   EXPECT_EQ(times(), std::pair(int64_t{600}, int64_t{600}));
 }
 
+TEST(GapRecordsTest, what_was_refused_before_the_start_is_told_but_is_no_reason_to_tell) {
+  GapRecords gaps(WallTime{Duration{100}});
+  account::LaneLosses losses;
+  losses.emit[static_cast<size_t>(account::EmitName::kRefusedNotStarted)] = 3;
+  gaps.look(losses, WallTime{Duration{200}});
+  EXPECT_FALSE(gaps.has_news());
+  losses.emit[static_cast<size_t>(account::EmitName::kRefusedQueueFull)] = 2;
+  gaps.look(losses, WallTime{Duration{300}});
+  ASSERT_TRUE(gaps.has_news());
+  const InternalRecord record = gaps.record("a", losses);
+  EXPECT_EQ(record.body, "2 records refused");
+  std::map<std::string, int64_t> numbers;
+  for (const auto& attribute : record.attributes) numbers[attribute.key] = attribute.value.i64;
+  EXPECT_EQ(numbers["forebay.refused.total"], 5);
+  EXPECT_EQ(numbers["forebay.refused.not_started"], 3);
+  EXPECT_EQ(numbers["forebay.refused.queue_full"], 2);
+}
+
 TEST(GapRecordsTest, with_threads_the_sum_is_what_was_emitted) {
   PipelineOptions options = options_of({telling_lane("only", 64, Kind::kDropOldest)});
   TestPipeline pipeline(options);
