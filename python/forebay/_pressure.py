@@ -7,7 +7,7 @@ import os
 import select
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -147,26 +147,44 @@ _dispatcher = _Dispatcher()
 os.register_at_fork(after_in_child=_dispatcher.after_fork_in_child)
 
 
-async def changes(collector: _core.Collector) -> AsyncIterator[PressureChange]:
-    """Each change, on the running event loop; of those nobody came for, the last of each lane."""
-    import asyncio
+class PressureChanges:
+    """What `Collector.pressure_changes` returns: each change since then, on the running event loop.
 
-    loop = asyncio.get_running_loop()
-    arrived = asyncio.Event()
-    kept: OrderedDict[str, PressureChange] = OrderedDict()
+    Of those that nobody came for, the last of each lane. `close`, or letting go of it, ends it.
+    """
 
-    def keep(change: PressureChange) -> None:
-        kept[change.lane] = change
-        kept.move_to_end(change.lane)
-        arrived.set()
+    def __init__(self, collector: _core.Collector) -> None:
+        import asyncio
 
-    def hand_over(change: PressureChange) -> None:
-        with suppress(RuntimeError):  # the loop was closed
-            loop.call_soon_threadsafe(keep, change)
+        loop = asyncio.get_running_loop()
+        self._arrived = arrived = asyncio.Event()
+        self._kept = kept = OrderedDict[str, PressureChange]()
 
-    with PressureWatch(collector, hand_over):
-        while True:
-            await arrived.wait()
-            while kept:
-                yield kept.popitem(last=False)[1]
-            arrived.clear()
+        # Neither may refer to self, or nobody could let go of it.
+        def keep(change: PressureChange) -> None:
+            kept[change.lane] = change
+            kept.move_to_end(change.lane)
+            arrived.set()
+
+        def hand_over(change: PressureChange) -> None:
+            with suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(keep, change)
+
+        self._watch = PressureWatch(collector, hand_over)
+
+    def __aiter__(self) -> PressureChanges:
+        return self
+
+    async def __anext__(self) -> PressureChange:
+        while not self._kept:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._kept.popitem(last=False)[1]
+
+    def close(self) -> None:
+        """End the calls."""
+        self._watch.close()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # there was no event loop
+            self._watch.close()

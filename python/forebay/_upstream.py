@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 
 from . import _core as core
 from ._errors import OptionError
-from ._pressure import STATES, Callback, Pressure, PressureChange, PressureWatch, changes
+from ._pressure import STATES, Callback, Pressure, PressureChanges, PressureWatch
 from ._room import (
     INVALID_ARGUMENT,
     OK,
@@ -73,12 +72,13 @@ class Upstream:
             raise OptionError(f"callback: {callback!r} cannot be called")
         return PressureWatch(self._core, callback)
 
-    def pressure_changes(self) -> AsyncIterator[PressureChange]:
+    def pressure_changes(self) -> PressureChanges:
         """`on_pressure` for a coroutine: ``async for change in collector.pressure_changes()``.
 
-        A loop that is slow to come for the next one gets the last change of each lane.
+        Tells of changes from the call on. A loop that is slow to come for the next one gets the
+        last change of each lane.
         """
-        return changes(self._core)
+        return PressureChanges(self._core)
 
     async def wait_for_room(self, lane: str, n: int = 1, timeout: float | None = None) -> bool:
         """Wait until a lane has room for ``n`` records of one slot each; for coroutines.

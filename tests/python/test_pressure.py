@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import forebay
-from forebay import Pressure, PressureChange
+from forebay import Pressure, PressureChange, _pressure
 from tests.python.in_memory import in_memory, run_python
 from tests.python.stalled import lane, stalled, until
 
@@ -155,9 +155,9 @@ def test_a_coroutine_iterates_over_changes() -> None:
     """On its own loop; one that is slow gets the last of each lane."""
     with stalled(lane("a")) as s:
 
-        async def until_normal(was_full: asyncio.Event) -> list[Pressure]:
+        async def until_normal(changes: Any, was_full: asyncio.Event) -> list[Pressure]:
             seen = []
-            async for change in s.collector.pressure_changes():
+            async for change in changes:
                 assert change.lane == "a"
                 seen.append(change.lane_state)
                 if change.lane_state is Pressure.FULL:
@@ -168,7 +168,8 @@ def test_a_coroutine_iterates_over_changes() -> None:
 
         async def main() -> list[Pressure]:
             was_full = asyncio.Event()
-            task = asyncio.create_task(until_normal(was_full))
+            changes = s.collector.pressure_changes()
+            task = asyncio.create_task(until_normal(changes, was_full))
             await asyncio.to_thread(s.fill, "a")
             await asyncio.wait_for(was_full.wait(), 30)
             s.go_on()
@@ -232,3 +233,18 @@ def test_a_process_ends_while_somebody_watches() -> None:
         """
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_letting_go_of_the_changes_ends_the_calls() -> None:
+    """A loop that was left with break leaves nothing behind; without a loop it is an error."""
+    with in_memory() as memory:
+
+        async def main() -> int:
+            changes = memory.collector.pressure_changes()
+            watching = len(_pressure._dispatcher._watches)
+            del changes
+            return watching - len(_pressure._dispatcher._watches)
+
+        assert asyncio.run(main()) == 1
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            memory.collector.pressure_changes()
