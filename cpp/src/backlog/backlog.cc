@@ -19,6 +19,7 @@ Status lane_field(size_t lane, const std::string& field, const std::string& says
 
 std::vector<LaneTurn> turns_of(const std::vector<LaneBacklogOptions>& lanes) {
   std::vector<LaneTurn> turns;
+  turns.reserve(lanes.size());
   for (const LaneBacklogOptions& lane : lanes) turns.push_back(lane.turn);
   return turns;
 }

@@ -5,6 +5,7 @@ namespace {
 
 std::vector<LaneTurn> turns_of(const std::vector<LaneOptions>& lanes) {
   std::vector<LaneTurn> turns;
+  turns.reserve(lanes.size());
   for (const LaneOptions& lane : lanes) turns.push_back(lane.backlog.turn);
   return turns;
 }

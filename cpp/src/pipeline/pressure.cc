@@ -11,7 +11,6 @@ constexpr Duration kBetweenSamples = std::chrono::milliseconds{10};
 constexpr double kAverageOver = 2.0;  // s
 // Slower than this is no filling: a rate of a few slots an hour is noise.
 constexpr double kLongestToFull = 3600.0;  // s
-constexpr double kRetryAtMost = 60.0;      // s
 
 double seconds_of(Duration duration) noexcept {
   return std::chrono::duration<double>(duration).count();
@@ -50,12 +49,10 @@ PressureState LanePressure::wanted(const Seen& seen) const noexcept {
 
 void LanePressure::look(const Seen& seen, MonotonicTime now) noexcept {
   const PressureState next = wanted(seen);
-  if (next >= state()) {
-    calm_since_.reset();
-    state_.store(next, std::memory_order_relaxed);
-  } else if (!calm_since_) {
+  const bool falls = next < state();
+  if (falls && !calm_since_) {
     calm_since_ = now;
-  } else if (now - *calm_since_ >= kCalm) {
+  } else if (!falls || now - *calm_since_ >= kCalm) {
     calm_since_.reset();
     state_.store(next, std::memory_order_relaxed);
   }
