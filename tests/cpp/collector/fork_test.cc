@@ -26,10 +26,13 @@ class CollectorForkTest : public BalancedTest {
   ~CollectorForkTest() override { std::filesystem::remove_all(directory_); }
 
 #if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  // A child of a process with threads may not start threads under ThreadSanitizer, which ends it or
-  // hangs in locks of its own. The other builds, with AddressSanitizer too, run these tests.
-  void SetUp() override { GTEST_SKIP() << "ThreadSanitizer cannot follow a fork"; }
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+  // Under ThreadSanitizer a child of a process with threads may not start threads of its own.
+  // AddressSanitizer (14) does not hold its allocator's locks across a fork: one that another
+  // thread had at that moment is taken for ever in the child, whose threads hang in their first
+  // free(), before any code of ours (seen in a debugger, in one run of ten under load). The gcc
+  // build runs these tests, and the Python ones fork too.
+  void SetUp() override { GTEST_SKIP() << "the sanitizer's runtime does not survive a fork"; }
 #endif
 #endif
 
