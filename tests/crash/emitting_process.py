@@ -24,8 +24,14 @@ collector = forebay.Collector(
     service_name="crashing",
     exporter=forebay.OtlpHttpExporter(endpoint, timeout=30.0),
     lanes=[
-        forebay.Lane("urgent", min_level="WARNING", queue_records=1024, on_full=policy),
-        forebay.Lane("normal", queue_records=1024, on_full=policy),
+        forebay.Lane(
+            "urgent",
+            min_level="WARNING",
+            queue_records=1024,
+            on_full=policy,
+            gap_records=False,
+        ),
+        forebay.Lane("normal", queue_records=1024, on_full=policy, gap_records=False),
     ],
     batch=forebay.BatchOptions(max_records=200, max_delay=0.02),
     retry=forebay.RetryOptions(initial=0.01, max=0.05),

@@ -153,7 +153,9 @@ def test_a_storm_of_refusals_loses_nothing_and_doubles_nothing(
     receiver: Receiver, status: int
 ) -> None:
     """Thirty refusals: every one counted as a retry, and each record there exactly once."""
-    with reporting_to(receiver.endpoint) as collector:
+    # The breaker would ask ever more rarely, and thirty refusals last for minutes.
+    breaker = forebay.BreakerOptions(failures=1000)
+    with reporting_to(receiver.endpoint, breaker=breaker) as collector:
         receiver.fail(status, times=30)
         emit(collector, 2000)
         assert collector.flush(timeout=30).complete
@@ -365,7 +367,9 @@ def test_emit_does_not_feel_the_destination(
         receiver.cut_before(times=None)
     with reporting_to(
         receiver.endpoint,
-        lanes=[forebay.Lane("only", queue_records=16_384, on_full="drop_newest")],
+        lanes=[
+            forebay.Lane("only", queue_records=16_384, on_full="drop_newest", gap_records=False)
+        ],
         backlog=forebay.BacklogOptions(max_bytes=1 << 20),
     ) as collector:
         log = collector.logger("integration")

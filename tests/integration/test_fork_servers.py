@@ -316,7 +316,11 @@ def test_a_hundred_forks_under_four_threads_that_fill_the_queue(
         import forebay
         collector = forebay.start(
             service_name="s", exporter=forebay.OtlpHttpExporter(sys.argv[1]),
-            lanes=[forebay.Lane("only", queue_records=128, on_full="drop_newest")],
+            lanes=[
+                forebay.Lane(
+                    "only", queue_records=128, on_full="drop_newest", gap_records=False
+                )
+            ],
             batch=forebay.BatchOptions(max_delay=0.05),
             run_directory=sys.argv[2],
         )

@@ -116,6 +116,11 @@ TEST(NativePressureTest, the_shutdown_of_a_collector_that_is_full_ends_the_press
 }
 
 TEST(NativePressureTest, a_forked_child_starts_without_pressure_and_callbacks) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+  GTEST_SKIP() << "the sanitizer's runtime does not survive a fork (see CollectorForkTest)";
+#endif
+#endif
   const Collector collector = made_of(small());
   const forebay::Logger log = collector.logger("native.pressure");
   std::atomic<int> calls{0};
