@@ -64,6 +64,9 @@ std::unique_ptr<ship::Exporter> make_destination(const CollectorOptions& options
                                                  const ExporterOptions& exporter,
                                                  const Clock& clock, Made& made) {
   if (exporter.type == "otlp_http") {
+    // Here, under the registry's lock, which fork handlers hold. Where it fails, each attempt says
+    // so.
+    (void)ship::CurlLoop::prepare_process();
     auto transport = std::make_unique<ship::CurlTransport>(tls_options(exporter), made.loop);
     return std::make_unique<ship::OtlpHttpExporter>(http_options(exporter), std::move(transport),
                                                     clock);

@@ -8,18 +8,19 @@ namespace {
 
 constexpr int kLongestPollMs = 60'000;
 
+}  // namespace
+
 // libcurl 7.84 and later make this safe in any thread; never undone, since somebody else in the
-// process may use libcurl too.
-bool curl_is_ready() {
+// process may use libcurl too. A fork in the middle of it would leave the child with a static that
+// is being initialised for ever: so it is done where no fork can come between (see the header).
+bool CurlLoop::prepare_process() {
   static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return ready;
 }
 
-}  // namespace
-
 bool CurlLoop::make_ready() {
   if (multi_ != nullptr) return true;
-  if (!curl_is_ready()) return false;
+  if (!prepare_process()) return false;
   std::unique_ptr<CURLM, Free> made(curl_multi_init());
   if (!made) return false;
   const std::lock_guard lock(mutex_);

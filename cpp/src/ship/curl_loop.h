@@ -15,6 +15,10 @@ namespace forebay::ship {
 // process that use it.
 class CurlLoop {
  public:
+  // Makes libcurl ready in this process, once. To be called first under a lock that is held across
+  // every fork, not by a thread that a fork may catch within it. False: it cannot be used.
+  static bool prepare_process();
+
   // Whose easy handle is in the loop, with this as its CURLOPT_PRIVATE.
   class Request {
    public:
