@@ -62,34 +62,42 @@ void api_set_default(forebay_collector* collector) {
   Registry::process().set_default(unwrap(collector));
 }
 
-void api_stats(forebay_collector* collector, forebay_number_visitor visit, void* context) {
+void api_stats(forebay_collector* collector, forebay_number_visitor visit, void* context) try {
   unwrap(collector)->stats(visitor(visit, context));
+} catch (const std::bad_alloc&) {  // what was not visited is not there
 }
 
-void api_audit(forebay_collector* collector, forebay_number_visitor visit, void* context) {
+void api_audit(forebay_collector* collector, forebay_number_visitor visit, void* context) try {
   unwrap(collector)->audit(visitor(visit, context));
+} catch (const std::bad_alloc&) {
 }
 
 int32_t api_flush(forebay_collector* collector, int64_t timeout_ns, forebay_number_visitor visit,
-                  void* context) {
+                  void* context) try {
   return unwrap(collector)->flush(timeout_ns, visitor(visit, context)) ? FOREBAY_OK
                                                                        : FOREBAY_TIMED_OUT;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
 }
 
 int32_t api_shutdown(forebay_collector* collector, int64_t timeout_ns, forebay_number_visitor visit,
-                     void* context) {
+                     void* context) try {
   return unwrap(collector)->shutdown(timeout_ns, visitor(visit, context)) ? FOREBAY_OK
                                                                           : FOREBAY_TIMED_OUT;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
 }
 
 int32_t api_text(forebay_collector* collector, forebay_string name, forebay_text_visitor visit,
-                 void* context) {
+                 void* context) try {
   std::string text;
   if (!unwrap(collector)->text(std::string_view(name.data, name.size), text)) {
     return FOREBAY_INVALID_ARGUMENT;
   }
   visit(context, text.data(), text.size());
   return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
 }
 
 int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit, void* context) {

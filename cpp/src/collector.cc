@@ -67,18 +67,19 @@ void visit_pressure(pipeline::Pipeline& pipeline, const NumberVisitor& visit) {
   }
 }
 
-}  // namespace
-
-std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options) {
+std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
   std::vector<admit::LaneRule> rules;
   for (const pipeline::LaneOptions& lane : options.pipeline.lanes) rules.push_back(lane.rule);
   return rules;
 }
 
+}  // namespace
+
 Collector::Collector(CollectorOptions options, Surroundings surroundings)
     : options_(std::move(options)),
       surroundings_(std::move(surroundings)),
-      lanes_(admit::lanes_for_logger(lane_rules(options_), "")) {}
+      lane_rules_(rules_of(options_)),
+      lanes_(admit::lanes_for_logger(lane_rules_, "")) {}
 
 Incarnation* Collector::activate() noexcept try {
   if (is_closed_.load()) return nullptr;
@@ -146,7 +147,7 @@ Incarnation* Collector::activate() noexcept try {
 
 void Collector::make_gate(Incarnation& incarnation) const {
   admit::GateOptions rules;
-  rules.lanes = lane_rules(options_);
+  rules.lanes = lane_rules_;
   for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) {
     rules.limits.push_back(lane.rate_limit);
   }
@@ -246,10 +247,17 @@ void Collector::audit(const NumberVisitor& visit) {
   }
 }
 
-void Collector::receipt(const account::Snapshot& before, bool complete, Duration elapsed,
-                        const NumberVisitor& visit) const {
+std::optional<account::Snapshot> Collector::snapshot_if_possible() const noexcept try {
+  return snapshot();
+} catch (const std::bad_alloc&) {
+  return std::nullopt;
+}
+
+void Collector::receipt(const std::optional<account::Snapshot>& before, bool complete,
+                        Duration elapsed, const NumberVisitor& visit) const {
+  if (!before) throw std::bad_alloc();
   std::map<std::string, int64_t, std::less<>> numbers;
-  before.visit([&](std::string_view name, int64_t value) { numbers[std::string(name)] -= value; });
+  before->visit([&](std::string_view name, int64_t value) { numbers[std::string(name)] -= value; });
   snapshot().visit(
       [&](std::string_view name, int64_t value) { numbers[std::string(name)] += value; });
   for (const auto& [name, difference] : numbers) visit(name, difference);
@@ -259,7 +267,7 @@ void Collector::receipt(const account::Snapshot& before, bool complete, Duration
 
 bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
   const auto begin = std::chrono::steady_clock::now();
-  const account::Snapshot before = snapshot();
+  const std::optional<account::Snapshot> before = snapshot_if_possible();
   Incarnation* current = incarnation_.load();
   bool complete = true;
   if (current != nullptr && current->pid == getpid()) {
@@ -272,7 +280,7 @@ bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
 bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   const auto begin = std::chrono::steady_clock::now();
   const std::lock_guard lock(shutdown_mutex_);
-  const account::Snapshot before = snapshot();
+  const std::optional<account::Snapshot> before = snapshot_if_possible();
   is_closed_.store(true);
   Registry::process().unbind(this);
   Incarnation* current = incarnation_.load();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,7 +24,6 @@
 namespace forebay::engine {
 
 class Collector;
-std::vector<admit::LaneRule> lane_rules(const CollectorOptions& options);
 using NumberVisitor = std::function<void(std::string_view, int64_t)>;
 
 // What a logger is bound to. Immutable, and never freed: a thread may read it while the logger is
@@ -64,10 +64,14 @@ class Collector {
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(); }
   [[nodiscard]] const CollectorOptions& options() const noexcept { return options_; }
   [[nodiscard]] PressureSignal& pressure() noexcept { return pressure_; }
+  [[nodiscard]] const std::vector<admit::LaneRule>& lane_rules() const noexcept {
+    return lane_rules_;
+  }
 
   void stats(const NumberVisitor& visit) const;
   void audit(const NumberVisitor& visit);
-  // The receipt: every name's difference between call and return, "complete", "elapsed_ns".
+  // The receipt: every name's difference between call and return, "complete", "elapsed_ns". Where
+  // there is no memory for it, it is done, and then throws std::bad_alloc.
   bool flush(int64_t timeout_ns, const NumberVisitor& visit);
   bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
   // Releases what the flight recorder has; false where the collector does not live.
@@ -83,11 +87,14 @@ class Collector {
  private:
   friend class Registry;
   [[nodiscard]] account::Snapshot snapshot() const;
-  void receipt(const account::Snapshot& before, bool complete, Duration elapsed,
+  // Nothing where there is no memory for one: what a receipt is about is done all the same.
+  [[nodiscard]] std::optional<account::Snapshot> snapshot_if_possible() const noexcept;
+  void receipt(const std::optional<account::Snapshot>& before, bool complete, Duration elapsed,
                const NumberVisitor& visit) const;
 
   const CollectorOptions options_;
   const Surroundings surroundings_;
+  const std::vector<admit::LaneRule> lane_rules_;
   const admit::LaneTable lanes_;  // of records that came without a logger
   std::atomic<Incarnation*> incarnation_{nullptr};
   std::atomic<bool> is_closed_{false};
@@ -136,6 +143,7 @@ class Registry {
 
  private:
   friend class Collector;
+  Collector* keep(CollectorOptions options, const Surroundings& surroundings);
   Logger* make_logger(Collector* collector, const forebay_logger_spec* spec);
   void refuse(Collector& collector, const Logger& logger, uint32_t severity,
               account::EmitName name) noexcept;

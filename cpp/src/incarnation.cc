@@ -1,5 +1,7 @@
 #include "incarnation.h"
 
+#include <pthread.h>
+
 #include <new>
 
 namespace forebay::engine {
@@ -20,35 +22,53 @@ void ThreadBinding::give_back() noexcept {
 
 namespace {
 
-thread_local bool thread_has_exited = false;
+using ThreadBindings = std::vector<std::unique_ptr<ThreadBinding>>;
 
-// All bindings of a thread; gives them back when the thread ends.
-struct ThreadBindings {
-  std::vector<std::unique_ptr<ThreadBinding>> all;
-  ~ThreadBindings() {
-    thread_has_exited = true;
-    current_binding = nullptr;
-    for (const auto& binding : all) binding->give_back();
-  }
-};
+thread_local bool thread_has_exited = false;
+thread_local ThreadBindings* bindings_of_thread = nullptr;
+
+// All bindings of a thread go back when the thread ends.
+void give_back_all(void* bindings) noexcept {
+  const std::unique_ptr<ThreadBindings> all(static_cast<ThreadBindings*>(bindings));
+  thread_has_exited = true;
+  current_binding = nullptr;
+  bindings_of_thread = nullptr;
+  for (const auto& binding : *all) binding->give_back();
+}
+
+// A key of POSIX threads, and not a thread_local object with a destructor: to register one, glibc
+// asks for memory, and ends the process where there is none.
+ThreadBindings* remember_thread() {
+  struct Key {
+    pthread_key_t key{};
+    bool is_good = pthread_key_create(&key, give_back_all) == 0;
+  };
+  static const Key at_exit;
+  if (!at_exit.is_good) return nullptr;
+  auto bindings = std::make_unique<ThreadBindings>();
+  if (pthread_setspecific(at_exit.key, bindings.get()) != 0) return nullptr;
+  return bindings_of_thread = bindings.release();
+}
 
 }  // namespace
 
 ThreadBinding* bind_thread(Incarnation& incarnation) noexcept try {
   if (thread_has_exited) return nullptr;
-  thread_local ThreadBindings bindings;
+  if (bindings_of_thread == nullptr && remember_thread() == nullptr) return nullptr;
+  ThreadBindings& bindings = *bindings_of_thread;
   // What was bound to an incarnation that a fork left behind is forgotten.
-  std::erase_if(bindings.all, [](const auto& binding) {
+  std::erase_if(bindings, [](const auto& binding) {
     return binding->incarnation->is_abandoned.load(std::memory_order_acquire);
   });
-  for (const auto& binding : bindings.all) {
+  for (const auto& binding : bindings) {
     if (binding->incarnation == &incarnation) return current_binding = binding.get();
   }
+  bindings.reserve(bindings.size() + 1);
   auto binding = std::make_unique<ThreadBinding>();
   binding->incarnation = &incarnation;
   binding->counters = incarnation.pipeline->ledger().lease();
-  bindings.all.push_back(std::move(binding));
-  return current_binding = bindings.all.back().get();
+  bindings.push_back(std::move(binding));
+  return current_binding = bindings.back().get();
 } catch (const std::bad_alloc&) {
   return nullptr;
 }

@@ -43,18 +43,22 @@ Result<Collector*> Registry::create(const forebay_option* options, size_t count)
   if (!parsed) return parsed.status();
   if (Status status = validate_exporters(*parsed); !status.is_ok()) return status;
   if (parsed->pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
-  auto* collector = new Collector(parsed.take());
-  const std::lock_guard lock(mutex_);
-  collectors_.push_back(collector);
-  return collector;
+  return keep(parsed.take(), {});
 }
 
 Collector* Registry::create_simulated(CollectorOptions options, const Surroundings& surroundings) {
   if (options.pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
-  auto* collector = new Collector(std::move(options), surroundings);
+  return keep(std::move(options), surroundings);
+}
+
+// A collector lives for ever, so its place comes first: one without would be nobody's.
+Collector* Registry::keep(CollectorOptions options, const Surroundings& surroundings) {
   const std::lock_guard lock(mutex_);
-  collectors_.push_back(collector);
-  return collector;
+  if (collectors_.size() == collectors_.capacity()) {
+    collectors_.reserve(2 * collectors_.size() + 4);
+  }
+  collectors_.push_back(new Collector(std::move(options), surroundings));
+  return collectors_.back();
 }
 
 bool Registry::activate(Collector& collector) noexcept {
@@ -70,7 +74,11 @@ void Registry::release(Collector& collector) noexcept {
   if (collector.references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   // Its loggers may be in use for ever, so the object stays; what is large in it goes with the
   // shutdown.
-  collector.shutdown(0, [](std::string_view, int64_t) {});
+  try {
+    collector.shutdown(0, [](std::string_view, int64_t) {});
+  } catch (const std::bad_alloc&) {
+    // Only the receipt had no memory, and nobody asked for one.
+  }
 }
 
 Collector* Registry::default_collector() noexcept {
@@ -166,12 +174,12 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
       collector != nullptr && collector->options().pipeline.recorder.is_on()
           ? &collector->options().pipeline.recorder
           : nullptr;
-  if (is_below &&
-      (recorder == nullptr || severity < recorder->min_severity || collector->is_closed())) {
+  if (is_below && (recorder == nullptr || severity < recorder->min_severity ||
+                   collector->is_closed() || logger.level_word == &never_bound)) {
     return FOREBAY_DISABLED;
   }
   const auto severity_index = static_cast<size_t>(severity_class(severity));
-  if (collector == nullptr) {
+  if (collector == nullptr || logger.level_word == &never_bound) {
     not_started_[severity_index].fetch_add(1, std::memory_order_relaxed);
     return FOREBAY_REFUSED_NOT_STARTED;
   }
@@ -222,8 +230,7 @@ void Registry::refuse(Collector& collector, const Logger& logger, uint32_t sever
   }
   account::Ledger& ledger = incarnation->pipeline->ledger();
   const account::ThreadCounters counters = ledger.lease();
-  const uint32_t lane =
-      admit::lanes_for_logger(lane_rules(collector.options()), logger.name)[severity];
+  const uint32_t lane = admit::lanes_for_logger(collector.lane_rules(), logger.name)[severity];
   counters.add(lane, EmitName::kEmitted, severity_class(severity));
   counters.add(lane, name, severity_class(severity));
   ledger.give_back(counters);

@@ -63,6 +63,7 @@ class LyingDestination final : public ship::Exporter {
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<ship::Attempt> poll(Duration wait) override;
   std::vector<ship::Attempt> cancel_all() override;
+  void forget_all() noexcept override { (void)cancel_all(); }
   void wake() noexcept override {}
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return max_in_flight_; }
@@ -100,6 +101,7 @@ class Borrowed final : public ship::Exporter {
   void send(EncodedBatch batch, MonotonicTime now) override { to_.send(std::move(batch), now); }
   std::vector<ship::Attempt> poll(Duration wait) override { return to_.poll(wait); }
   std::vector<ship::Attempt> cancel_all() override { return to_.cancel_all(); }
+  void forget_all() noexcept override { to_.forget_all(); }
   void wake() noexcept override { to_.wake(); }
   [[nodiscard]] Codec codec() const noexcept override { return to_.codec(); }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return to_.max_in_flight(); }

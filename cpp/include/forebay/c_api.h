@@ -247,15 +247,16 @@ typedef struct forebay_api {
   forebay_collector* (*collector_default)(void);
   void (*collector_set_default)(forebay_collector* collector); /* null: none */
 
-  /* Every name of the ledger, at this moment. */
+  /* Every name of the ledger, at this moment. Where memory runs out, names are missing. */
   void (*collector_stats)(forebay_collector* collector, forebay_number_visitor visit,
                           void* context);
   /* Stops drain and ship at a batch boundary, counts what is inside, and compares: "balanced",
-   * "exact", "difference", "lanes.<name>.difference". */
+   * "exact", "difference", "lanes.<name>.difference". Where memory runs out, names are missing. */
   void (*collector_audit)(forebay_collector* collector, forebay_number_visitor visit,
                           void* context);
   /* Waits until what was emitted before the call has left. A negative timeout waits without end.
-   * The visitor gets the receipt: each name's difference, "complete", "elapsed_ns". */
+   * The visitor gets the receipt: each name's difference, "complete", "elapsed_ns".
+   * FOREBAY_UNAVAILABLE: it was done, but there was no memory for a (whole) receipt. */
   int32_t (*collector_flush)(forebay_collector* collector, int64_t timeout_ns,
                              forebay_number_visitor visit, void* context);
   int32_t (*collector_shutdown)(forebay_collector* collector, int64_t timeout_ns,

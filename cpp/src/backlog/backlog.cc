@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <new>
 #include <string>
 #include <tuple>
 
@@ -22,6 +24,12 @@ std::vector<LaneTurn> turns_of(const std::vector<LaneBacklogOptions>& lanes) {
   turns.reserve(lanes.size());
   for (const LaneBacklogOptions& lane : lanes) turns.push_back(lane.turn);
   return turns;
+}
+
+// Room for one more, before anything is moved: push_back then cannot fail.
+template <class T>
+void reserve_one(std::vector<T>& vector) {
+  if (vector.size() == vector.capacity()) vector.reserve(2 * vector.size() + 4);
 }
 
 uint64_t share_of(uint64_t bytes, double share) noexcept {
@@ -147,17 +155,20 @@ Backlog::Entry Backlog::remove_waiting(Lane& lane, size_t position) {
   return entry;
 }
 
-void Backlog::insert_waiting(Lane& lane, Entry entry) {
+// The place comes first: without memory for it, `entry` is as it was.
+Backlog::Entry& Backlog::insert_waiting(Lane& lane, Entry&& entry) {
+  lane.waiting.emplace_back();
+  const auto last = std::prev(lane.waiting.end());
   if (entry.returned) ++lane.returned;
   const auto later = [](const Entry& a, const Entry& b) {
     return std::tie(a.order, a.batch.id) < std::tie(b.order, b.batch.id);
   };
+  *last = std::move(entry);
   // New ones go to the end, and that is nearly all of them.
-  auto at = lane.waiting.end();
-  if (!lane.waiting.empty() && later(entry, lane.waiting.back())) {
-    at = std::upper_bound(lane.waiting.begin(), lane.waiting.end(), entry, later);
-  }
-  lane.waiting.insert(at, std::move(entry));
+  if (last == lane.waiting.begin() || !later(*last, *std::prev(last))) return *last;
+  const auto at = std::upper_bound(lane.waiting.begin(), last, *last, later);
+  std::rotate(at, last, lane.waiting.end());
+  return *at;
 }
 
 // Only where room_can_be_made().
@@ -166,6 +177,7 @@ void Backlog::make_room(uint8_t lane, uint64_t cost, std::vector<Departure>& dep
     Lane* victim = lowest_over_share_below(lane);
     const LetGo reason = victim != nullptr ? LetGo::kLowerPriority : LetGo::kBacklogFull;
     if (victim == nullptr) victim = &lanes_[lane];
+    reserve_one(departures);
     Entry entry = remove_waiting(*victim, 0);
     victim->used -= entry.cost;
     departures.push_back({std::move(entry.batch), reason});
@@ -184,6 +196,7 @@ bool Backlog::holds(const EncodedBatch& batch, MonotonicTime now,
 }
 
 bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure>& departures) {
+  reserve_one(departures);
   const uint8_t number = batch.lane;
   Lane& lane = lanes_[number];
   const uint64_t cost = batch.cost_bytes();
@@ -199,13 +212,21 @@ bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure
   if (!has_room(number, cost)) {
     if (!room_can_be_made(number, cost)) {
       if (lane.options.on_full == OnBacklogFull::kHold) return false;
+      reserve_one(departures);
       departures.push_back({std::move(batch), LetGo::kBacklogFull});
       return true;
     }
     make_room(number, cost, departures);
   }
+  Entry entry{arrivals_, cost, false, std::move(batch)};
+  try {
+    insert_waiting(lane, std::move(entry));
+  } catch (const std::bad_alloc&) {
+    batch = std::move(entry.batch);
+    throw;
+  }
+  ++arrivals_;
   lane.used += cost;
-  insert_waiting(lane, {arrivals_++, cost, false, std::move(batch)});
   return true;
 }
 
@@ -228,18 +249,18 @@ std::optional<EncodedBatch> Backlog::take(MonotonicTime now, std::vector<Departu
   while (const std::optional<size_t> turn = turns_.next(waits)) {
     Lane& lane = lanes_[*turn];
     const Choice choice = choose(lane);
-    Entry entry = remove_waiting(lane, choice.position);
-    if (is_expired(lane, entry.batch, now)) {
+    if (is_expired(lane, lane.waiting[choice.position].batch, now)) {
+      reserve_one(departures);
+      Entry entry = remove_waiting(lane, choice.position);
       lane.used -= entry.cost;
       departures.push_back({std::move(entry.batch), LetGo::kExpired});
       continue;
     }
+    EncodedBatch batch = lane.waiting[choice.position].batch;
+    reserve_one(lane.in_flight);
+    lane.in_flight.push_back(remove_waiting(lane, choice.position));
     lane.stale_due = choice.stale_due;
-    turns_.took(*turn, entry.cost);
-    EncodedBatch batch = std::move(entry.batch);
-    entry.batch = batch;
-    entry.batch.body.reset();
-    lane.in_flight.push_back(std::move(entry));
+    turns_.took(*turn, lane.in_flight.back().cost);
     return batch;
   }
   return std::nullopt;
@@ -266,26 +287,38 @@ void Backlog::put_back(EncodedBatch batch) {
   const auto [lane, position] = find_in_flight(batch.id);
   assert(lane != nullptr);
   if (lane == nullptr) return;
-  Entry entry = std::move(lane->in_flight[position]);
+  Entry& there = lane->in_flight[position];
+  const uint64_t before = there.cost;
+  Entry& waits = insert_waiting(*lane, {there.order, batch.cost_bytes(), true, std::move(batch)});
+  lane->used += waits.cost - before;
   lane->in_flight.erase(lane->in_flight.begin() + static_cast<std::ptrdiff_t>(position));
-  lane->used -= entry.cost;
-  entry.cost = batch.cost_bytes();
-  lane->used += entry.cost;
-  entry.returned = true;
-  entry.batch = std::move(batch);
-  insert_waiting(*lane, std::move(entry));
+}
+
+const EncodedBatch* Backlog::put_back_next() {
+  for (Lane& lane : lanes_) {
+    if (lane.in_flight.empty()) continue;
+    Entry& last = lane.in_flight.back();
+    last.returned = last.batch.ambiguous = true;
+    Entry& waits = insert_waiting(lane, std::move(last));
+    lane.in_flight.pop_back();
+    return &waits.batch;
+  }
+  return nullptr;
 }
 
 void Backlog::replace(const BatchId& id, const std::vector<EncodedBatch>& parts) {
   const auto [lane, position] = find_in_flight(id);
   assert(lane != nullptr);
   if (lane == nullptr) return;
-  const uint64_t order = lane->in_flight[position].order;
+  std::vector<Entry> entries;
+  entries.reserve(parts.size());
+  for (const EncodedBatch& part : parts) {
+    entries.push_back({lane->in_flight[position].order, part.cost_bytes(), false, part});
+  }
+  lane->in_flight.reserve(lane->in_flight.size() + parts.size());
   lane->used -= lane->in_flight[position].cost;
   lane->in_flight.erase(lane->in_flight.begin() + static_cast<std::ptrdiff_t>(position));
-  for (const EncodedBatch& part : parts) {
-    Entry entry{order, part.cost_bytes(), false, part};
-    entry.batch.body.reset();
+  for (Entry& entry : entries) {
     lane->used += entry.cost;
     lane->in_flight.push_back(std::move(entry));
   }
@@ -299,6 +332,7 @@ void Backlog::expire(MonotonicTime now, std::vector<Departure>& departures) {
         ++i;
         continue;
       }
+      reserve_one(departures);
       Entry entry = remove_waiting(lane, i);
       lane.used -= entry.cost;
       departures.push_back({std::move(entry.batch), LetGo::kExpired});
@@ -306,16 +340,25 @@ void Backlog::expire(MonotonicTime now, std::vector<Departure>& departures) {
   }
 }
 
-std::vector<EncodedBatch> Backlog::drain_all() {
-  std::vector<EncodedBatch> all;
+std::optional<EncodedBatch> Backlog::drain_next() noexcept {
   for (Lane& lane : lanes_) {
-    while (!lane.waiting.empty()) {
-      Entry entry = remove_waiting(lane, 0);
-      lane.used -= entry.cost;
-      all.push_back(std::move(entry.batch));
-    }
+    if (lane.waiting.empty()) continue;
+    Entry entry = remove_waiting(lane, 0);
+    lane.used -= entry.cost;
+    return std::move(entry.batch);
   }
-  return all;
+  return std::nullopt;
+}
+
+std::optional<EncodedBatch> Backlog::give_up_next() noexcept {
+  for (Lane& lane : lanes_) {
+    if (lane.in_flight.empty()) continue;
+    Entry entry = std::move(lane.in_flight.back());
+    lane.in_flight.pop_back();
+    lane.used -= entry.cost;
+    return std::move(entry.batch);
+  }
+  return std::nullopt;
 }
 
 uint64_t Backlog::bytes() const noexcept {

@@ -3,6 +3,9 @@
 // Each lane has a share that no other can take; what nobody is guaranteed is common. Lanes are
 // ordered by priority, 0 first. Knows batches, not records. Passive and not thread-safe: the
 // pipeline holds its mutex around it.
+//
+// Where memory runs out it throws std::bad_alloc and has every batch that it had: a batch that it
+// was to take is still the caller's, and those that had left are in `departures`.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -83,8 +86,13 @@ class Backlog {
 
   // Takes out batches whose max_age is over (not those in flight).
   void expire(MonotonicTime now, std::vector<Departure>& departures);
-  // Empties it at shutdown: everything that is not in flight.
-  std::vector<EncodedBatch> drain_all();
+  // Where nobody knows any more what is under way: the next batch in flight waits again, to be sent
+  // anew, as one that may have arrived. Null: none is in flight.
+  const EncodedBatch* put_back_next();
+
+  // Empty it at shutdown, one batch a call, without memory: what waits, and what is in flight.
+  std::optional<EncodedBatch> drain_next() noexcept;
+  std::optional<EncodedBatch> give_up_next() noexcept;
 
   [[nodiscard]] uint64_t bytes() const noexcept;
   [[nodiscard]] uint64_t bytes(uint8_t lane) const noexcept;
@@ -106,7 +114,7 @@ class Backlog {
     uint64_t guaranteed = 0;       // bytes
     uint64_t used = 0;             // bytes, in flight included
     std::deque<Entry> waiting;     // by order, then id
-    std::vector<Entry> in_flight;  // body released to the sender; cost kept
+    std::vector<Entry> in_flight;  // the sender has a copy
     size_t returned = 0;           // of those waiting
     double stale_due = 0;          // oldest batches owed to the stale share
   };
@@ -121,7 +129,7 @@ class Backlog {
   [[nodiscard]] static bool is_expired(const Lane& lane, const EncodedBatch& batch,
                                        MonotonicTime now) noexcept;
   Entry remove_waiting(Lane& lane, size_t position);
-  void insert_waiting(Lane& lane, Entry entry);
+  static Entry& insert_waiting(Lane& lane, Entry&& entry);
   struct Choice {
     size_t position = 0;
     double stale_due = 0;  // of the lane once it is sent

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <new>
 
 namespace forebay::pipeline {
 namespace {
@@ -90,8 +91,9 @@ Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger
 }
 
 void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& records, Place from,
-                RouteName name) {
+                RouteName name) noexcept {
   ledger_.end(static_cast<uint32_t>(route), batch.lane, records, from, name);
+  if (name == RouteName::kUnknown) unknown_ += records.total();
   if (route != 0) return;  // as in the plain totals, the first one counts
   const bool is_delivered = name == RouteName::kDelivered;
   ledger_.note(
@@ -119,7 +121,7 @@ void Books::add_internal_losses(uint8_t lane, account::IntakeName name, uint64_t
   internal_losses_[lane].intake[static_cast<size_t>(name)] += records;
 }
 
-void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {
+void Books::depart(size_t route, std::vector<backlog::Departure>& departures) noexcept {
   for (const backlog::Departure& departure : departures) {
     end(route, departure.batch, departure.batch.counts, Place::kBacklog,
         unless_ambiguous(departure.batch, name_of(departure.reason)));
@@ -128,22 +130,47 @@ void Books::depart(size_t route, std::vector<backlog::Departure>& departures) {
   departures.clear();
 }
 
+void Books::push_to(size_t route, const EncodedBatch& batch, MonotonicTime now,
+                    std::vector<backlog::Departure>& departures) {
+  auto& [backlog, outstanding] = routes_[route];
+  EncodedBatch shared = batch;  // the bytes are the same for all
+  const uint64_t number = batch_number(batch.id);
+  outstanding.add(number);
+  try {
+    (void)backlog.push(shared, now, departures);
+  } catch (const std::bad_alloc&) {
+    outstanding.remove(number);
+    throw;
+  }
+}
+
 bool Books::push(EncodedBatch& batch, MonotonicTime now) {
   std::vector<backlog::Departure> departures;
+  size_t route = 0;
   const std::lock_guard lock(mutex_);
-  // All are asked before any has it: the ledger knows a batch as batched for every route, or none.
-  for (size_t route = 0; route < routes_.size(); ++route) {
-    const bool held = routes_[route].backlog.holds(batch, now, departures);
+  try {
+    // All are asked before any has it: the ledger knows a batch as batched for every route, or
+    // none.
+    for (; route < routes_.size(); ++route) {
+      const bool held = routes_[route].backlog.holds(batch, now, departures);
+      depart(route, departures);
+      if (held) return false;
+    }
+    push_to(route = 0, batch, now, departures);
+  } catch (const std::bad_alloc&) {
     depart(route, departures);
-    if (held) return false;
+    throw;
   }
   ledger_.batched(batch.lane, batch.counts);
   ledger_.note(account::NoteName::kRepresented, batch.represented());
-  const uint64_t number = batch_number(batch.id);
-  for (size_t route = 0; route < routes_.size(); ++route) {
-    EncodedBatch shared = batch;  // the bytes are the same for all
-    routes_[route].outstanding.add(number);
-    (void)routes_[route].backlog.push(shared, now, departures);
+  depart(0, departures);
+  for (route = 1; route < routes_.size(); ++route) {
+    try {
+      push_to(route, batch, now, departures);
+    } catch (const std::bad_alloc&) {
+      // Another route has it already, so this one cannot come again.
+      end(route, batch, batch.counts, Place::kBacklog, RouteName::kDroppedMemory);
+    }
     depart(route, departures);
   }
   return true;
@@ -152,7 +179,13 @@ bool Books::push(EncodedBatch& batch, MonotonicTime now) {
 std::optional<EncodedBatch> Books::take(size_t route, MonotonicTime now) {
   std::vector<backlog::Departure> departures;
   const std::lock_guard lock(mutex_);
-  std::optional<EncodedBatch> batch = routes_[route].backlog.take(now, departures);
+  std::optional<EncodedBatch> batch;
+  try {
+    batch = routes_[route].backlog.take(now, departures);
+  } catch (const std::bad_alloc&) {
+    depart(route, departures);
+    throw;
+  }
   depart(route, departures);
   if (batch) {
     ledger_.move(static_cast<uint32_t>(route), batch->lane, batch->counts, Place::kBacklog,
@@ -166,7 +199,12 @@ bool Books::expire(MonotonicTime now) {
   std::vector<backlog::Departure> departures;
   const std::lock_guard lock(mutex_);
   for (size_t route = 0; route < routes_.size(); ++route) {
-    routes_[route].backlog.expire(now, departures);
+    try {
+      routes_[route].backlog.expire(now, departures);
+    } catch (const std::bad_alloc&) {
+      depart(route, departures);
+      throw;
+    }
     freed |= !departures.empty();
     depart(route, departures);
   }
@@ -182,12 +220,13 @@ bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
   for (ship::Settlement& settlement : settlements) {
     const uint8_t lane = settlement.batch.lane;
     if (settlement.kind == Kind::kPutBack) {
-      ledger_.move(row, lane, settlement.records, Place::kFlight, Place::kBacklog);
       backlog.put_back(std::move(settlement.batch));
+      ledger_.move(row, lane, settlement.records, Place::kFlight, Place::kBacklog);
       continue;
     }
     if (settlement.kind == Kind::kReplaced) {
       backlog.replace(settlement.batch.id, settlement.parts);
+      // Its number is there, so this needs no memory.
       outstanding.add(batch_number(settlement.batch.id), settlement.parts.size() - 1);
       ledger_.note(account::NoteName::kSplits, 1);
       continue;
@@ -208,15 +247,41 @@ bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
   return freed;
 }
 
-void Books::drop_all() {
+void Books::put_all_back() {
   const std::lock_guard lock(mutex_);
   for (size_t route = 0; route < routes_.size(); ++route) {
-    for (const EncodedBatch& batch : routes_[route].backlog.drain_all()) {
-      end(route, batch, batch.counts, Place::kBacklog,
-          unless_ambiguous(batch, RouteName::kDroppedShutdown));
-      routes_[route].outstanding.remove(batch_number(batch.id));
+    while (const EncodedBatch* batch = routes_[route].backlog.put_back_next()) {
+      ledger_.move(static_cast<uint32_t>(route), batch->lane, batch->counts, Place::kFlight,
+                   Place::kBacklog);
+      ledger_.note(account::NoteName::kAmbiguousAttempts, 1);
     }
   }
+}
+
+void Books::give_up_in_flight() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    while (const auto batch = routes_[route].backlog.give_up_next()) {
+      end(route, *batch, batch->counts, Place::kFlight, RouteName::kUnknown);
+      routes_[route].outstanding.remove(batch_number(batch->id));
+    }
+  }
+}
+
+void Books::drop_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (size_t route = 0; route < routes_.size(); ++route) {
+    while (const auto batch = routes_[route].backlog.drain_next()) {
+      end(route, *batch, batch->counts, Place::kBacklog,
+          unless_ambiguous(*batch, RouteName::kDroppedShutdown));
+      routes_[route].outstanding.remove(batch_number(batch->id));
+    }
+  }
+}
+
+uint64_t Books::unknown() const {
+  const std::lock_guard lock(mutex_);
+  return unknown_;
 }
 
 bool Books::is_clear_to(uint64_t number) const {

@@ -43,8 +43,13 @@ class Books {
   // Lets go of what is too old, on every route. True where room became free.
   bool expire(MonotonicTime now);
   void note(account::NoteName name, uint64_t count) noexcept { ledger_.note(name, count); }
+  // Memory ran out on the way to the destination, and nobody knows any more what is under way:
+  // everything in flight waits again, as what may have arrived.
+  void put_all_back();
+  // At the end: what is still in flight may have arrived, and is unknown.
+  void give_up_in_flight() noexcept;
   // At the end: all that waits is let go as dropped{shutdown}.
-  void drop_all();
+  void drop_all() noexcept;
 
   // -- anyone --
   // Whether no route has a batch of that number or a lower one.
@@ -54,6 +59,7 @@ class Books {
   [[nodiscard]] uint64_t backlog_bytes(uint8_t lane) const;
   [[nodiscard]] bool has_waiting() const;
   [[nodiscard]] bool has_waiting(size_t route) const;
+  [[nodiscard]] uint64_t unknown() const;  // records that ended so, ever, on all routes
   // What is really waiting and in flight, by lane, on all routes.
   struct Inside {
     SeverityCounts waiting;
@@ -74,16 +80,19 @@ class Books {
     Outstanding outstanding;
   };
 
-  void depart(size_t route, std::vector<backlog::Departure>& departures);
+  void push_to(size_t route, const EncodedBatch& batch, MonotonicTime now,
+               std::vector<backlog::Departure>& departures);
+  void depart(size_t route, std::vector<backlog::Departure>& departures) noexcept;
   // Ends records of the batch on a route, and with them what they stand for.
   void end(size_t route, const EncodedBatch& batch, const SeverityCounts& records,
-           account::Place from, account::RouteName name);
+           account::Place from, account::RouteName name) noexcept;
 
   mutable std::mutex mutex_;
   std::vector<Route> routes_;
   account::Ledger& ledger_;
   // By lane: how many of those that the ledger calls lost on the first route were Forebay's own.
   std::vector<account::LaneLosses> internal_losses_;
+  uint64_t unknown_ = 0;
 };
 
 }  // namespace forebay::pipeline

@@ -168,6 +168,11 @@ void Delivery::wake() noexcept {
   for (const Place& place : places_) at(place).shipper->wake();
 }
 
+void Delivery::start_over() {
+  for (Route& route : routes_) route.forget_all();
+  books_.put_all_back();
+}
+
 void Delivery::stop() {
   for (Place& place : places_) {
     std::vector<ship::Settlement> settlements =

@@ -30,6 +30,9 @@ class Delivery {
   [[nodiscard]] Duration idle_for(Duration most, bool hurried = false) const;
   // Flush and shutdown try at once, whatever the backoffs say.
   void retry_now() noexcept;
+  // After a step that ran out of memory, and so lost sight of what is under way: forgets it all,
+  // and has it sent again.
+  void start_over();
   // At the end: gives up on what is under way.
   void stop();
 

@@ -106,8 +106,17 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
     lose(std::exchange(represented_lost, 0));
   };
   uint64_t taken = 0;
+  bool has_memory = true;
+  const auto front = [&]() -> const uint8_t* {
+    try {
+      return lane.queue->front(due);
+    } catch (const std::bad_alloc&) {
+      has_memory = false;  // the record stays where it is
+      return nullptr;
+    }
+  };
   while (taken < kRecordsAtOnce && !lane.waiting) {
-    const uint8_t* record = lane.queue->front(due);
+    const uint8_t* record = front();
     if (record == nullptr) break;
     model::RecordHeader header;
     std::memcpy(&header, record, sizeof header);
@@ -131,7 +140,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   }
   write_down();
   step.records += taken;
-  if (taken == kRecordsAtOnce) step.is_dry = false;
+  if (taken == kRecordsAtOnce || !has_memory) step.is_dry = false;
   if (!lane.batcher.empty() && !lane.waiting) {
     if (everything || lane.batcher.due(now)) {
       finish(index, step);
@@ -141,7 +150,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   }
   if (lane.waiting) step.is_dry = false;
   mark.records_left -= std::min(mark.records_left, taken);
-  if (everything && was_past_mark && !lane.waiting &&
+  if (everything && was_past_mark && !lane.waiting && has_memory &&
       (taken < kRecordsAtOnce || mark.records_left == 0)) {
     mark.is_dry = true;
   }

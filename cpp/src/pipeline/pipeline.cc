@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <new>
 #include <system_error>
 
 #include "base/diagnostics.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr Duration kShortestNap = std::chrono::microseconds{50};
 constexpr Duration kLongestNap = std::chrono::milliseconds{100};
 constexpr Duration kShipNap = std::chrono::seconds{1};
+constexpr Duration kWaitForMemory = std::chrono::milliseconds{10};
 
 // Signals are the application's: none is handled on our threads.
 class SignalsBlocked {
@@ -162,12 +164,17 @@ void Pipeline::run_drain() noexcept {
         intake_->begin_flush();
       }
       flushing = flush_begun_ != flush_drained_;
-      step = intake_->step(flushing);
+      try {
+        step = intake_->step(flushing);
+        changes = intake_->pressure().take_changes();
+      } catch (const std::bad_alloc&) {
+        // Every record is where it was, or written down; what is left is looked at again.
+        step.is_held = true;
+      }
       intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
       if (flushing) serve_flushes(intake_->is_flushed());
       flushing = flush_begun_ != flush_drained_;
       due = intake_->next_due();
-      changes = intake_->pressure().take_changes();
     }
     tell(changes);
     if (step.batches != 0) delivery_->wake();
@@ -199,11 +206,29 @@ void Pipeline::serve_flushes(bool is_flushed) {
   flush_changed_.notify_all();
 }
 
+// After a step of the ship thread that ran out of memory. False: it ran out again.
+bool Pipeline::start_over_if_lost() noexcept try {
+  if (!is_lost_) return true;
+  warn("ship_memory", "no memory on the way to the destination: batches under way are sent again");
+  delivery_->start_over();
+  is_lost_ = false;
+  return true;
+} catch (const std::bad_alloc&) {
+  std::this_thread::sleep_for(kWaitForMemory);
+  return false;
+}
+
 void Pipeline::run_ship() noexcept {
   while (!stopping_.load(std::memory_order_acquire)) {
     if (retry_now_.exchange(false, std::memory_order_acquire)) delivery_->retry_now();
+    if (!start_over_if_lost()) continue;
     const bool hurried = flushes_.load(std::memory_order_relaxed) != 0;
-    const bool freed = delivery_->step(delivery_->idle_for(kShipNap, hurried), hurried);
+    bool freed = false;
+    try {
+      freed = delivery_->step(delivery_->idle_for(kShipNap, hurried), hurried);
+    } catch (const std::bad_alloc&) {
+      is_lost_ = true;
+    }
     if (freed) {
       if (is_held_.load(std::memory_order_relaxed)) drain_parker_.wake();
       const std::lock_guard lock(flush_mutex_);
@@ -253,26 +278,24 @@ bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
     (void)flush(deadline);
     stop_threads();
   }
-  const uint64_t unknown = unknown_so_far();
-  delivery_->stop();
+  const uint64_t unknown = books_->unknown();
+  try {
+    delivery_->stop();
+  } catch (const std::bad_alloc&) {
+    // What it had not settled may have arrived, for all that is known.
+  }
+  books_->give_up_in_flight();
   let_go_of_the_rest();
   if (recorder_ != nullptr) recorder_->close();
-  if (unknown_so_far() != unknown) left_nothing_ = false;
+  if (books_->unknown() != unknown) left_nothing_ = false;
   ledger_->mark_ended();
-  tell(intake_->pressure().end());
+  try {
+    tell(intake_->pressure().end());
+  } catch (const std::bad_alloc&) {
+    // Whoever listens learns it from the shutdown itself.
+  }
   is_shut_down_.store(true, std::memory_order_release);
   return left_nothing_;
-}
-
-uint64_t Pipeline::unknown_so_far() const {
-  uint64_t unknown = 0;
-  const account::Snapshot snapshot = ledger_->snapshot();
-  for (const auto& route : snapshot.routes) {
-    for (const account::RouteLaneNumbers& lane : route) {
-      unknown += lane[account::RouteName::kUnknown].total();
-    }
-  }
-  return unknown;
 }
 
 void Pipeline::let_go_of_the_rest() {

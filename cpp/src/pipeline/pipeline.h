@@ -107,10 +107,10 @@ class Pipeline {
   void tell(const std::vector<Pressure::Change>& changes);
   // Some lane has no room, and its state does not say so yet.
   [[nodiscard]] bool is_newly_full() const noexcept;
+  bool start_over_if_lost() noexcept;
   void serve_flushes(bool is_flushed);
   void stop_threads();
   void let_go_of_the_rest();
-  [[nodiscard]] uint64_t unknown_so_far() const;
   Audit look_inside();
 
   const TickSource ticks_;
@@ -129,6 +129,7 @@ class Pipeline {
       false};  // the drain thread waits for the backlog: lanes need not wake it
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_threads_{false};
+  bool is_lost_ = false;  // of the ship thread: a step ran out of memory
   // Between whoever asks and the ship thread, which alone touches the shippers.
   std::atomic<bool> retry_now_{false};
   std::atomic<uint32_t> flushes_{0};       // that somebody waits for

@@ -94,6 +94,8 @@ std::vector<Pressure::Change> Pressure::take_changes() {
   std::vector<Change> changes;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (lanes_[i].state() == told_[i]) continue;
+    // Memory for all first: a change that is called told must not be lost.
+    if (changes.empty()) changes.reserve(lanes_.size());
     told_[i] = lanes_[i].state();
     changes.push_back({i, told_[i], highest()});
   }
@@ -104,6 +106,7 @@ std::vector<Pressure::Change> Pressure::end() {
   std::vector<Change> changes;
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (told_[i] == PressureState::kNormal) continue;
+    if (changes.empty()) changes.reserve(lanes_.size());
     told_[i] = PressureState::kNormal;
     changes.push_back({i, PressureState::kNormal, PressureState::kNormal});
   }

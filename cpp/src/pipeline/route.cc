@@ -89,6 +89,13 @@ std::vector<ship::Settlement> Route::stop(size_t destination, MonotonicTime now)
   return destinations_[destination].shipper->stop(now);
 }
 
+void Route::forget_all() noexcept {
+  for (Destination& destination : destinations_) {
+    destination.under_way = 0;
+    destination.shipper->forget_all();
+  }
+}
+
 std::optional<MonotonicTime> Route::resumes_at(MonotonicTime now) const noexcept {
   std::optional<MonotonicTime> first;
   for (const Destination& destination : destinations_) {

@@ -69,6 +69,8 @@ class Route {
   // Polls one destination for at most `wait`.
   std::vector<ship::Settlement> step(size_t destination, Duration wait, const Clock& clock);
   std::vector<ship::Settlement> stop(size_t destination, MonotonicTime now);
+  // Drops all that is under way without settling it (see Shipper).
+  void forget_all() noexcept;
   // When choose() may say something else though nothing was answered.
   [[nodiscard]] std::optional<MonotonicTime> resumes_at(MonotonicTime now) const noexcept;
 

@@ -21,6 +21,7 @@ class ConsoleMirror final : public Exporter {
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
+  void forget_all() noexcept override { primary_->forget_all(); }
   void wake() noexcept override { primary_->wake(); }
   [[nodiscard]] const void* waits_on() const noexcept override { return primary_->waits_on(); }
   [[nodiscard]] Codec codec() const noexcept override { return primary_->codec(); }

@@ -327,12 +327,13 @@ Transport::RequestId CurlTransport::start(HttpRequest request) {
     state_->refuse(id, "libcurl refused an option or a header");
     return id;
   }
-  const CURLMcode added = state_->loop->add(transfer->easy.get());
+  CURL* const easy = transfer->easy.get();
+  const auto place = state_->transfers.emplace(id, std::move(transfer)).first;
+  const CURLMcode added = state_->loop->add(easy);
   if (added != CURLM_OK) {
+    state_->transfers.erase(place);
     state_->refuse(id, curl_multi_strerror(added));
-    return id;
   }
-  state_->transfers.emplace(id, std::move(transfer));
   return id;
 }
 

@@ -48,6 +48,8 @@ class Exporter {
   // Gives up on everything under way, at shutdown: each comes back as kAmbiguous (or kRetry where
   // it was surely not sent).
   virtual std::vector<Attempt> cancel_all() = 0;
+  // The same without a word: nothing that was under way ever comes out of poll(). Needs no memory.
+  virtual void forget_all() noexcept = 0;
   // Ends a poll that waits. From any thread.
   virtual void wake() noexcept = 0;
   // The codec in which it wants batches now. A batch in another one is transcoded by the exporter.

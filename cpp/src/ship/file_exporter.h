@@ -53,6 +53,7 @@ class FileExporter final : public Exporter {
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
+  void forget_all() noexcept override { ended_.clear(); }
   void wake() noexcept override { doorbell_.ring(); }
   [[nodiscard]] Codec codec() const noexcept override;
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }

@@ -37,8 +37,8 @@ Attempt MemoryExporter::keep(EncodedBatch batch) {
     attempt.message = "memory: full until take() is called";
   } else {
     attempt.kind = Attempt::Kind::kDelivered;
-    bytes_ += size;
     kept_.push_back({batch.id, batch.signal, plain.take()});
+    bytes_ += size;
   }
   attempt.batch = std::move(batch);
   return attempt;

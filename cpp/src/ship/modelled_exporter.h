@@ -33,6 +33,7 @@ class ModelledExporter final : public Exporter {
   // Never waits: time does not move by itself here.
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
+  void forget_all() noexcept override { under_way_.clear(); }
   void wake() noexcept override {}
   [[nodiscard]] Codec codec() const noexcept override { return destination_.codec; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override {

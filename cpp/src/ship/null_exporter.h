@@ -24,6 +24,7 @@ class NullExporter final : public Exporter {
     return std::exchange(ended_, {});
   }
   std::vector<Attempt> cancel_all() override { return std::exchange(ended_, {}); }
+  void forget_all() noexcept override { ended_.clear(); }
   void wake() noexcept override { doorbell_.ring(); }
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 4; }

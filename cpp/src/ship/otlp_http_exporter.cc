@@ -157,4 +157,10 @@ std::vector<Attempt> OtlpHttpExporter::cancel_all() {
   return attempts;
 }
 
+void OtlpHttpExporter::forget_all() noexcept {
+  ended_.clear();
+  for (const auto& [id, under_way] : under_way_) (void)transport_->cancel(id);
+  under_way_.clear();
+}
+
 }  // namespace forebay::ship

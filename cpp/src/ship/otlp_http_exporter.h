@@ -27,6 +27,7 @@ class OtlpHttpExporter final : public Exporter {
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<Attempt> poll(Duration wait) override;
   std::vector<Attempt> cancel_all() override;
+  void forget_all() noexcept override;
   void wake() noexcept override { transport_->wake(); }
   [[nodiscard]] const void* waits_on() const noexcept override { return transport_->waits_on(); }
   // That of the logs endpoint.

@@ -366,6 +366,12 @@ std::vector<Settlement> Shipper::stop(MonotonicTime now) {
   return out;
 }
 
+void Shipper::forget_all() noexcept {
+  state_->exporter->forget_all();
+  state_->under_way.clear();
+  state_->parts.clear();
+}
+
 void Shipper::retry_now() noexcept { state_->breaker.hurry(); }
 void Shipper::wake() noexcept { state_->exporter->wake(); }
 

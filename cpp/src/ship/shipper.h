@@ -68,6 +68,9 @@ class Shipper {
   // At shutdown: gives up on what is under way. Ambiguous ones come as kUnknown, others as
   // kPutBack.
   std::vector<Settlement> stop(MonotonicTime now);
+  // Drops all that is under way without settling it, for an owner that ran out of memory and still
+  // has every batch. Needs no memory.
+  void forget_all() noexcept;
   // Flush and shutdown try at once, whatever the retry wait says (but not before a Retry-After, nor
   // a moment after an open breaker's last failure: CircuitBreaker::hurry).
   void retry_now() noexcept;

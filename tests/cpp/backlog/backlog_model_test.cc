@@ -310,7 +310,7 @@ class RandomRun {
   }
   void drain() {
     std::vector<std::string> drained;
-    for (const EncodedBatch& batch : backlog_.drain_all()) drained.push_back(batch.id);
+    while (const auto batch = backlog_.drain_next()) drained.push_back(batch->id);
     std::vector<std::string> expected;
     for (size_t lane = 0; lane < options_.lanes.size(); ++lane) {
       for (const Model::Item& item : model_.items) {

@@ -223,15 +223,36 @@ TEST(BacklogTest, old_batches_make_room_before_anything_is_refused) {
   EXPECT_EQ(f.take(), "fresh");
 }
 
-TEST(BacklogTest, drain_all_hands_out_what_is_not_in_flight) {
+TEST(BacklogTest, drain_next_hands_out_what_is_not_in_flight) {
   Fixture f(two_lanes(OnBacklogFull::kHold));
   EXPECT_TRUE(f.push("a", 0) && f.push("b", 0) && f.push("c", 1));
   EXPECT_EQ(f.take(), "a");
   Names ids;
-  for (const EncodedBatch& batch : f.backlog.drain_all()) ids.push_back(batch.id);
+  while (const auto batch = f.backlog.drain_next()) ids.push_back(batch->id);
   EXPECT_EQ(ids, (Names{"b", "c"}));
   EXPECT_EQ(f.backlog.bytes(), kCost);
   EXPECT_EQ(f.backlog.batches(), 0u);
+}
+
+TEST(BacklogTest, what_is_under_way_comes_back_whole_and_ambiguous_where_nobody_knows_of_it) {
+  Fixture f(two_lanes(OnBacklogFull::kHold));
+  EXPECT_TRUE(f.push("a", 0) && f.push("b", 0) && f.push("c", 1));
+  EXPECT_EQ(f.take(), "a");
+  EXPECT_EQ(f.take(), "b");
+  Names ids;
+  while (const EncodedBatch* batch = f.backlog.put_back_next()) ids.push_back(batch->id);
+  EXPECT_EQ(ids, (Names{"b", "a"}));
+  EXPECT_EQ(f.backlog.bytes(), 3 * kCost);
+  EXPECT_EQ(f.take(), "a") << "the order is as it was";
+  EXPECT_TRUE(f.last.ambiguous);
+  ASSERT_NE(f.last.body, nullptr);
+  EXPECT_EQ(f.last.cost_bytes(), kCost);
+  EXPECT_EQ(f.backlog.give_up_next()->id, "a");
+  EXPECT_FALSE(f.backlog.give_up_next());
+  EXPECT_EQ(f.backlog.bytes(), 2 * kCost);
+  EXPECT_EQ(f.take(), "b");
+  EXPECT_EQ(f.take(), "c");
+  EXPECT_FALSE(f.last.ambiguous);
 }
 
 TEST(BacklogOptionsTest, each_wrong_field_is_named) {

@@ -94,6 +94,7 @@ class DestinationExporter final : public ship::Exporter {
     }
     return ended;
   }
+  void forget_all() noexcept override { (void)cancel_all(); }
   std::vector<ship::Attempt> cancel_all() override {
     std::vector<ship::Attempt> ended;
     for (auto& [batch, at] : std::exchange(under_way_, {})) {

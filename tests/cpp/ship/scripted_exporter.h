@@ -17,6 +17,7 @@ class ScriptedExporter final : public Exporter {
     under_way.push_back(std::move(batch));
   }
   std::vector<Attempt> poll(Duration) override { return std::exchange(ended, {}); }
+  void forget_all() noexcept override { (void)cancel_all(); }
   std::vector<Attempt> cancel_all() override {
     std::vector<Attempt> attempts = std::exchange(ended, {});
     for (EncodedBatch& batch : under_way) {
