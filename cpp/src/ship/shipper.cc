@@ -160,10 +160,10 @@ void Shipper::State::note_failure(const Attempt& attempt, MonotonicTime started,
   limit.restart();
   if (!was_closed) return;
   ++events.breaker_opens;
-  warn("breaker_open", exporter->description() + ": " +
-                           std::to_string(breaker.failures_in_a_row()) +
-                           " attempts failed in a row, the last with \"" + last_error +
-                           "\": it is asked rarely until it answers");
+  const std::string last = last_error.empty() ? "" : ", the last time with \"" + last_error + "\"";
+  warn("breaker_open", exporter->description() +
+                           ": failed in a row: " + std::to_string(breaker.failures_in_a_row()) +
+                           last + "; asked rarely until it answers");
 }
 
 void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, MonotonicTime now,
@@ -224,8 +224,9 @@ void Shipper::State::settle_too_large(Attempt attempt, MonotonicTime started,
       found == first_tried.end() ? std::nullopt : std::optional(found->second);
   for (const EncodedBatch& part : replaced.parts) {
     if (first) remember(part.id, *first);  // the halves are as old as the whole
-    parts.push_back(part);
   }
+  // Where the whole was: another half that waits already comes after it.
+  parts.insert(parts.begin(), replaced.parts.begin(), replaced.parts.end());
   first_tried.erase(attempt.batch.id);
   replaced.batch = std::move(attempt.batch);
   out.push_back(std::move(replaced));

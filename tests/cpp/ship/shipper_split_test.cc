@@ -59,6 +59,21 @@ TEST(ShipperSplitTest, halves_that_cannot_go_yet_wait_within_the_exporters_concu
   EXPECT_EQ(f.exporter->sent.back(), "b.1");
 }
 
+TEST(ShipperSplitTest, the_halves_of_a_half_go_before_the_other_half) {
+  Fixture f;
+  f.exporter->parallel = 1;
+  f.offer(info_batch("b"));
+  f.exporter->answer(AK::kTooLarge);
+  f.step();
+  f.exporter->answer(AK::kTooLarge);
+  f.step();
+  while (!f.exporter->under_way.empty()) {
+    f.exporter->answer(AK::kDelivered);
+    f.step();
+  }
+  EXPECT_EQ(f.exporter->sent, (std::vector<std::string>{"b", "b.0", "b.0.0", "b.0.1", "b.1"}));
+}
+
 TEST(ShipperSplitTest, halves_that_wait_go_back_when_a_failure_stops_everything) {
   Fixture f;
   f.exporter->parallel = 1;
