@@ -60,6 +60,8 @@ void Intake::release_recorded(Step& step) try {
       lose(1);
     }
     recorder_->pop();
+    // What a flush found empty may hold a batch again that waits for the backlog.
+    flush_marks_[index].is_dry = false;
     if (lane.batcher.full()) {
       write_down(index);
       finish(index, step);
