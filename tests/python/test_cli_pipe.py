@@ -179,6 +179,8 @@ def test_wrong_use_ends_with_2(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
 def test_an_interrupt_sends_what_was_read(tmp_path: Path) -> None:
     """Standard input that does not end: the lines before the interrupt arrive."""
+    # A run in the background of a shell ignores SIGINT, and so would its child.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with Receiver() as receiver:
         process = subprocess.Popen(
             [sys.executable, "-m", "forebay", "pipe", "--endpoint", receiver.endpoint],
@@ -187,6 +189,7 @@ def test_an_interrupt_sends_what_was_read(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             env=environment(tmp_path),
         )
+        signal.signal(signal.SIGINT, before)
         try:
             assert process.stdin is not None
             process.stdin.write(b"one\ntwo\n")
