@@ -17,8 +17,6 @@ import pytest
 import forebay
 from tests.waiting import Turns, another_thread
 
-BATCH = 4  # records
-
 
 @contextmanager
 def full_lane(on_full: Any) -> Iterator[tuple[forebay.Collector, forebay.Logger]]:
@@ -29,20 +27,21 @@ def full_lane(on_full: Any) -> Iterator[tuple[forebay.Collector, forebay.Logger]
             forebay.Lane("filler", logger="filler", queue_records=64),
             forebay.Lane("only", queue_records=64, on_full=on_full),
         ],
-        batch=forebay.BatchOptions(max_records=BATCH, max_delay=0),
+        batch=forebay.BatchOptions(max_records=4, max_delay=0),
         backlog=forebay.BacklogOptions(max_bytes=64 << 10),
         retry=forebay.RetryOptions(initial=3600, max=3600),
     )
     filler, log = collector.logger("filler"), collector.logger("log")
     deadline = time.monotonic() + 30
     # Full is full when nothing moves any more, not when the drain thread is a little behind: it has
-    # a whole batch that the backlog does not take, now and later.
-    quiet = 0
-    while quiet < 3:
+    # a batch that the backlog does not take, now and later.
+    quiet, before = 0, None
+    while quiet < 5:
         assert time.monotonic() < deadline, collector.stats()
         taken = sum(filler.info("x" * 1000) for _ in range(1000))
         held = collector.stats().lanes["filler"].held_by_place
-        quiet = quiet + 1 if taken == 0 and held["in_batch"] == BATCH else 0
+        is_still = taken == 0 and held == before and held["in_batch"] > 0
+        quiet, before = quiet + 1 if is_still else 0, held
         time.sleep(0.02)
     try:
         yield collector, log

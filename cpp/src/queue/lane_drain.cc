@@ -7,8 +7,7 @@
 namespace forebay::queue {
 namespace {
 
-constexpr size_t kRunsAtOnce = 16;  // of one producer, before the next has its turn
-constexpr size_t kSpareRuns = 64;   // that threads hand over while gather() looks
+constexpr size_t kSpareRuns = 64;  // that threads hand over while gather() looks
 
 uint32_t slots_at(const uint8_t* record) noexcept {
   return LaneQueue::slots_for(header_at(record).size);
@@ -66,9 +65,9 @@ const uint8_t* LaneQueue::chain_record(Run run) {
 }
 
 bool LaneQueue::take_from(Producer& producer) {
-  fetched_.resize(kRunsAtOnce);
+  fetched_.resize(runs_at_once_);
   const size_t taken =
-      queue_.try_dequeue_bulk_from_producer(producer.token(), fetched_.begin(), kRunsAtOnce);
+      queue_.try_dequeue_bulk_from_producer(producer.token(), fetched_.begin(), runs_at_once_);
   fetched_.resize(taken);
   uint32_t slots = 0;
   for (const Run run : fetched_) slots += run.slots();
@@ -77,7 +76,7 @@ bool LaneQueue::take_from(Producer& producer) {
 }
 
 bool LaneQueue::take_kept() {
-  const size_t taken = std::min(kept_.size() - kept_at_, kRunsAtOnce);
+  const size_t taken = std::min(kept_.size() - kept_at_, runs_at_once_);
   const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(kept_at_);
   fetched_.assign(from, from + static_cast<std::ptrdiff_t>(taken));
   kept_at_ += taken;

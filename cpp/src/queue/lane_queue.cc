@@ -21,6 +21,14 @@ uint32_t early_below(const LaneQueueOptions& options) {
   return static_cast<uint32_t>(std::ceil((1.0 - options.early_drop->start) * options.slots));
 }
 
+size_t runs_at_once(const LaneQueueOptions& options) noexcept {
+  const bool evicts = std::any_of(
+      options.on_full.begin(), options.on_full.end(),
+      [](const FullAction& action) { return action.kind == FullAction::Kind::kDropOldest; });
+  return evicts ? std::clamp<size_t>(options.slots / (4 * kMaxRunSlots), 1, kMostRunsAtOnce)
+                : kMostRunsAtOnce;
+}
+
 }  // namespace
 
 Status LaneQueueOptions::validate() const {
@@ -83,6 +91,7 @@ LaneQueue::LaneQueue(const LaneQueueOptions& options, uint32_t lane,
       drops_newest_(options.on_full.front().kind == FullAction::Kind::kDropNewest),
       shortest_run_(std::clamp(options.slots / 2048, 1u, 32u)),
       early_below_(early_below(options)),
+      runs_at_once_(runs_at_once(options)),
       arena_(std::move(arena)),
       line_(*arena_),
       gathered_(std::make_unique<Producer>(queue_, light_fence_)) {}

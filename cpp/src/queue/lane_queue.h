@@ -56,6 +56,8 @@ struct EarlyDrop {
   double full = 0.9;   // from here on everything is dropped; over `start`
 };
 
+inline constexpr size_t kMostRunsAtOnce = 16;
+
 struct LaneQueueOptions {
   // Room in slots of kSlotBytes; a record takes one for each 128 bytes it needs. 8..2^26.
   uint32_t slots = 65'536;
@@ -270,6 +272,10 @@ class LaneQueue {
   const bool drops_newest_;      // that is the first and only action
   const uint32_t shortest_run_;  // slots
   const uint32_t early_below_;   // slots of room; 0: no early drop
+  // Of one producer, before the next has its turn. What the drain thread has in hand cannot be
+  // evicted, and it may be off the processor for long: of a lane that drops its oldest it never
+  // takes more than a quarter.
+  const size_t runs_at_once_;
   std::unique_ptr<SlotArena> arena_;
   RoomLine line_;
   RunQueue queue_;
