@@ -1,5 +1,8 @@
-// The way of a record from the C ABI to its lane. Everything up to the queue is in one function,
-// because this is what the application waits for.
+// The way of a record from the C ABI to its lane: what the application waits for.
+//
+// It is cut in two. emit() decides whether the record goes to the queue at all, and needs no more
+// registers than a call has anyway, so that a record which is refused costs no saved ones; the rest
+// is a function to itself, jumped to at the end of the first.
 #include "collector.h"
 #include "emit_steps.h"
 #include "model/site.h"
@@ -21,6 +24,7 @@ using queue::Admission;
 
 // A thread that is past its own end, or has no memory for a binding: everything for one record.
 [[gnu::noinline]] int32_t emit_unbound(Incarnation& incarnation, uint32_t lane, uint32_t severity) {
+  if (lane == admit::kRecorderLane) return FOREBAY_DISABLED;
   account::Ledger& ledger = incarnation.pipeline->ledger();
   const account::ThreadCounters counters = ledger.lease();
   counters.add(lane, EmitName::kEmitted, severity_class(severity));
@@ -30,19 +34,116 @@ using queue::Admission;
 }
 
 // Below the logger's level, and the flight recorder takes it: nothing is counted in the ledger.
-[[gnu::noinline]] int32_t record_for_later(ThreadBinding& binding,
-                                           const model::RecordInput& input) noexcept {
+[[gnu::noinline]] int32_t record_for_later(ThreadBinding& binding, const model::Site* site,
+                                           const forebay_value* values, Course course,
+                                           const forebay_extra* extra) noexcept {
   // A signal handler that logs while the thread writes into the ring.
   if (binding.is_inside.load(std::memory_order_relaxed)) return FOREBAY_DISABLED;
-  binding.is_inside.store(true, std::memory_order_relaxed);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  enter(binding);
   pipeline::FlightRecorder& recorder = *binding.incarnation->pipeline->recorder();
   if (binding.recorder_writer.producer == nullptr) [[unlikely]] {
     binding.recorder_writer = recorder.attach();
   }
+  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
+  input.flags = model::kRecorded;
   recorder.record(binding.recorder_writer, input);
   leave(binding);
   return FOREBAY_DISABLED;
+}
+
+// To the queue. The gate has found no reason against it.
+[[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                     const model::Site* site, const forebay_value* values,
+                                     Course course, const forebay_extra* extra) noexcept {
+  const uint32_t severity = severity_of(site, extra);
+  const model::RecordInput input = input_of(site, values, course, extra, severity);
+  const uint64_t size = model::measure_record(input);
+  const Admission admission = to_queue(binding, end, input, size, course.flags());
+  int32_t outcome = FOREBAY_ACCEPTED;
+  if (admission != Admission::kAccepted) [[unlikely]] {
+    outcome = answer(admission, binding, end.queue->lane(), severity_class(severity), size);
+  }
+  return finish(binding, severity, outcome);
+}
+
+// The thread's first record for that lane.
+[[gnu::noinline]] int32_t emit_attached(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                        const model::Site* site, const forebay_value* values,
+                                        Course course, const forebay_extra* extra) noexcept {
+  const uint32_t lane = end.queue->lane();
+  if (binding.producer(lane) != nullptr) {
+    return emit_plain(binding, end, site, values, course, extra);
+  }
+  const uint32_t severity = severity_of(site, extra);
+  binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
+  return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
+}
+
+// The lane fills: the record may be dropped early.
+[[gnu::noinline]] int32_t emit_unless_early(ThreadBinding& binding,
+                                            const ThreadBinding::LaneEnd& end,
+                                            const model::Site* site, const forebay_value* values,
+                                            Course course, const forebay_extra* extra) noexcept {
+  if (end.queue->drops_early(*end.producer)) {
+    const uint32_t severity = severity_of(site, extra);
+    binding.counters.add(end.queue->lane(), EmitName::kDroppedEarlyDrop, severity_class(severity));
+    return finish(binding, severity, FOREBAY_DROPPED_EARLY);
+  }
+  return emit_plain(binding, end, site, values, course, extra);
+}
+
+// The gate, once it is known who emits where.
+[[gnu::always_inline]] inline int32_t pass_gate(ThreadBinding& binding, const LoggerBinding& bound,
+                                                const model::Site* site,
+                                                const forebay_value* values, uint32_t value_count,
+                                                const forebay_extra* extra, uint32_t flags,
+                                                uint32_t severity) noexcept {
+  const uint32_t lane = bound.rules.lanes[severity];
+  const Course course(bound.rules.scope, flags, value_count);
+  if (lane == admit::kRecorderLane) [[unlikely]] {
+    return record_for_later(binding, site, values, course, extra);
+  }
+  if (binding.is_inside.load(std::memory_order_relaxed)) [[unlikely]] {
+    return refuse_reentrant(binding, lane, severity_class(severity));
+  }
+  enter(binding);
+  if (bound.rules.has_rules[severity]) [[unlikely]] {
+    return emit_by_rules(binding, bound, site, values, course, extra);
+  }
+  binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
+  const ThreadBinding::LaneEnd& end = binding.ends[lane];
+  if (end.producer == nullptr) [[unlikely]] {
+    return emit_attached(binding, end, site, values, course, extra);
+  }
+  if (end.queue->drops_newest_now(*end.producer)) {
+    binding.counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_class(severity));
+    return finish(binding, severity, FOREBAY_DROPPED_QUEUE_FULL_NEWEST);
+  }
+  if (end.queue->may_drop_early()) [[unlikely]] {
+    return emit_unless_early(binding, end, site, values, course, extra);
+  }
+  return emit_plain(binding, end, site, values, course, extra);
+}
+
+// The logger is not bound yet, or the thread not to the logger's incarnation.
+[[gnu::noinline]] int32_t emit_first(forebay_logger* handle, const forebay_site* opaque_site,
+                                     const forebay_value* values, uint32_t value_count,
+                                     const forebay_extra* extra, uint32_t flags) noexcept {
+  auto& logger = *static_cast<Logger*>(handle);
+  const auto* site = reinterpret_cast<const model::Site*>(opaque_site);
+  const uint32_t severity = severity_of(site, extra);
+  if (logger.level_word->load(std::memory_order_acquire) == 0) {
+    if (const int32_t outcome = Registry::process().bind(logger, severity);
+        outcome != FOREBAY_ACCEPTED) {
+      return outcome;
+    }
+  }
+  const LoggerBinding& bound = *logger.binding.load(std::memory_order_acquire);
+  ThreadBinding* const binding = bind_thread(*bound.incarnation);
+  if (binding == nullptr) {
+    return emit_unbound(*bound.incarnation, bound.rules.lanes[severity], severity);
+  }
+  return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }
 
 }  // namespace
@@ -51,99 +152,20 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
              uint32_t value_count, const forebay_extra* extra, uint32_t flags) noexcept {
   auto& logger = *static_cast<Logger*>(handle);
   const auto* site = reinterpret_cast<const model::Site*>(opaque_site);
-  uint32_t severity = site != nullptr ? site->severity : 0;
-  if (extra != nullptr && extra->severity != 0) [[unlikely]] {
-    severity = extra->severity <= 24 ? extra->severity : 0;
-  }
+  const uint32_t severity = severity_of(site, extra);
   const uint32_t level = logger.level_word->load(std::memory_order_acquire);
   if (severity < level) [[unlikely]] {
     if (severity != 0) return FOREBAY_DISABLED;
   } else if (level == 0) [[unlikely]] {
-    if (const int32_t outcome = Registry::process().bind(logger, severity);
-        outcome != FOREBAY_ACCEPTED) {
-      return outcome;
-    }
+    return emit_first(handle, opaque_site, values, value_count, extra, flags);
   }
   // Read after the level, which says that there is one.
-  const LoggerBinding* const bound = logger.binding.load(std::memory_order_acquire);
-  Incarnation* const incarnation = bound->incarnation;
-  uint32_t lane = bound->rules.lanes[severity];
-  ThreadBinding* binding = current_binding;
-  if (binding == nullptr || binding->incarnation != incarnation) [[unlikely]] {
-    binding = bind_thread(*incarnation);
-    if (binding == nullptr) {
-      return lane == admit::kRecorderLane ? FOREBAY_DISABLED
-                                          : emit_unbound(*incarnation, lane, severity);
-    }
+  const LoggerBinding& bound = *logger.binding.load(std::memory_order_acquire);
+  ThreadBinding* const binding = current_binding;
+  if (binding == nullptr || binding->incarnation != bound.incarnation) [[unlikely]] {
+    return emit_first(handle, opaque_site, values, value_count, extra, flags);
   }
-  if (lane == admit::kRecorderLane) [[unlikely]] {
-    return record_for_later(*binding, {.site = site,
-                                       .values = values,
-                                       .value_count = std::min(value_count, model::kMaxKeys + 1),
-                                       .extra = extra,
-                                       .scope = logger.scope,
-                                       .severity = severity,
-                                       .flags = model::kRecorded});
-  }
-  const SeverityClass severity_of = severity_class(severity);
-  if (binding->is_inside.load(std::memory_order_relaxed)) [[unlikely]] {
-    return refuse_reentrant(*binding, lane, severity_of);
-  }
-  binding->is_inside.store(true, std::memory_order_relaxed);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-
-  const model::RecordInput input{
-      .site = site,
-      .values = values,
-      .value_count = std::min(value_count, model::kMaxKeys + 1),
-      .extra = extra,
-      .scope = logger.scope,
-      .severity = severity,
-      .flags = 0,
-  };
-  const bool has_rules = bound->rules.has_rules[severity];
-  if (has_rules) [[unlikely]] {
-    const Decision decision =
-        decide(*binding, *bound, site, values, uint64_t{input.value_count} << 32 | severity, extra);
-    lane = decision.lane;
-    if (decision.verdict != Verdict::kGoesOn) {
-      const int32_t outcome = decision.verdict == Verdict::kSuppressed
-                                  ? suppress(*binding, lane, severity_of)
-                                  : emit_weighted(*binding, *bound, lane, input, flags);
-      if (severity >= incarnation->recorder_trigger) incarnation->pipeline->dump_recorder();
-      return outcome;
-    }
-  }
-  const account::ThreadCounters& counters = binding->counters;
-  counters.add(lane, EmitName::kEmitted, severity_of);
-  Admission admission = Admission::kDroppedMemory;
-  uint64_t size = 0;
-  if (queue::Producer* producer = binding->producer(lane); producer != nullptr) [[likely]] {
-    queue::LaneQueue& queue = *incarnation->lanes[lane];
-    if (queue.drops_newest_now(*producer)) {
-      counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_of);
-      leave(*binding);
-      return FOREBAY_DROPPED_QUEUE_FULL_NEWEST;
-    }
-    if (queue.drops_early_now(*producer)) [[unlikely]] {
-      counters.add(lane, EmitName::kDroppedEarlyDrop, severity_of);
-      leave(*binding);
-      return FOREBAY_DROPPED_EARLY;
-    }
-    size = model::measure_record(input);
-    admission = to_queue(*incarnation, queue, lane, *producer, input, size, flags, counters);
-  } else {
-    counters.add(lane, EmitName::kDroppedMemory, severity_of);
-  }
-  int32_t outcome = FOREBAY_ACCEPTED;
-  if (admission != Admission::kAccepted) [[unlikely]] {
-    if (has_rules) not_taken(*binding, admission);
-    outcome = answer(admission, *binding, lane, severity_of, size);
-  }
-  leave(*binding);
-  if (severity >= incarnation->recorder_trigger) [[unlikely]]
-    incarnation->pipeline->dump_recorder();
-  return outcome;
+  return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }
 
 }  // namespace forebay::engine

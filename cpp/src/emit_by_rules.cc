@@ -28,95 +28,92 @@ void lose_weight(const Permit& permit, const account::ThreadCounters& counters, 
   }
 }
 
-}  // namespace
-
-Decision decide(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
-                const forebay_value* values, uint64_t count_and_severity,
-                const forebay_extra* extra) noexcept {
-  const auto severity = static_cast<uint32_t>(count_and_severity);
-  const model::RecordInput record{.site = site,
-                                  .values = values,
-                                  .value_count = static_cast<uint32_t>(count_and_severity >> 32),
-                                  .extra = extra,
-                                  .scope = bound.rules.scope,
-                                  .severity = severity};
-  ThreadGate* const gate = binding.gate();
-  const admit::SiteRules* const rules =
-      gate != nullptr ? gate->rules_for(bound.rules, record) : nullptr;
-  Permit& permit = binding.permit;
-  permit = Permit{};
-  // Without memory for the rules the record is let in.
-  if (rules == nullptr) [[unlikely]]
-    return {bound.rules.lanes[severity], Verdict::kGoesOn};
-  const admit::SiteRules::Lane& lane = ThreadGate::lane_of(*rules, record);
-  gate->ask(*rules, lane, record, permit);
-  const Verdict verdict = permit.answer != Permit::Answer::kAdmitted ? Verdict::kSuppressed
-                          : permit.weight != 1                       ? Verdict::kWeighted
-                                                                     : Verdict::kGoesOn;
-  return {static_cast<uint8_t>(lane.lane), verdict};
-}
-
-int32_t suppress(ThreadBinding& binding, uint32_t lane, SeverityClass severity) noexcept {
-  const Permit& permit = binding.permit;
+// The rest of the way of a record that its rules have judged.
+[[gnu::always_inline]] inline int32_t emit_judged(ThreadBinding& binding, uint32_t lane,
+                                                  model::RecordInput& input, uint32_t flags,
+                                                  const Permit& permit) noexcept {
   const account::ThreadCounters& counters = binding.counters;
-  counters.add(lane, EmitName::kEmitted, severity);
-  int32_t outcome = FOREBAY_SAMPLED_OUT;
-  if (permit.answer == Permit::Answer::kSampledOut) {
-    counters.add(lane, EmitName::kSampledOut, severity);
-  } else {
-    counters.add(lane, EmitName::kRateLimited, severity);
-    // Of a counting rule it waits already.
-    if (permit.weight != 1 && !permit.counts()) lose_weight(permit, counters, lane, severity);
-    outcome = FOREBAY_RATE_LIMITED;
-  }
-  leave(binding);
-  return outcome;
-}
-
-void not_taken(ThreadBinding& binding, Admission admission) noexcept {
-  if (admission == Admission::kWouldBlock) ThreadGate::undo(binding.permit);
-}
-
-int32_t emit_weighted(ThreadBinding& binding, const LoggerBinding& bound, uint32_t lane,
-                      const model::RecordInput& input, uint32_t flags) noexcept {
-  const Incarnation& incarnation = *bound.incarnation;
   const SeverityClass severity = severity_class(input.severity);
-  const account::ThreadCounters& counters = binding.counters;
-  const Permit permit = binding.permit;
-  model::RecordInput weighted = input;
-  weighted.weight = permit.weight;
-  if (weighted.extra == nullptr) weighted.extra = &kNothingElse;
   counters.add(lane, EmitName::kEmitted, severity);
+  if (permit.answer != Permit::Answer::kAdmitted) [[unlikely]] {
+    int32_t outcome = FOREBAY_SAMPLED_OUT;
+    if (permit.answer == Permit::Answer::kSampledOut) {
+      counters.add(lane, EmitName::kSampledOut, severity);
+    } else {
+      counters.add(lane, EmitName::kRateLimited, severity);
+      // Of a counting rule it waits already.
+      if (permit.weight != 1 && !permit.counts()) lose_weight(permit, counters, lane, severity);
+      outcome = FOREBAY_RATE_LIMITED;
+    }
+    return finish(binding, input.severity, outcome);
+  }
   Admission admission = Admission::kDroppedMemory;
   uint64_t size = 0;
-  if (queue::Producer* producer = binding.producer(lane); producer != nullptr) [[likely]] {
-    queue::LaneQueue& queue = *incarnation.lanes[lane];
-    if (queue.drops_newest_now(*producer)) {
+  if (binding.producer(lane) != nullptr) [[likely]] {
+    const ThreadBinding::LaneEnd& end = binding.ends[lane];
+    if (end.queue->drops_newest_now(*end.producer)) {
       counters.add(lane, EmitName::kDroppedQueueFullNewest, severity);
       admission = Admission::kDroppedNewest;
-    } else if (queue.drops_early_now(*producer)) [[unlikely]] {
+    } else if (end.queue->drops_early_now(*end.producer)) [[unlikely]] {
       counters.add(lane, EmitName::kDroppedEarlyDrop, severity);
       admission = Admission::kDroppedEarly;
     } else {
-      size = model::measure_record(weighted);
-      admission = to_queue(incarnation, queue, lane, *producer, weighted, size, flags, counters);
+      input.weight = permit.weight;
+      if (permit.weight != 1 && input.extra == nullptr) input.extra = &kNothingElse;
+      size = model::measure_record(input);
+      admission = to_queue(binding, end, input, size, flags);
     }
   } else {
     counters.add(lane, EmitName::kDroppedMemory, severity);
   }
-  int32_t outcome = FOREBAY_ACCEPTED;
-  if (admission == Admission::kAccepted) {
-    counters.add(lane, EmitName::kExcessQueued, severity, permit.weight - 1);
-  } else {
-    if (admission == Admission::kWouldBlock) {
-      ThreadGate::undo(permit);
-    } else {
-      lose_weight(permit, counters, lane, severity);
+  if (admission == Admission::kAccepted) [[likely]] {
+    if (permit.weight != 1) {
+      counters.add(lane, EmitName::kExcessQueued, severity, permit.weight - 1);
     }
-    outcome = answer(admission, binding, lane, severity, size);
+    return finish(binding, input.severity, FOREBAY_ACCEPTED);
   }
-  leave(binding);
-  return outcome;
+  if (admission == Admission::kWouldBlock) {
+    ThreadGate::undo(permit);
+  } else if (permit.weight != 1) {
+    lose_weight(permit, counters, lane, severity);
+  }
+  return finish(binding, input.severity, answer(admission, binding, lane, severity, size));
+}
+
+// Any rules: lanes by attribute, sampling, limits.
+[[gnu::noinline]] int32_t emit_by_any_rules(ThreadBinding& binding, const LoggerBinding& bound,
+                                            const model::Site* site, const forebay_value* values,
+                                            Course course, const forebay_extra* extra) noexcept {
+  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
+  ThreadGate* const gate = binding.gate();
+  const admit::SiteRules* const rules =
+      gate != nullptr ? gate->rules_for(bound.rules, input) : nullptr;
+  Permit permit;
+  uint32_t lane = bound.rules.lanes[input.severity];
+  // Without memory for the rules the record is let in.
+  if (rules != nullptr) [[likely]] {
+    const admit::SiteRules::Lane& its = ThreadGate::lane_of(*rules, input);
+    lane = its.lane;
+    gate->ask(*rules, its, input, permit);
+  }
+  return emit_judged(binding, lane, input, course.flags(), permit);
+}
+
+}  // namespace
+
+int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
+                      const forebay_value* values, Course course,
+                      const forebay_extra* extra) noexcept {
+  // Most often there is but a limit, and a token at hand: that costs no more than finding it.
+  const uint32_t severity = severity_of(site, extra);
+  const ThreadGate* const gate = binding.thread_gate;
+  admit::TokenCell* const tokens =
+      gate != nullptr ? gate->token_at_hand(bound.rules, site, severity) : nullptr;
+  if (tokens == nullptr) return emit_by_any_rules(binding, bound, site, values, course, extra);
+  Permit permit;
+  permit.tokens = tokens;
+  model::RecordInput input = input_of(site, values, course, extra, severity);
+  return emit_judged(binding, bound.rules.lanes[severity], input, course.flags(), permit);
 }
 
 }  // namespace forebay::engine

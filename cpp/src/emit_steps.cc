@@ -50,17 +50,15 @@ int32_t answer(Admission admission, ThreadBinding& binding, uint32_t lane, Sever
   return FOREBAY_DROPPED_MEMORY;
 }
 
-[[gnu::noinline]] Admission emit_cut(queue::LaneQueue& lane, uint32_t lane_index,
-                                     queue::Producer& producer, const model::RecordInput& input,
-                                     uint64_t limit, const TickSource& ticks, uint32_t flags,
-                                     const account::ThreadCounters& counters,
-                                     account::Ledger& ledger) noexcept try {
-  const model::TruncatedRecord cut(input, limit);
-  ledger.note(account::NoteName::kTruncatedRecords, 1);
-  return lane.emit(producer, cut.input(), static_cast<uint32_t>(model::measure_record(cut.input())),
-                   ticks, flags, counters);
+[[gnu::noinline]] Admission emit_cut(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                     const model::RecordInput& input, uint32_t flags) noexcept try {
+  const model::TruncatedRecord cut(input, end.largest_record);
+  binding.incarnation->pipeline->ledger().note(account::NoteName::kTruncatedRecords, 1);
+  const uint64_t size = model::measure_record(cut.input());
+  return end.queue->emit(*end.producer, cut.input(), static_cast<uint32_t>(size), *binding.ticks,
+                         flags, binding.counters);
 } catch (...) {
-  counters.add(lane_index, EmitName::kDroppedMemory, severity_class(input.severity));
+  binding.counters.add(end.queue->lane(), EmitName::kDroppedMemory, severity_class(input.severity));
   return Admission::kDroppedMemory;
 }
 
@@ -82,6 +80,12 @@ int32_t answer(Admission admission, ThreadBinding& binding, uint32_t lane, Sever
     binding.is_inside.store(false, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   } while (binding.was_reentered.load(std::memory_order_relaxed));
+}
+
+int32_t finish_slowly(ThreadBinding& binding, uint32_t severity, int32_t outcome) noexcept {
+  if (binding.was_reentered.load(std::memory_order_relaxed)) count_reentrant(binding);
+  if (severity >= binding.recorder_trigger) binding.incarnation->pipeline->dump_recorder();
+  return outcome;
 }
 
 }  // namespace forebay::engine

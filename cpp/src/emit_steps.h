@@ -16,29 +16,65 @@ int32_t answer(queue::Admission admission, ThreadBinding& binding, uint32_t lane
                SeverityClass severity, uint64_t size) noexcept;
 
 // A record over the limit is cut; an attribute beyond the 65,535th is left out.
-queue::Admission emit_cut(queue::LaneQueue& lane, uint32_t lane_index, queue::Producer& producer,
-                          const model::RecordInput& input, uint64_t limit, const TickSource& ticks,
-                          uint32_t flags, const account::ThreadCounters& counters,
-                          account::Ledger& ledger) noexcept;
+queue::Admission emit_cut(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                          const model::RecordInput& input, uint32_t flags) noexcept;
 
 void count_reentrant(ThreadBinding& binding) noexcept;
 
+// What the functions on a record's way hand on to each other besides pointers. It fits a register:
+// what is read back from memory in other widths than it was stored in waits for the stores (7 ns).
+class Course {
+ public:
+  Course(uint32_t scope, uint32_t flags, uint32_t value_count) noexcept
+      : bits_(uint64_t{scope} << 32 | flags << 16 | std::min(value_count, model::kMaxKeys + 1)) {}
+  [[nodiscard]] uint32_t scope() const noexcept { return bits_ >> 32; }
+  [[nodiscard]] uint32_t flags() const noexcept { return bits_ >> 16 & 0xffff; }  // FOREBAY_EMIT_…
+  [[nodiscard]] uint32_t value_count() const noexcept { return bits_ & 0xffff; }
+
+ private:
+  uint64_t bits_;
+};
+
+// A severity number, 0..24.
+[[gnu::always_inline]] inline uint32_t severity_of(const model::Site* site,
+                                                   const forebay_extra* extra) noexcept {
+  if (extra != nullptr && extra->severity != 0) [[unlikely]] {
+    return extra->severity <= 24 ? extra->severity : 0;
+  }
+  return site != nullptr ? site->severity : 0;
+}
+
+[[gnu::always_inline]] inline model::RecordInput input_of(const model::Site* site,
+                                                          const forebay_value* values,
+                                                          Course course, const forebay_extra* extra,
+                                                          uint32_t severity) noexcept {
+  return {.site = site,
+          .values = values,
+          .value_count = course.value_count(),
+          .extra = extra,
+          .scope = course.scope(),
+          .severity = severity,
+          .flags = 0};
+}
+
 // Gives the record, of `size` bytes, to its lane's queue. Counts what is let go there; refusals are
 // for answer().
-[[gnu::always_inline]] inline queue::Admission to_queue(
-    const Incarnation& incarnation, queue::LaneQueue& queue, uint32_t lane,
-    queue::Producer& producer, const model::RecordInput& input, uint64_t size, uint32_t flags,
-    const account::ThreadCounters& counters) noexcept {
-  const TickSource& ticks = incarnation.pipeline->ticks();
-  const bool is_too_much =
-      size > incarnation.max_record_bytes || size > queue.largest_record() ||
-      (input.extra != nullptr && input.extra->attribute_count > kMaxAttributes);
-  if (is_too_much) [[unlikely]] {
-    return emit_cut(queue, lane, producer, input,
-                    std::min<uint64_t>(incarnation.max_record_bytes, queue.largest_record()), ticks,
-                    flags, counters, incarnation.pipeline->ledger());
+[[gnu::always_inline]] inline queue::Admission to_queue(ThreadBinding& binding,
+                                                        const ThreadBinding::LaneEnd& end,
+                                                        const model::RecordInput& input,
+                                                        uint64_t size, uint32_t flags) noexcept {
+  if (size > end.largest_record ||
+      (input.extra != nullptr && input.extra->attribute_count > kMaxAttributes)) [[unlikely]] {
+    return emit_cut(binding, end, input, flags);
   }
-  return queue.emit(producer, input, static_cast<uint32_t>(size), ticks, flags, counters);
+  return end.queue->emit(*end.producer, input, static_cast<uint32_t>(size), *binding.ticks, flags,
+                         binding.counters);
+}
+
+// Its beginning. No signal handler of this thread emits from here on.
+inline void enter(ThreadBinding& binding) noexcept {
+  binding.is_inside.store(true, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 // The end of an emit, after its last count. A signal handler that logs comes before it and is
@@ -51,30 +87,31 @@ inline void leave(ThreadBinding& binding) noexcept {
     count_reentrant(binding);
 }
 
-// -- records whose logger and severity rules are about (LoggerRules::has_rules): emit_by_rules.cc
-// --
+// leave(), and the caller's answer.
+inline int32_t leave_with(ThreadBinding& binding, int32_t outcome) noexcept {
+  leave(binding);
+  return outcome;
+}
 
-enum class Verdict : uint8_t {
-  kGoesOn,     // to its lane, as any other; a queue that does not take it is told to not_taken()
-  kWeighted,   // emit_weighted()
-  kSuppressed  // suppress()
-};
-struct Decision {
-  uint8_t lane;
-  Verdict verdict;
-};
-// Lane by attribute, sampling, rate limit; what is to be remembered of it is in binding.permit.
-// Small values that fit registers: what is read back from memory in other widths than it was stored
-// in waits for the stores (7 ns).
-Decision decide(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
-                const forebay_value* values, uint64_t count_and_severity,
-                const forebay_extra* extra) noexcept;
-// Counts a record that a rule let go, ends the emit, and gives the caller's answer.
-int32_t suppress(ThreadBinding& binding, uint32_t lane, SeverityClass severity) noexcept;
-// The rest of the way of a record that stands for more than itself.
-int32_t emit_weighted(ThreadBinding& binding, const LoggerBinding& bound, uint32_t lane,
-                      const model::RecordInput& input, uint32_t flags) noexcept;
-// The record was to go on, and the queue did not take it.
-void not_taken(ThreadBinding& binding, queue::Admission admission) noexcept;
+// What is left to do at the end of some emits: count what was re-entered, release the recorder.
+int32_t finish_slowly(ThreadBinding& binding, uint32_t severity, int32_t outcome) noexcept;
+
+// The end of an emit: leave(), the release of the flight recorder, and the caller's answer.
+inline int32_t finish(ThreadBinding& binding, uint32_t severity, int32_t outcome) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  binding.is_inside.store(false, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (binding.was_reentered.load(std::memory_order_relaxed) || severity >= binding.recorder_trigger)
+      [[unlikely]] {
+    return finish_slowly(binding, severity, outcome);
+  }
+  return outcome;
+}
+
+// The rest of the way of a record that is inside (enter()), and that rules are about
+// (LoggerRules::has_rules): emit_by_rules.cc.
+int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
+                      const forebay_value* values, Course course,
+                      const forebay_extra* extra) noexcept;
 
 }  // namespace forebay::engine

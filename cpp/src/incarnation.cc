@@ -2,16 +2,28 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <new>
 
 namespace forebay::engine {
 
-thread_local ThreadBinding* current_binding = nullptr;
+constinit thread_local ThreadBinding* current_binding = nullptr;
+
+ThreadBinding::ThreadBinding(Incarnation& of)
+    : incarnation(&of),
+      counters(of.pipeline->ledger().lease()),
+      ticks(&of.pipeline->ticks()),
+      recorder_trigger(of.recorder_trigger) {
+  for (size_t lane = 0; lane < of.lanes.size(); ++lane) {
+    ends[lane].queue = of.lanes[lane];
+    ends[lane].largest_record = std::min(of.max_record_bytes, of.lanes[lane]->largest_record());
+  }
+}
 
 void ThreadBinding::give_back() noexcept {
   if (incarnation->is_abandoned.load(std::memory_order_acquire)) return;
-  for (size_t lane = 0; lane < producers.size(); ++lane) {
-    if (producers[lane] != nullptr) incarnation->lanes[lane]->detach(producers[lane]);
+  for (const LaneEnd& end : ends) {
+    if (end.producer != nullptr) end.queue->detach(end.producer);
   }
   if (pipeline::FlightRecorder* recorder = incarnation->pipeline->recorder()) {
     recorder->detach(recorder_writer);
@@ -64,10 +76,7 @@ ThreadBinding* bind_thread(Incarnation& incarnation) noexcept try {
     if (binding->incarnation == &incarnation) return current_binding = binding.get();
   }
   bindings.reserve(bindings.size() + 1);
-  auto binding = std::make_unique<ThreadBinding>();
-  binding->incarnation = &incarnation;
-  binding->counters = incarnation.pipeline->ledger().lease();
-  bindings.push_back(std::move(binding));
+  bindings.push_back(std::make_unique<ThreadBinding>(incarnation));
   return current_binding = bindings.back().get();
 } catch (const std::bad_alloc&) {
   return nullptr;

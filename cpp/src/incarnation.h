@@ -37,20 +37,28 @@ struct Incarnation {
   std::atomic<bool> is_abandoned{false};
 };
 
-// What a thread has of an incarnation: its counters, its producers and its part of admission, made
-// when it first needs them.
+// What a thread has of an incarnation: its counters, its ends of the lanes and its part of
+// admission, made when it first needs them.
 struct ThreadBinding {
+  // Its end of a lane, with what each emit asks of the lane: no way through other objects to it.
+  struct LaneEnd {
+    queue::Producer* producer = nullptr;
+    queue::LaneQueue* queue = nullptr;
+    uint64_t largest_record = 0;  // unit: bytes; what is larger is cut
+  };
+
   Incarnation* incarnation = nullptr;
   account::ThreadCounters counters;
-  std::array<queue::Producer*, account::kMaxLanes> producers{};
+  const TickSource* ticks = nullptr;
   admit::ThreadGate* thread_gate = nullptr;
-  // Of the record that is being emitted, where rules were asked.
-  admit::Permit permit;
+  // A record of this severity number or above releases the flight recorder.
+  uint32_t recorder_trigger = 25;
   // Set while this thread is inside emit: a signal handler that logs would write into the same
   // slot.
   std::atomic<bool> is_inside{false};
   // What such a handler was refused, until the emit that it interrupted has counted it.
   std::atomic<bool> was_reentered{false};
+  std::array<LaneEnd, account::kMaxLanes> ends{};
   std::array<std::array<std::atomic<uint32_t>, kSeverityClasses>, account::kMaxLanes> reentrant{};
 
   // What the last emit that was refused for want of room, or would have had to wait, found full:
@@ -60,25 +68,27 @@ struct ThreadBinding {
   // Made when the thread first records something.
   pipeline::FlightRecorder::Writer recorder_writer;
 
+  // May throw std::bad_alloc.
+  explicit ThreadBinding(Incarnation& of);
+
+  // Null where memory ran out.
   queue::Producer* producer(size_t lane) noexcept {
-    if (producers[lane] == nullptr) [[unlikely]] {
-      producers[lane] = incarnation->lanes[lane]->attach();
-    }
-    return producers[lane];
+    if (ends[lane].producer == nullptr) [[unlikely]]
+      ends[lane].producer = ends[lane].queue->attach();
+    return ends[lane].producer;
   }
   // Null where memory ran out.
   admit::ThreadGate* gate() noexcept {
-    if (thread_gate == nullptr) [[unlikely]] {
+    if (thread_gate == nullptr) [[unlikely]]
       thread_gate = incarnation->gate->lease();
-    }
     return thread_gate;
   }
   void give_back() noexcept;
 };
 
 // The calling thread's binding to the incarnation that it emitted to last; null at first. Read on
-// every emit.
-extern thread_local ThreadBinding* current_binding;
+// every emit; constinit, so that nobody asks whether it is initialized.
+extern constinit thread_local ThreadBinding* current_binding;
 
 // The calling thread's binding to that incarnation: found or made, and now the current one. Null
 // where memory ran out, or the thread is so far in its exit that nothing can be remembered for it.

@@ -189,6 +189,7 @@ std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
   rules->has_one_lane = rules->lanes.size() == 1;
   rules->has_sampling = !rules->sampling.empty();
   rules->last_lane = &rules->lanes.back();
+  if (rules->has_one_lane && !rules->has_sampling) rules->only_limit = rules->last_lane->tokens;
   return rules;
 }
 

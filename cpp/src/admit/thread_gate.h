@@ -48,6 +48,7 @@ struct SiteRules {
   bool has_one_lane = true;
   bool has_sampling = false;
   const Lane* last_lane = nullptr;
+  TokenCell* only_limit = nullptr;  // of the last lane, where there is nothing else
   std::vector<Lane> lanes;  // in the order in which they are asked; the last takes everything
   std::vector<Sampling> sampling;
 };
@@ -83,6 +84,20 @@ class ThreadGate {
       return rules;
     }
     return find_rules(logger, record);
+  }
+  // For a record that nothing but the limit of its logger's lane is about: takes a token where the
+  // thread has one, and says whence. Null: it must be asked for in full.
+  TokenCell* token_at_hand(const LoggerRules& logger, const model::Site* site,
+                           uint32_t severity) const noexcept {
+    const SiteRules* rules = recent_[slot_of(site, &logger, severity)];
+    if (rules == nullptr || rules->site != site || rules->logger != &logger ||
+        rules->severity != severity || rules->only_limit == nullptr) {
+      return nullptr;
+    }
+    TokenCell& cell = *rules->only_limit;
+    if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return nullptr;
+    --cell.tokens;
+    return &cell;
   }
   static const SiteRules::Lane& lane_of(const SiteRules& rules,
                                         const model::RecordInput& record) noexcept {

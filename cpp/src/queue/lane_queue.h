@@ -123,10 +123,14 @@ class LaneQueue {
            starved_.load(std::memory_order_relaxed) && !closed_.load(std::memory_order_relaxed) &&
            !producer.has_grants();
   }
-  // Whether a record is to be dropped early; asked once for each. The caller counts
-  // kDroppedEarlyDrop. Who holds a grant is spared.
+  // Whether the lane is so full that records are dropped early; then drops_early() decides, asked
+  // once for each. The caller counts kDroppedEarlyDrop. Who holds a grant is spared.
+  [[nodiscard]] bool may_drop_early() const noexcept {
+    return early_below_ != 0 && arena_->has_less_room_than(early_below_);
+  }
+  [[nodiscard]] bool drops_early(Producer& producer) const noexcept;
   [[nodiscard]] bool drops_early_now(Producer& producer) const noexcept {
-    return early_below_ != 0 && arena_->has_less_room_than(early_below_) && drops_early(producer);
+    return may_drop_early() && drops_early(producer);
   }
 
   // Writes the record, of `size` bytes by measure_record(), or says why not; counts what it lets go
@@ -168,6 +172,7 @@ class LaneQueue {
   void note_drained(MonotonicTime now) noexcept { rate_.note(now, drained_slots_, !was_dry_); }
 
   // -- anyone --
+  [[nodiscard]] uint32_t lane() const noexcept { return lane_; }
   [[nodiscard]] uint32_t slots() const noexcept { return arena_->slots(); }
   [[nodiscard]] const std::vector<FullAction>& on_full() const noexcept { return options_.on_full; }
   [[nodiscard]] uint32_t room() const noexcept { return arena_->room(); }
@@ -241,7 +246,6 @@ class LaneQueue {
   RoomLine::Wait wait_for_room(Producer& producer, uint32_t size, const FullAction& action,
                                uint32_t flags) noexcept;
   void leave_line(Producer& producer) noexcept;
-  [[nodiscard]] bool drops_early(Producer& producer) const noexcept;
   void give(Run run) noexcept;
   // The credits are the caller's.
   uint32_t free_run_or_chain(Run run) noexcept;
