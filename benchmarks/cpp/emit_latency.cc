@@ -2,7 +2,6 @@
 // ABI's function table against spdlog's asynchronous logger. Method: benchmarks/README.md.
 //
 //   emit_latency [--json FILE] [--repeats N] [--part bursts|overload|refusal]
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bursts.h"
 #include "figures.h"
 #include "forebay_subject.h"
 #include "silent_server.h"
@@ -22,18 +22,10 @@
 namespace forebay::bench {
 namespace {
 
-constexpr size_t kBurstRecords = 2'000;    // fits both queues
-constexpr size_t kBursts = 200;            // of each kind, a repeat
 constexpr int64_t kForebayQueue = 65'536;  // each with the capacity that it has by default
 constexpr size_t kSpdlogQueue = 8'192;
 constexpr int64_t kOverloadQueue = 8'192;  // the same for both
 constexpr size_t kOverloadRecords = 1'000'000;
-
-double mean_ns(const TickScale& scale, Subject& subject, size_t count) {
-  const uint64_t begin = ticks();
-  static_cast<void>(subject.emit(count));
-  return scale.ns(static_cast<double>(ticks() - begin)) / static_cast<double>(count);
-}
 
 // Bursts that fit the queue, each after the consumer has taken the one before. Bursts whose every
 // emit is timed alternate with bursts that are timed as a whole: the stamps cost as much as an
@@ -55,44 +47,6 @@ bool measure_bursts(const TickScale& scale, Subject& subject, const std::string&
   figures.add(prefix + ".p99_ns", scale.ns_over_floor(quantile(single, 0.99)));
   figures.add(prefix + ".p999_ns", scale.ns_over_floor(quantile(single, 0.999)));
   return true;
-}
-
-// `producers` threads begin each burst together; the mean of a burst is each thread's own.
-// Returns the median over all bursts of all threads, negative where the consumer got stuck.
-//
-// Between bursts the threads sleep, so that the consumer has a core; before a burst they spin until
-// all are awake, so that they really run at the same time.
-double together_ns(const TickScale& scale, Subject& subject, size_t producers) {
-  std::vector<std::vector<double>> means(producers);
-  std::atomic<size_t> round{0};
-  std::atomic<size_t> awake{0};
-  std::atomic<size_t> finished{0};
-  std::vector<std::thread> threads;
-  for (size_t index = 0; index < producers; ++index) {
-    threads.emplace_back([&, index] {
-      for (size_t burst = 1; burst <= kBursts; ++burst) {
-        round.wait(burst - 1);
-        awake.fetch_add(1);
-        while (awake.load() < burst * producers) {
-        }
-        means[index].push_back(mean_ns(scale, subject, kBurstRecords));
-        finished.fetch_add(1);
-      }
-    });
-  }
-  bool settled = true;
-  for (size_t burst = 1; burst <= kBursts; ++burst) {
-    round.store(burst);
-    round.notify_all();
-    while (finished.load() < burst * producers) {
-      std::this_thread::sleep_for(std::chrono::microseconds{200});
-    }
-    settled = settled && subject.settle();
-  }
-  for (std::thread& thread : threads) thread.join();
-  std::vector<double> all;
-  for (const auto& of_thread : means) all.insert(all.end(), of_thread.begin(), of_thread.end());
-  return settled ? quantile(all, 0.5) : -1.0;
 }
 
 struct Subjects {

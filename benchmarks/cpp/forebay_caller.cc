@@ -32,13 +32,14 @@ inline int32_t emit_one(const Caller& caller, uint64_t number) {
 
 }  // namespace
 
-Caller Caller::create(forebay_collector* collector) {
+Caller Caller::create(forebay_collector* collector, uint32_t min_severity) {
   Caller caller;
   caller.api = forebay_get_api(FOREBAY_ABI_VERSION);
   if (caller.api == nullptr) return caller;
 
   forebay_logger_spec logger{};
   logger.struct_size = sizeof(logger);
+  logger.min_severity = min_severity;
   logger.name = text("bench");
   caller.logger = caller.api->logger(collector, &logger);
 

@@ -14,8 +14,9 @@ struct Caller {
   forebay_logger* logger = nullptr;
   const forebay_site* site = nullptr;
 
-  // Interns the site "request finished" {route, status, elapsed_ms}; severity INFO.
-  static Caller create(forebay_collector* collector);
+  // Interns the site "request finished" {route, status, elapsed_ms}; severity INFO (9). The logger
+  // takes records from `min_severity` on.
+  static Caller create(forebay_collector* collector, uint32_t min_severity = 9);
   // Both check the level first, as the FOREBAY_INFO macro does. Returns how many were accepted.
   [[nodiscard]] size_t emit(size_t count) const;
   void emit_timed(std::span<uint64_t> ticks_taken) const;

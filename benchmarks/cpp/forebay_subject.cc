@@ -45,7 +45,7 @@ CollectorOptions one_lane(int64_t queue_records, std::string_view on_full) {
 }  // namespace
 
 std::unique_ptr<ForebaySubject> ForebaySubject::create(const CollectorOptions& options,
-                                                       std::string& error) {
+                                                       std::string& error, uint32_t min_severity) {
   const forebay_api* api = forebay_get_api(FOREBAY_ABI_VERSION);
   if (api == nullptr) {
     error = "the library does not speak this ABI version";
@@ -63,12 +63,18 @@ std::unique_ptr<ForebaySubject> ForebaySubject::create(const CollectorOptions& o
     one.value.type = FOREBAY_INT64;
     one.value.as.i64 = number;
   }
+  for (const auto& [path, fraction] : options.fractions) {
+    forebay_option& one = given.emplace_back(option(path));
+    one.value.type = FOREBAY_DOUBLE;
+    one.value.as.f64 = fraction;
+  }
   forebay_collector* collector = nullptr;
   if (api->collector_create(given.data(), given.size(), &collector, append_text, &error) !=
       FOREBAY_OK) {
     return nullptr;
   }
-  return std::unique_ptr<ForebaySubject>(new ForebaySubject(Caller::create(collector), collector));
+  return std::unique_ptr<ForebaySubject>(
+      new ForebaySubject(Caller::create(collector, min_severity), collector));
 }
 
 ForebaySubject::~ForebaySubject() {

@@ -12,17 +12,19 @@
 
 namespace forebay::bench {
 
-// Options by path; numbers are given as int64, everything else as text.
+// Options by path, as text, int64 and double.
 struct CollectorOptions {
   std::vector<std::pair<std::string, std::string>> texts;
   std::vector<std::pair<std::string, int64_t>> numbers;
+  std::vector<std::pair<std::string, double>> fractions{};
 };
 
 class ForebaySubject final : public Subject {
  public:
-  // Null where the collector refused its options; the reason goes to `error`.
-  static std::unique_ptr<ForebaySubject> create(const CollectorOptions& options,
-                                                std::string& error);
+  // Null where the collector refused its options; the reason goes to `error`. Its logger takes
+  // records from `min_severity` on; they are INFO (9).
+  static std::unique_ptr<ForebaySubject> create(const CollectorOptions& options, std::string& error,
+                                                uint32_t min_severity = 9);
   ~ForebaySubject() override;
   ForebaySubject(const ForebaySubject&) = delete;
   ForebaySubject& operator=(const ForebaySubject&) = delete;

@@ -18,7 +18,7 @@ constexpr forebay_extra kNothingElse = [] {
 
 // The weight that is lost with a record which the queue did not take. A counting rule's waits for
 // the next record; a trace's has no other record that could stand for it.
-void lose_weight(const Permit& permit, const account::ThreadCounters& counters, uint32_t lane,
+void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_t lane,
                  SeverityClass severity) noexcept {
   if (permit.counts()) {
     ThreadGate::lost(permit);
@@ -104,16 +104,13 @@ void lose_weight(const Permit& permit, const account::ThreadCounters& counters, 
 int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
                       const forebay_value* values, Course course,
                       const forebay_extra* extra) noexcept {
-  // Most often there is but a limit, and a token at hand: that costs no more than finding it.
-  const uint32_t severity = severity_of(site, extra);
+  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
   const ThreadGate* const gate = binding.thread_gate;
-  admit::TokenCell* const tokens =
-      gate != nullptr ? gate->token_at_hand(bound.rules, site, severity) : nullptr;
-  if (tokens == nullptr) return emit_by_any_rules(binding, bound, site, values, course, extra);
   Permit permit;
-  permit.tokens = tokens;
-  model::RecordInput input = input_of(site, values, course, extra, severity);
-  return emit_judged(binding, bound.rules.lanes[severity], input, course.flags(), permit);
+  if (gate == nullptr || !gate->ask_quickly(bound.rules, input, permit)) {
+    return emit_by_any_rules(binding, bound, site, values, course, extra);
+  }
+  return emit_judged(binding, bound.rules.lanes[input.severity], input, course.flags(), permit);
 }
 
 }  // namespace forebay::engine

@@ -1,5 +1,6 @@
 // Rules about an attribute of a record: looked at where it lies, before anything is copied.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ class AttributeRule {
   AttributeRule(std::string key, std::string text);
 
   [[nodiscard]] const std::string& key() const noexcept { return key_; }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] Status validate() const;  // names the field
   [[nodiscard]] bool is_met_by(const forebay_value& value) const noexcept;
 
@@ -56,6 +58,25 @@ class SiteConditions {
   SiteConditions() = default;
   SiteConditions(const std::vector<AttributeRule>& rules, const model::Site* site);
 
+  [[nodiscard]] bool empty() const noexcept { return conditions_.empty(); }
+  // Whether one of them asks for a key that the site has not: only a record's own attributes could
+  // meet it.
+  [[nodiscard]] bool ask_only_for_own_values() const noexcept {
+    return std::any_of(conditions_.begin(), conditions_.end(), [](const Condition& condition) {
+      return condition.value_index == kNoValue;
+    });
+  }
+  // Where there is only one, about a value of the site: which value (its index), and of what size a
+  // string must be to meet it.
+  struct Single {
+    uint32_t value_index = 0;
+    uint32_t size = 0;
+  };
+  [[nodiscard]] std::optional<Single> single() const noexcept {
+    if (conditions_.size() != 1 || conditions_[0].value_index == kNoValue) return std::nullopt;
+    return Single{conditions_[0].value_index,
+                  static_cast<uint32_t>(conditions_[0].rule->text().size())};
+  }
   // Whether all of them are met.
   [[nodiscard]] bool are_met_by(const model::RecordInput& record) const noexcept {
     for (const Condition& condition : conditions_) {

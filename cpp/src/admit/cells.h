@@ -24,6 +24,9 @@ class Suppressed {
   void take_back_one() noexcept {
     suppressed_.store(suppressed_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   }
+  [[nodiscard]] bool is_empty() const noexcept {
+    return suppressed_.load(std::memory_order_relaxed) == claimed_.load(std::memory_order_relaxed);
+  }
   // How many there are to stand for; they are the caller's from then on.
   uint64_t claim() noexcept {
     uint64_t claimed = claimed_.load(std::memory_order_relaxed);
@@ -50,8 +53,10 @@ class Suppressed {
   std::atomic<uint64_t> claimed_{0};
 };
 
+// Cells have cache lines of their own: each is written by one thread at every record.
+
 // Of one sampling rule, by counting: a logger's severity, and for a burst a call site.
-struct SampleCell {
+struct alignas(64) SampleCell {
   // The owner's.
   uint64_t accumulator = 0;  // ratio: a record is kept where the sum of `step` overflows
   uint64_t step = 0;         // ratio * 2^64
@@ -69,7 +74,7 @@ struct SampleCell {
 };
 
 // The tokens that a thread has of one bucket.
-struct TokenCell {
+struct alignas(64) TokenCell {
   TokenBucket* bucket = nullptr;
   uint64_t patience_ticks = 0;
   uint32_t tokens = 0;
@@ -78,7 +83,7 @@ struct TokenCell {
 };
 
 // What a limit suppressed, to be told in a summary. One writer, the thread that owns the cell.
-struct LimitedCell {
+struct alignas(64) LimitedCell {
   std::atomic<uint64_t> suppressed{0};
   uint64_t told = 0;  // the drain thread's: those that a summary told of
   uint32_t lane = 0;

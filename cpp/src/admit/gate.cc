@@ -25,13 +25,19 @@ LoggerRules Gate::rules_of(std::string_view logger, uint32_t scope) const noexce
     const auto may_match = [&](const SamplingRule& rule) {
       return rule.may_match(logger, severity);
     };
+    // The first that takes all of them decides.
+    const auto decides = std::find_if(
+        options_.sampling.begin(), options_.sampling.end(),
+        [&](const SamplingRule& rule) { return rule.attributes.empty() && may_match(rule); });
+    const auto end = decides != options_.sampling.end() && decides->keeps_everything()
+                         ? decides
+                         : options_.sampling.end();
     const auto asks = [&](const LaneRule& lane) {
       return !lane.attributes.empty() && severity >= lane.min_severity && lane.takes_logger(logger);
     };
-    rules.has_rules[severity] =
-        limit_of(rules.lanes[severity]) != nullptr ||
-        std::any_of(options_.sampling.begin(), options_.sampling.end(), may_match) ||
-        std::any_of(options_.lanes.begin(), options_.lanes.end(), asks);
+    rules.has_rules[severity] = limit_of(rules.lanes[severity]) != nullptr ||
+                                std::any_of(options_.sampling.begin(), end, may_match) ||
+                                std::any_of(options_.lanes.begin(), options_.lanes.end(), asks);
   }
   return rules;
 }

@@ -14,10 +14,15 @@ class PacedClock {
  public:
   static constexpr uint32_t kMostSkipped = 15;
 
+  // Whether the last reading will do for this record; then skip().
+  [[nodiscard]] bool may_skip(uint32_t epoch) const noexcept {
+    return skip_ != 0 && epoch == epoch_;
+  }
+  void skip() noexcept { --skip_; }
   // False: the last reading will do for this record.
   [[nodiscard]] bool must_read(uint32_t epoch) noexcept {
-    if (skip_ == 0 || epoch != epoch_) return true;
-    --skip_;
+    if (!may_skip(epoch)) return true;
+    skip();
     return false;
   }
   void has_read(uint64_t ticks, uint32_t epoch, uint64_t patience_ticks) noexcept {

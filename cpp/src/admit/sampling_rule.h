@@ -50,6 +50,10 @@ struct SamplingRule {
   [[nodiscard]] Status validate() const;  // names the field, its value and the range
   // Whether it may match records of that logger and severity: its attributes are not looked at.
   [[nodiscard]] bool may_match(std::string_view logger_name, uint32_t severity) const noexcept;
+  // Whether every record that it matches is kept and stands for itself alone.
+  [[nodiscard]] bool keeps_everything() const noexcept {
+    return kind == Kind::kRatio && ratio >= 1.0;
+  }
   // Of kTraceRatio: the k of 2^-k; kNoTrace where nothing is kept.
   [[nodiscard]] uint32_t halvings() const noexcept;
 };

@@ -117,7 +117,7 @@ bool ThreadGate::refill(TokenCell& cell, uint32_t epoch) noexcept {
   return true;
 }
 
-void ThreadGate::undo(const Permit& permit) noexcept {
+void ThreadGate::undo(Permit permit) noexcept {
   lost(permit);
   if (permit.tokens != nullptr) ++permit.tokens->tokens;
   if (permit.sampling == nullptr) return;
@@ -158,6 +158,35 @@ const SiteRules* ThreadGate::find_rules(const LoggerRules& logger,
   return nullptr;
 }
 
+SiteRules::Quick ThreadGate::quick_of(SiteRules& rules, bool has_extra) {
+  using Quick = SiteRules::Quick;
+  const Quick without_sampling =
+      rules.last_lane->tokens != nullptr ? Quick::kToken : Quick::kNothing;
+  const auto unlike = [&](const SiteConditions& conditions) {
+    const auto single = conditions.single();
+    if (!single || has_extra || without_sampling != Quick::kNothing) return Quick::kNo;
+    rules.unlike = *single;
+    return Quick::kUnlike;
+  };
+  std::vector<const SiteRules::Sampling*> asked;
+  for (const SiteRules::Sampling& sampling : rules.sampling) {
+    const bool cannot_match = !has_extra && (sampling.kind == Kind::kTraceRatio ||
+                                             sampling.conditions.ask_only_for_own_values());
+    if (!cannot_match) asked.push_back(&sampling);
+  }
+  if (!rules.has_one_lane) {
+    return rules.lanes.size() == 2 && asked.empty() ? unlike(rules.lanes[0].conditions)
+                                                    : Quick::kNo;
+  }
+  if (asked.empty()) return without_sampling;
+  const SiteRules::Sampling& first = *asked.front();
+  if (asked.size() != 1) return Quick::kNo;
+  if (!first.conditions.empty()) return unlike(first.conditions);
+  if (first.kind != Kind::kBurst || without_sampling != Quick::kNothing) return Quick::kNo;
+  rules.quick_burst = &first;
+  return Quick::kBurst;
+}
+
 std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
                                                   const model::Site* site, uint32_t severity) {
   auto rules = std::make_unique<SiteRules>();
@@ -172,6 +201,7 @@ std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
   for (uint32_t i = 0; i < options.sampling.size(); ++i) {
     const SamplingRule& rule = options.sampling[i];
     if (!rule.may_match(logger.logger, severity)) continue;
+    if (rule.keeps_everything() && rule.attributes.empty()) break;
     SiteRules::Sampling& sampling = rules->sampling.emplace_back();
     sampling.kind = rule.kind;
     sampling.conditions = SiteConditions(rule.attributes, site);
@@ -189,7 +219,7 @@ std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
   rules->has_one_lane = rules->lanes.size() == 1;
   rules->has_sampling = !rules->sampling.empty();
   rules->last_lane = &rules->lanes.back();
-  if (rules->has_one_lane && !rules->has_sampling) rules->only_limit = rules->last_lane->tokens;
+  rules->quick = {quick_of(*rules, false), quick_of(*rules, true)};
   return rules;
 }
 

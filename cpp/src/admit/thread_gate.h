@@ -23,7 +23,7 @@
 namespace forebay::admit {
 
 // What the rules mean for records of one call site, logger and severity, in one thread.
-struct SiteRules {
+struct alignas(64) SiteRules {
   struct Lane {
     uint32_t lane = 0;
     SiteConditions conditions;    // none for the last
@@ -48,7 +48,17 @@ struct SiteRules {
   bool has_one_lane = true;
   bool has_sampling = false;
   const Lane* last_lane = nullptr;
-  TokenCell* only_limit = nullptr;  // of the last lane, where there is nothing else
+  // How a record without and one with forebay_extra can be judged quickly: ask_quickly().
+  enum class Quick : uint8_t {
+    kNo,
+    kNothing,  // it goes on
+    kToken,    // of the last lane
+    kBurst,    // quick_burst alone
+    kUnlike    // it goes on where a string is of another size than all that is asked for
+  };
+  std::array<Quick, 2> quick{};
+  SiteConditions::Single unlike;
+  const Sampling* quick_burst = nullptr;
   std::vector<Lane> lanes;  // in the order in which they are asked; the last takes everything
   std::vector<Sampling> sampling;
 };
@@ -67,7 +77,7 @@ struct Permit {
   [[nodiscard]] bool counts() const noexcept { return sampling != nullptr; }
 };
 
-class ThreadGate {
+class alignas(64) ThreadGate {
  public:
   explicit ThreadGate(Gate& gate) noexcept : gate_(gate) {}
   ThreadGate(const ThreadGate&) = delete;
@@ -85,19 +95,43 @@ class ThreadGate {
     }
     return find_rules(logger, record);
   }
-  // For a record that nothing but the limit of its logger's lane is about: takes a token where the
-  // thread has one, and says whence. Null: it must be asked for in full.
-  TokenCell* token_at_hand(const LoggerRules& logger, const model::Site* site,
-                           uint32_t severity) const noexcept {
-    const SiteRules* rules = recent_[slot_of(site, &logger, severity)];
-    if (rules == nullptr || rules->site != site || rules->logger != &logger ||
-        rules->severity != severity || rules->only_limit == nullptr) {
-      return nullptr;
+  // What most records need: there is nothing to ask, or a token at hand, or a burst that is young.
+  // False: the record must be asked about in full, and nothing has changed.
+  [[gnu::always_inline]] bool ask_quickly(const LoggerRules& logger,
+                                          const model::RecordInput& record,
+                                          Permit& permit) const noexcept {
+    const SiteRules* rules = recent_[slot_of(record.site, &logger, record.severity)];
+    if (rules == nullptr || rules->site != record.site || rules->logger != &logger ||
+        rules->severity != record.severity) {
+      return false;
     }
-    TokenCell& cell = *rules->only_limit;
-    if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return nullptr;
-    --cell.tokens;
-    return &cell;
+    const SiteRules::Quick quick = rules->quick[record.extra != nullptr ? 1 : 0];
+    if (quick == SiteRules::Quick::kNothing) return true;
+    if (quick == SiteRules::Quick::kUnlike) {
+      const uint32_t index = rules->unlike.value_index;
+      return index < record.value_count && record.values[index].type == FOREBAY_STRING &&
+             record.values[index].size != rules->unlike.size;
+    }
+    if (quick == SiteRules::Quick::kToken) {
+      TokenCell& cell = *rules->last_lane->tokens;
+      if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return false;
+      --cell.tokens;
+      permit.tokens = &cell;
+      return true;
+    }
+    if (quick == SiteRules::Quick::kBurst) {
+      const SiteRules::Sampling& sampling = *rules->quick_burst;
+      SampleCell& cell = *sampling.cell;
+      if (cell.count >= sampling.first || !cell.suppressed.is_empty() ||
+          !cell.clock.may_skip(gate_.epoch())) {
+        return false;
+      }
+      cell.clock.skip();
+      ++cell.count;
+      permit.sampling = &sampling;
+      return true;
+    }
+    return false;
   }
   static const SiteRules::Lane& lane_of(const SiteRules& rules,
                                         const model::RecordInput& record) noexcept {
@@ -127,13 +161,13 @@ class ThreadGate {
     permit.answer = Permit::Answer::kRateLimited;
   }
   // The queue lost the record: what it was to stand for waits for the next one that is kept.
-  static void lost(const Permit& permit) noexcept {
+  static void lost(Permit permit) noexcept {
     if (permit.counts() && permit.weight > 1) {
       permit.sampling->cell->suppressed.give_back(permit.weight - 1);
     }
   }
   // The record never was: the caller will come again with it.
-  static void undo(const Permit& permit) noexcept;
+  static void undo(Permit permit) noexcept;
   // Gives unspent tokens back to their buckets.
   void return_tokens() noexcept;
 
@@ -171,6 +205,7 @@ class ThreadGate {
     return hash(site, logger, severity) >> (64 - kRecentBits);
   }
   const SiteRules* find_rules(const LoggerRules& logger, const model::RecordInput& record) noexcept;
+  static SiteRules::Quick quick_of(SiteRules& rules, bool has_extra);
   std::unique_ptr<SiteRules> make_rules(const LoggerRules& logger, const model::Site* site,
                                         uint32_t severity);
   void add_lane(SiteRules& rules, uint32_t lane, const std::vector<AttributeRule>& conditions);

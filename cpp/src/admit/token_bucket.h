@@ -28,7 +28,7 @@ struct RateLimitOptions {
 // arrival time"), and one compare-exchange moves it. relaxed is enough: the bucket guards no data,
 // and a thread that sees an old value retries. A contended exchange costs 30 ns, so a thread takes
 // a chunk and spends it alone.
-class TokenBucket {
+class alignas(64) TokenBucket {
  public:
   explicit TokenBucket(const RateLimitOptions& options) noexcept;
 

@@ -71,29 +71,43 @@ bool LaneQueue::take_oldest(Producer& producer, Run& run) noexcept {
 }
 
 uint64_t LaneQueue::count_evicted(Run run, const account::ThreadCounters& counters) const noexcept {
-  SeverityCounts evicted;
+  // Eight bits a class, in one register: a run has at most 64 records.
+  static_assert(kMaxRunSlots < 256 && kSeverityClasses <= 8);
+  uint64_t evicted = 0;
   SeverityCounts excess;  // what those that are sampled stood for besides
   // The run was written long ago: without this each header would be waited for in turn.
   for (uint32_t at = 0; at < run.slots(); ++at) {
     __builtin_prefetch(arena_->slot(run.first() + at), 1);
   }
   for (uint32_t at = 0; at < run.slots();) {
-    const model::RecordHeader header = header_at(arena_->slot(run.first() + at));
-    const SeverityClass severity = severity_class(header.severity);
-    ++evicted[severity];
-    excess[severity] += model::weight_of(header, arena_->slot(run.first() + at)) - 1;
-    at += slots_for(header.size);
+    const uint8_t* record = arena_->slot(run.first() + at);
+    // Field by field: a copy of the header would be read back in other widths than it was written.
+    const auto field = [record](size_t offset, auto& value) {
+      std::memcpy(&value, record + offset, sizeof value);
+    };
+    decltype(model::RecordHeader::size) size = 0;
+    decltype(model::RecordHeader::severity) number = 0;
+    decltype(model::RecordHeader::flags) flags = 0;
+    field(offsetof(model::RecordHeader, size), size);
+    field(offsetof(model::RecordHeader, severity), number);
+    field(offsetof(model::RecordHeader, flags), flags);
+    const SeverityClass severity = severity_class(number);
+    evicted += uint64_t{1} << (8 * static_cast<unsigned>(severity));
+    if ((flags & model::kHasWeight) != 0) [[unlikely]] {
+      excess[severity] += model::weight_of(header_at(record), record) - 1;
+    }
+    at += slots_for(size);
   }
   uint64_t records = 0;
   for (size_t c = 0; c < kSeverityClasses; ++c) {
-    if (evicted.by_class[c] == 0) continue;
-    counters.add(lane_, EmitName::kDroppedQueueFullOldest, static_cast<SeverityClass>(c),
-                 evicted.by_class[c]);
+    const uint64_t of_class = evicted >> (8 * c) & 0xff;
+    if (of_class == 0) continue;
+    counters.add(lane_, EmitName::kDroppedQueueFullOldest, static_cast<SeverityClass>(c), of_class);
     if (excess.by_class[c] != 0) [[unlikely]] {
       counters.add(lane_, EmitName::kExcessEvicted, static_cast<SeverityClass>(c),
                    excess.by_class[c]);
     }
-    records += evicted.by_class[c];
+    records += of_class;
   }
   return records;
 }
