@@ -37,6 +37,15 @@ _CPP_EMIT = [
     "cpp.emit_2_producers_over_1",
     "cpp.refuse_newest_ns",
 ]
+# Of a policy: what it costs where it has nothing to do, the worst of all (the figures name each).
+_CPP_POLICIES = [
+    "cpp.policy_untriggered_worst_ns",
+    "cpp.policy_untriggered_2_producers_worst_ns",
+    "cpp.suppressed_worst_ns",
+    "cpp.drop_oldest_over_emit",
+    "cpp.drop_oldest_2_producers_over_emit",
+    "cpp.recorder_over_emit",
+]
 _DRAIN = "cpp.drain_otlp_zstd1.records_per_s"
 # Shape, then the peers that are measured with it.
 _PYTHON_EMIT = {
@@ -51,6 +60,7 @@ _PYTHON_EMIT = {
     ],
     "0attrs": ["picologging", "logxide"],
 }
+_SUPPRESSED = "python.suppressed_ns"
 _HANDLER = "python.stdlib_handler.noop_handler"
 _DELIVERED = ["python.delivered_per_s.opentelemetry", "python.delivered_lost"]
 # 45 us a call: fewer calls say the same.
@@ -73,9 +83,9 @@ class Run:
     # -- C++ --
 
     def cpp(self) -> None:
-        if not self.wants(*_CPP_EMIT, _DRAIN):
+        if not self.wants(*_CPP_EMIT, *_CPP_POLICIES, _DRAIN):
             return
-        targets = ["emit_latency", "drain_throughput"]
+        targets = ["emit_latency", "drain_throughput", "policy_cost"]
         for command in (
             # gcc 12 at -O3 warns of its own std::string (its bug 105651); the tests' presets are
             # the place for warnings.
@@ -98,6 +108,8 @@ class Run:
                 return
         if self.wants(*_CPP_EMIT):
             self._cpp_emit(self._program("emit_latency"))
+        if self.wants(*_CPP_POLICIES):
+            self._cpp_policies(self._program("policy_cost", max(1, self.repeats // 2 + 1)))
         if self.wants(_DRAIN):
             drain = self._program("drain_throughput")
             self._take(drain, "drain.records_per_cpu_s", _DRAIN)
@@ -132,13 +144,35 @@ class Run:
         self._valid(found, "forebay.emit.lost", "cpp.emit_3attrs.spdlog_async")
         self._valid(found, "forebay.refuse_newest_accepted", "cpp.refuse_newest_ns")
 
-    def _program(self, name: str) -> Values:
+    def _cpp_policies(self, found: Values) -> None:
+        for group, worst in (
+            ("untriggered", "policy_untriggered_worst_ns"),
+            ("untriggered_2_producers", "policy_untriggered_2_producers_worst_ns"),
+            ("suppressed", "suppressed_worst_ns"),
+        ):
+            of_group = {
+                name: value
+                for name, value in found.items()
+                if name.startswith(group + ".") and name.endswith("_ns")
+            }
+            for name, value in of_group.items():
+                self.figures[f"cpp.{name}"] = value
+            if of_group:
+                self.figures[f"cpp.{worst}"] = max(of_group.values())
+        for name in ("drop_oldest_ns", "recorder_ns"):
+            self._take(found, name, f"cpp.{name}")
+        for name in _CPP_POLICIES:
+            if name.endswith("_over_emit"):
+                self._take(found, name.removeprefix("cpp."), name)
+        self._valid(found, "untriggered.lost", "cpp.policy_untriggered_worst_ns")
+
+    def _program(self, name: str, repeats: int | None = None) -> Values:
         """Runs one of the C++ programs, which repeat and interleave by themselves."""
         print(f"bench: {name}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / "out.json"
             program = ROOT / "build" / "bench" / "benchmarks" / "cpp" / name
-            command = [str(program), "--json", str(out), "--repeats", str(self.repeats)]
+            command = [str(program), "--json", str(out), "--repeats", str(repeats or self.repeats)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode != 0 or not out.exists():
                 self.missing[name] = (
@@ -165,6 +199,8 @@ class Run:
         jobs = [job for name, job in emit.items() if self.wants(name)]
         shapes = {shape for _, shape in jobs} | ({"3attrs"} if self.wants(*own) else set())
         jobs = [("forebay", shape) for shape in sorted(shapes)] + jobs
+        if self.wants(_SUPPRESSED):
+            jobs.append(("forebay_suppressed", "3attrs"))
         if self.wants(_HANDLER):
             jobs += [("forebay_handler", "3attrs"), ("noop_handler", "3attrs")]
         memory = self.wants("memory.growth_over_bound")
@@ -238,6 +274,7 @@ class Run:
                 f"python.{peer}.emit_{shape}_p99_ns", self._median(f"{peer} {shape}", "p99_ns")
             )
             self._ratio(name, theirs, self._median(f"forebay {shape}", "ns"))
+        self._set(_SUPPRESSED, self._median("forebay_suppressed 3attrs", "ns"))
         theirs = self._median("noop_handler 3attrs", "ns")
         ours = self._median("forebay_handler 3attrs", "ns")
         self._set("python.noop_handler.stdlib_ns", theirs)

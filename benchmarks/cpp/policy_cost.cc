@@ -96,7 +96,7 @@ bool measure_pair(const TickScale& scale, Subject& plain, Subject& policy, const
                   Figures& figures) {
   std::vector<double> without;
   std::vector<double> with_it;
-  for (size_t burst = 0; burst < kBursts; ++burst) {
+  for (size_t burst = 0; burst < kBursts / 2; ++burst) {
     without.push_back(mean_ns(scale, plain, kBurstRecords));
     if (!plain.settle()) return false;
     with_it.push_back(mean_ns(scale, policy, kBurstRecords));

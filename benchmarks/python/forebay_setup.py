@@ -21,12 +21,13 @@ class NullExporter(forebay.ConsoleExporter):
         options.add("exporter.compression", "zstd")
 
 
-def to_nowhere() -> forebay.Collector:
+def to_nowhere(**options: Any) -> forebay.Collector:
     """One lane of the default size, drained, encoded and compressed, and then forgotten."""
     return forebay.Collector(
         service_name="bench",
         exporter=NullExporter(),
         lanes=[forebay.Lane("only", queue_records=QUEUE_RECORDS)],
+        **options,
     )
 
 

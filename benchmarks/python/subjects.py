@@ -210,6 +210,16 @@ def _forebay() -> Prepared:
     )
 
 
+def _forebay_suppressed() -> Prepared:
+    """All records are sampled out."""
+    import forebay_setup
+
+    import forebay
+
+    collector = forebay_setup.to_nowhere(sampling=[forebay.SampleRatio(0.0)])
+    return Prepared({"log": collector.logger("bench")}, close=lambda: collector.shutdown(timeout=5))
+
+
 def _forebay_handler() -> Prepared:
     import forebay_setup
 
@@ -237,6 +247,7 @@ _MESSAGE_ONLY = {"0attrs": f"log.info({MESSAGE})"}
 
 SUBJECTS: dict[str, Subject] = {
     "forebay": Subject(_forebay, _KEYWORD_CALLS),
+    "forebay_suppressed": Subject(_forebay_suppressed, _KEYWORD_CALLS),
     "forebay_handler": Subject(_forebay_handler, _STDLIB_CALLS),
     "opentelemetry": Subject(
         _opentelemetry, {"0attrs": f"{_OTEL})", "3attrs": f"{_OTEL}, attributes={MAPPING})"}
