@@ -57,14 +57,14 @@ class Suppressed {
 
 // Of one sampling rule, by counting: a logger's severity, and for a burst a call site.
 struct alignas(64) SampleCell {
-  // The owner's.
-  uint64_t accumulator = 0;  // ratio: a record is kept where the sum of `step` overflows
-  uint64_t step = 0;         // ratio * 2^64
-  uint64_t count = 0;        // burst: records in this interval
-  uint64_t next_kept = 0;    // burst: the number of the next record that is kept
-  uint64_t interval_start = 0;
+  // What a burst that is young needs is in one cache line. The owner's, but for `suppressed`.
+  uint64_t count = 0;  // burst: records in this interval
   PacedClock clock;
   Suppressed suppressed;
+  uint64_t accumulator = 0;  // ratio: a record is kept where the sum of `step` overflows
+  uint64_t step = 0;         // ratio * 2^64
+  uint64_t next_kept = 0;    // burst: the number of the next record that is kept
+  uint64_t interval_start = 0;
   // Never changed once the cell can be seen.
   uint32_t rule = 0;
   uint32_t scope = 0;

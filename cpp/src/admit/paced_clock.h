@@ -12,7 +12,7 @@ namespace forebay::admit {
 // at least ten times a second: no judgement is older than that. Owned by one thread.
 class PacedClock {
  public:
-  static constexpr uint32_t kMostSkipped = 15;
+  static constexpr uint32_t kMostSkipped = 63;
 
   // Whether the last reading will do for this record; then skip().
   [[nodiscard]] bool may_skip(uint32_t epoch) const noexcept {

@@ -184,6 +184,8 @@ SiteRules::Quick ThreadGate::quick_of(SiteRules& rules, bool has_extra) {
   if (!first.conditions.empty()) return unlike(first.conditions);
   if (first.kind != Kind::kBurst || without_sampling != Quick::kNothing) return Quick::kNo;
   rules.quick_burst = &first;
+  rules.quick_cell = first.cell;
+  rules.quick_first = first.first;
   return Quick::kBurst;
 }
 
@@ -219,6 +221,7 @@ std::unique_ptr<SiteRules> ThreadGate::make_rules(const LoggerRules& logger,
   rules->has_one_lane = rules->lanes.size() == 1;
   rules->has_sampling = !rules->sampling.empty();
   rules->last_lane = &rules->lanes.back();
+  rules->quick_tokens = rules->last_lane->tokens;
   rules->quick = {quick_of(*rules, false), quick_of(*rules, true)};
   return rules;
 }

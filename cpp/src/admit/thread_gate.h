@@ -59,6 +59,9 @@ struct alignas(64) SiteRules {
   std::array<Quick, 2> quick{};
   SiteConditions::Single unlike;
   const Sampling* quick_burst = nullptr;
+  TokenCell* quick_tokens = nullptr;
+  SampleCell* quick_cell = nullptr;  // and quick_first: of quick_burst
+  uint64_t quick_first = 0;
   std::vector<Lane> lanes;  // in the order in which they are asked; the last takes everything
   std::vector<Sampling> sampling;
 };
@@ -113,22 +116,21 @@ class alignas(64) ThreadGate {
              record.values[index].size != rules->unlike.size;
     }
     if (quick == SiteRules::Quick::kToken) {
-      TokenCell& cell = *rules->last_lane->tokens;
+      TokenCell& cell = *rules->quick_tokens;
       if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return false;
       --cell.tokens;
       permit.tokens = &cell;
       return true;
     }
     if (quick == SiteRules::Quick::kBurst) {
-      const SiteRules::Sampling& sampling = *rules->quick_burst;
-      SampleCell& cell = *sampling.cell;
-      if (cell.count >= sampling.first || !cell.suppressed.is_empty() ||
+      SampleCell& cell = *rules->quick_cell;
+      if (cell.count >= rules->quick_first || !cell.suppressed.is_empty() ||
           !cell.clock.may_skip(gate_.epoch())) {
         return false;
       }
       cell.clock.skip();
       ++cell.count;
-      permit.sampling = &sampling;
+      permit.sampling = rules->quick_burst;
       return true;
     }
     return false;
