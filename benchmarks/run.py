@@ -61,6 +61,9 @@ _PYTHON_EMIT = {
     "0attrs": ["picologging", "logxide"],
 }
 _SUPPRESSED = "python.suppressed_ns"
+# What it adds to a call that three attributes are bound around it, and that there is a span.
+_IN_CONTEXT = "python.context_3_attributes_adds_ns"
+_IN_TRACE = "python.trace_adds_ns"
 _HANDLER = "python.stdlib_handler.noop_handler"
 _DELIVERED = ["python.delivered_per_s.opentelemetry", "python.delivered_lost"]
 # 45 us a call: fewer calls say the same.
@@ -197,10 +200,16 @@ class Run:
             f"python.emit_3attrs_{figure}" for figure in ("ns", "p50_ns", "p99_ns", "p99_over_p50")
         ]
         jobs = [job for name, job in emit.items() if self.wants(name)]
+        own += [_IN_CONTEXT, _IN_TRACE]
         shapes = {shape for _, shape in jobs} | ({"3attrs"} if self.wants(*own) else set())
         jobs = [("forebay", shape) for shape in sorted(shapes)] + jobs
-        if self.wants(_SUPPRESSED):
-            jobs.append(("forebay_suppressed", "3attrs"))
+        for name, subject in (
+            (_SUPPRESSED, "forebay_suppressed"),
+            (_IN_CONTEXT, "forebay_in_context"),
+            (_IN_TRACE, "forebay_in_trace"),
+        ):
+            if self.wants(name):
+                jobs.append((subject, "3attrs"))
         if self.wants(_HANDLER):
             jobs += [("forebay_handler", "3attrs"), ("noop_handler", "3attrs")]
         memory = self.wants("memory.growth_over_bound")
@@ -275,6 +284,11 @@ class Run:
             )
             self._ratio(name, theirs, self._median(f"forebay {shape}", "ns"))
         self._set(_SUPPRESSED, self._median("forebay_suppressed 3attrs", "ns"))
+        plain = self._median("forebay 3attrs", "ns")
+        for name, subject in ((_IN_CONTEXT, "forebay_in_context"), (_IN_TRACE, "forebay_in_trace")):
+            with_it = self._median(f"{subject} 3attrs", "ns")
+            if with_it is not None and plain is not None:
+                self.figures[name] = with_it - plain
         theirs = self._median("noop_handler 3attrs", "ns")
         ours = self._median("forebay_handler 3attrs", "ns")
         self._set("python.noop_handler.stdlib_ns", theirs)

@@ -220,6 +220,25 @@ def _forebay_suppressed() -> Prepared:
     return Prepared({"log": collector.logger("bench")}, close=lambda: collector.shutdown(timeout=5))
 
 
+def _forebay_in_context() -> Prepared:
+    """Three attributes are bound around the call."""
+    import forebay
+
+    prepared = _forebay()
+    forebay.context(user_id=7, tenant="acme", request_id="0123456789abcdef").__enter__()
+    return prepared
+
+
+def _forebay_in_trace() -> Prepared:
+    """A span of OpenTelemetry's API is the current one."""
+    from opentelemetry import trace
+
+    prepared = _forebay()
+    span = trace.NonRecordingSpan(trace.SpanContext(1 << 100, 1 << 50, False))
+    trace.use_span(span).__enter__()
+    return prepared
+
+
 def _forebay_handler() -> Prepared:
     import forebay_setup
 
@@ -247,6 +266,8 @@ _MESSAGE_ONLY = {"0attrs": f"log.info({MESSAGE})"}
 
 SUBJECTS: dict[str, Subject] = {
     "forebay": Subject(_forebay, _KEYWORD_CALLS),
+    "forebay_in_context": Subject(_forebay_in_context, _KEYWORD_CALLS),
+    "forebay_in_trace": Subject(_forebay_in_trace, _KEYWORD_CALLS),
     "forebay_suppressed": Subject(_forebay_suppressed, _KEYWORD_CALLS),
     "forebay_handler": Subject(_forebay_handler, _STDLIB_CALLS),
     "opentelemetry": Subject(

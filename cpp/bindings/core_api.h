@@ -25,6 +25,8 @@ void register_room(pybind11::module_& module);
 void register_pressure(pybind11::module_& module);
 void register_capsule(pybind11::module_& module);
 void register_simulate(pybind11::module_& module);
+void register_bound(pybind11::module_& module);
+void register_ambient(pybind11::module_& module);
 
 // The handle inside a _core.Collector; null for None. Throws TypeError for anything else.
 forebay_collector* collector_handle(PyObject* object);

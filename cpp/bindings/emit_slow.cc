@@ -1,5 +1,6 @@
 #include "emit_slow.h"
 
+#include "ambient.h"
 #include "attribute_list.h"
 #include "core_api.h"
 #include "levels.h"
@@ -185,6 +186,11 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   }
   PyErr_Clear();
   add_named(call, attributes);
+  forebay_extra extra{};
+  extra.struct_size = sizeof extra;
+  if (ambient_sources != kNoSource || logger->bound != nullptr) {
+    add_ambient(logger, attributes, extra);
+  }
   attributes.cut(kMostAttributes);
 
   forebay_value body{};
@@ -202,8 +208,6 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
     body = to_value(call.message, scratch);
   }
 
-  forebay_extra extra{};
-  extra.struct_size = sizeof extra;
   extra.severity = call.severity;
   extra.attributes = attributes.data();
   extra.attribute_count = attributes.size();

@@ -2,6 +2,7 @@
 // nothing of its contract is set or overridden.
 #include <array>
 
+#include "ambient.h"
 #include "attribute_list.h"
 #include "core_api.h"
 #include "emit_slow.h"
@@ -120,6 +121,7 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   AttributeList extras(scratch);
   Fields fields;
   read(dict, fields, extras);
+  const PyLogger* const handlers_own = logger;
 
   const long level = fields[kLevelno] == nullptr ? 0 : PyLong_AsLong(fields[kLevelno]);
   PyErr_Clear();
@@ -169,6 +171,9 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   if (fields[kLevelname] != nullptr && PyUnicode_Check(fields[kLevelname]) &&
       name_of_level(level).empty()) {
     extra.severity_text = to_text(fields[kLevelname], scratch);
+  }
+  if (ambient_sources != kNoSource || handlers_own->bound != nullptr) {
+    add_ambient(handlers_own, extras, extra);
   }
   extra.attributes = extras.data();
   extra.attribute_count = extras.size();

@@ -5,6 +5,7 @@
 #include <new>
 #include <vector>
 
+#include "ambient.h"
 #include "core_api.h"
 #include "emit_slow.h"
 #include "levels.h"
@@ -50,6 +51,19 @@ inline bool fill(PyObject* const* values, Py_ssize_t count, forebay_value* cells
   return true;
 }
 
+bool has_ambient(const PyLogger* logger) noexcept {
+  return ambient_sources != kNoSource || logger->bound != nullptr;
+}
+
+// A record whose site is known and whose values are converted, where something is bound or there
+// may be a trace.
+[[gnu::noinline]] PyObject* emit_in_context(PyLogger* logger, const forebay_site* site,
+                                            const forebay_value* cells, uint32_t count,
+                                            PyObject* names, uint32_t flags) {
+  const Ambient ambient(logger, names);
+  return answer(logger, emit_with_gil(logger->handle, site, cells, count, ambient.extra(), flags));
+}
+
 // A record whose site is known, or is one after this call; its values need conversion, or its body
 // is dynamic. `count` is at most kMostFastValues.
 [[gnu::noinline]] PyObject* emit_converted(PyLogger* logger, const Call& call) {
@@ -70,6 +84,9 @@ inline bool fill(PyObject* const* values, Py_ssize_t count, forebay_value* cells
     if (!to_value_fast(call.keyword_values[i], cell)) {
       cell = to_value(call.keyword_values[i], scratch);
     }
+  }
+  if (has_ambient(logger)) {
+    return emit_in_context(logger, hit.site, cells, used, call.names, call.flags);
   }
   return answer(logger, emit_with_gil(logger->handle, hit.site, cells, used, nullptr, call.flags));
 }
@@ -94,6 +111,9 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
         [[likely]] {
       forebay_value cells[kMostFastValues];
       if (fill(args + 1, count, cells)) [[likely]] {
+        if (has_ambient(logger)) [[unlikely]] {
+          return emit_in_context(logger, site, cells, static_cast<uint32_t>(count), names, kFlags);
+        }
         const int32_t outcome =
             core().emit(logger->handle, site, cells, static_cast<uint32_t>(count), nullptr,
                         FOREBAY_EMIT_REPORT_BLOCK);
@@ -141,6 +161,25 @@ PyObject* emit_or_full(PyObject*, PyObject* const* args, Py_ssize_t positional, 
   return log(args[0], args + 3, positional - 3, names, severity_of_level(level), level, false);
 }
 
+// bind(**attributes)
+PyObject* bind(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+  if (positional != 0) {
+    PyErr_SetString(PyExc_TypeError, "bind() takes attributes as keywords");
+    return nullptr;
+  }
+  PyObject* attributes = PyDict_New();
+  const Py_ssize_t count = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (Py_ssize_t i = 0; attributes != nullptr && i < count; ++i) {
+    if (PyDict_SetItem(attributes, PyTuple_GET_ITEM(names, i), args[i]) != 0) {
+      Py_CLEAR(attributes);
+    }
+  }
+  if (attributes == nullptr) return nullptr;
+  PyObject* made = bind_logger(reinterpret_cast<PyLogger*>(self), attributes);
+  Py_DECREF(attributes);
+  return made;
+}
+
 PyObject* is_enabled_for(PyObject* self, PyObject* argument) {
   const long level = PyLong_AsLong(argument);
   if (level == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -159,6 +198,12 @@ PyObject* get_level(PyObject* self, void*) {
   return PyLong_FromLong(reinterpret_cast<PyLogger*>(self)->level);
 }
 
+// The _core.Collector; None: the process default's.
+PyObject* get_owner(PyObject* self, void*) {
+  PyObject* owner = reinterpret_cast<PyLogger*>(self)->owner;
+  return Py_NewRef(owner == nullptr ? Py_None : owner);
+}
+
 PyObject* describe(PyObject* self) {
   return PyUnicode_FromFormat("<forebay.Logger %R>", reinterpret_cast<PyLogger*>(self)->name);
 }
@@ -169,6 +214,7 @@ void deallocate(PyObject* self) {
   Py_XDECREF(logger->name);
   Py_XDECREF(logger->children);
   Py_XDECREF(logger->owner);
+  Py_XDECREF(logger->bound);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -218,7 +264,25 @@ PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* na
   logger->level = level;
   Py_XINCREF(owner);
   logger->owner = owner;
+  logger->bound = nullptr;
   return reinterpret_cast<PyObject*>(logger);
+}
+
+PyObject* bind_logger(PyLogger* logger, PyObject* attributes) {
+  PyObject* bound = new_bound(logger->bound, attributes);
+  if (bound == nullptr) return nullptr;
+  auto* made = PyObject_New(PyLogger, logger_type);
+  if (made == nullptr) {
+    Py_DECREF(bound);
+    return nullptr;
+  }
+  made->handle = logger->handle;
+  made->name = Py_NewRef(logger->name);
+  made->children = nullptr;
+  made->owner = Py_XNewRef(logger->owner);
+  made->bound = bound;
+  made->level = logger->level;
+  return reinterpret_cast<PyObject*>(made);
 }
 
 PyLogger* sibling(PyLogger* logger, PyObject* name) {
@@ -264,10 +328,12 @@ void register_logger(pybind11::module_& module) {
       {"acritical", fast(async_log_at<50>), kFast, "critical() for a coroutine."},
       {"aexception", fast(async_exception), kFast, "exception() for a coroutine."},
       {"alog", fast(async_log), kFast, "log() for a coroutine."},
+      {"bind", fast(bind), kFast, "The same logger with attributes bound to it."},
       {"is_enabled_for", is_enabled_for, METH_O, "Whether a record at a level would be emitted."},
       {nullptr, nullptr, 0, nullptr}};
   static PyGetSetDef members[] = {{"name", get_name, nullptr, nullptr, nullptr},
                                   {"level", get_level, nullptr, nullptr, nullptr},
+                                  {"_owner", get_owner, nullptr, nullptr, nullptr},
                                   {nullptr, nullptr, nullptr, nullptr, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_methods, methods},
                                 {Py_tp_getset, members},

@@ -11,6 +11,7 @@ struct PyLogger {
   PyObject* name;      // str
   PyObject* children;  // dict: name of a stdlib logger → _core.Logger; null until one is asked for
   PyObject* owner;     // the _core.Collector whose logger it is; null: the process default's
+  PyObject* bound;     // _core.Bound: attributes that every record of it has; null: none
   long level;          // stdlib's number
 };
 
@@ -19,6 +20,9 @@ PyLogger* as_logger(PyObject* object) noexcept;
 // A new reference, or null with an error set.
 PyObject* new_logger(PyObject* owner, forebay_collector* collector, PyObject* name,
                      PyObject* version, long level, PyObject* attributes, bool is_bridge = false);
+// The same logger with attributes bound to it besides (a dict). A new reference, or null with an
+// error set.
+PyObject* bind_logger(PyLogger* logger, PyObject* attributes);
 // The bridge's logger of that name beside `logger`: same collector, same level. Borrowed; null with
 // an error set.
 PyLogger* sibling(PyLogger* logger, PyObject* name);

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._collector import Collector
+    from ._context import context
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
     from ._lanes import Block, EarlyDrop, Lane, RateLimit
     from ._logging import LoggingHandler
@@ -75,6 +76,7 @@ __all__ = [
     "SampleTraceRatio",
     "Stats",
     "__version__",
+    "context",
     "get_cmake_dir",
     "get_collector",
     "get_include",
@@ -114,6 +116,7 @@ _LOADED_WHEN_NAMED = {
     "SampleRatio": "_sampling",
     "SampleTraceRatio": "_sampling",
     "Stats": "_stats",
+    "context": "_context",
 }
 
 

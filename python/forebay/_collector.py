@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal, TypeVar
 
 from . import _core, _exit
+from ._context import watch_for_traces
 from ._errors import OptionError
 from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
@@ -151,6 +152,7 @@ class Collector(Upstream):
         _live.add(self)
         _open.add(self)
         _exit.install(_shut_down_all)
+        watch_for_traces()
 
     def __repr__(self) -> str:
         state = "" if self._receipt is None else ", shut down"

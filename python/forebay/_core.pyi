@@ -1,15 +1,18 @@
 """The native module. What Python code may rely on; everything else of it is private to Forebay."""
 
 import logging
+from contextvars import ContextVar
 from typing import Any, final
 
 __all__ = [
     "Bell",
+    "Bound",
     "Collector",
     "Grant",
     "Logger",
     "PressureWatch",
     "RoomWaiter",
+    "context_variable",
     "decompress",
     "emit_or_full",
     "get_default",
@@ -18,6 +21,8 @@ __all__ = [
     "request",
     "set_default",
     "simulate",
+    "use_context",
+    "use_trace",
     "version",
     "wait_for_room",
 ]
@@ -48,6 +53,21 @@ class Logger:
     @property
     def level(self) -> int:
         """The lowest level that is emitted, in the numbers of `logging`. Read-only."""
+
+    @property
+    def _owner(self) -> Collector | None: ...
+    def bind(self, **attributes: object) -> Logger:
+        """The same logger with attributes that each of its records has.
+
+        What this one has bound is bound to the new one too; of one name the later counts, and a
+        record's own attributes win. The values are converted once, here.
+
+        Args:
+            attributes: What to bind: values of any type, as in a log call.
+
+        Raises:
+            ValueError: more than 128 attributes would be bound.
+        """
 
     def debug(
         self,
@@ -270,6 +290,20 @@ class Collector:
     def pressure(self) -> int: ...
 
 @final
+@final
+class Bound:
+    """Attributes, converted once: ``outer``'s, and those of the dict, which win."""
+
+    def __new__(cls, outer: Bound | None, attributes: dict[str, object]) -> Bound: ...
+
+context_variable: ContextVar[Bound]
+
+def use_context() -> None:
+    """From now on emit looks into the context variable."""
+
+def use_trace() -> None:
+    """From now on emit looks for the current span of OpenTelemetry's API."""
+
 class Bell:
     """A file descriptor that becomes readable when a thread of the core has something to tell."""
 

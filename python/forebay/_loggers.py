@@ -45,11 +45,6 @@ class LoggerCache:
             )
         return found[0]
 
-    def holds(self, logger: _core.Logger) -> bool:
-        """Whether this is where the logger comes from."""
-        found = self._loggers.get(logger.name)
-        return found is not None and found[0] is logger
-
 
 def _scope_attributes(attributes: Mapping[str, object] | None) -> tuple[tuple[str, object], ...]:
     if attributes is None:

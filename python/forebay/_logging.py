@@ -164,7 +164,7 @@ def _collector_of(logger: _core.Logger) -> Collector | None:
     from ._lifecycle import get_collector
 
     for collector in list(_live):
-        if collector._loggers.holds(logger):
+        if collector._core is logger._owner:
             return collector
     return get_collector()
 

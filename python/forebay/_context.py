@@ -1,0 +1,85 @@
+"""Attributes that hold for a stretch of the program, whoever logs there."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import Token
+from importlib.machinery import ModuleSpec
+from types import TracebackType
+
+from . import _core
+
+_TRACE = "opentelemetry.trace"
+
+
+class context:
+    """Bind attributes to every record that is emitted inside.
+
+    ``with forebay.context(user_id=7): ...`` binds for the block, for all loggers and collectors,
+    also through `logging`. A `contextvars` variable keeps them: an asyncio task or
+    `asyncio.to_thread` started inside has them, another task has not; a thread has them where it
+    was started with ``contextvars.copy_context().run``. Blocks nest; of one name the innermost
+    counts, and a record's own attributes win over all. The values are converted once, here: a
+    change to a list afterwards is not seen.
+
+    Args:
+        attributes: What to bind: values of any type, as in a log call.
+
+    Raises:
+        ValueError: more than 128 attributes would be bound, those of the blocks around included.
+    """
+
+    __slots__ = ("_attributes", "_entered")
+
+    def __init__(self, **attributes: object) -> None:
+        self._attributes = attributes
+        self._entered: list[tuple[Token[_core.Bound], _core.Bound | None]] = []
+
+    def __enter__(self) -> None:
+        _core.use_context()
+        variable = _core.context_variable
+        outer = variable.get(None)
+        token = variable.set(_core.Bound(outer, self._attributes))
+        self._entered.append((token, outer))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        token, outer = self._entered.pop()
+        try:
+            _core.context_variable.reset(token)
+        except ValueError:
+            # Left in another context than it was entered in, as a generator may be that is closed
+            # by the collector of garbage.
+            if outer is not None:
+                _core.context_variable.set(outer)
+
+
+class _Watch:
+    """Tells the core when OpenTelemetry's API for traces is imported."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Never finds anything."""
+        if name == _TRACE:
+            _core.use_trace()
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+        return None
+
+
+_watches = False
+
+
+def watch_for_traces() -> None:
+    """From now on records have the trace of the current span, once there is one."""
+    global _watches
+    if _watches:
+        return
+    _watches = True
+    if _TRACE in sys.modules:
+        _core.use_trace()
+    else:
+        sys.meta_path.insert(0, _Watch())
