@@ -72,6 +72,10 @@ void write_line(std::string_view text) noexcept {
 
 }  // namespace
 
+void say(std::string_view text) noexcept {
+  if (!Silence::reigns()) write_line(text);
+}
+
 void warn(std::string_view key, std::string_view text) noexcept {
   if (may_speak(key, kQuietNs)) write_line(text);
 }

@@ -10,4 +10,7 @@ void warn(std::string_view key, std::string_view text) noexcept;
 // The same, once in the life of the process.
 void warn_once(std::string_view key, std::string_view text) noexcept;
 
+// The same, each time: for who has a limit of his own.
+void say(std::string_view text) noexcept;
+
 }  // namespace forebay

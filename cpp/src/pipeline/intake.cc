@@ -50,7 +50,8 @@ Intake::Step Intake::step(bool everything) {
   if (now - looked_for_losses_ >= kLossLook) {
     looked_for_losses_ = now;
     for (size_t i = 0; i < lanes_.size(); ++i) {
-      if (lanes_[i].gaps) (void)look_for_losses(i);
+      const account::LaneLosses losses = look_for_losses(i);
+      if (const auto notice = lanes_[i].loss_notice.look(lanes_[i].name, losses, now)) say(*notice);
     }
   }
   collect_internal(now, everything);
@@ -241,7 +242,7 @@ bool Intake::add_internal(size_t index, const InternalRecord& record) try {
 
 account::LaneLosses Intake::look_for_losses(size_t index) {
   const account::LaneLosses losses = books_.losses(static_cast<uint8_t>(index));
-  lanes_[index].gaps->look(losses, ticks_.clock().wall_now());
+  if (lanes_[index].gaps) lanes_[index].gaps->look(losses, ticks_.clock().wall_now());
   return losses;
 }
 

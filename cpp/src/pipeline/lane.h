@@ -15,6 +15,7 @@
 #include "model/value.h"
 #include "pipeline/flight_recorder.h"
 #include "pipeline/gap_records.h"
+#include "pipeline/loss_notice.h"
 #include "pipeline/pressure.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
@@ -62,6 +63,7 @@ struct Lane {
   std::optional<EncodedBatch> waiting;
   uint64_t internal_in_batch = 0;  // of the batcher's records: those of Forebay's own
   std::optional<GapRecords> gaps;  // nothing: they are switched off
+  LossNotice loss_notice;
   bool was_short = false;          // emit found no room, since the last look at the pressure
 };
 

@@ -72,8 +72,15 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
     auto queue =
         queue::LaneQueue::create(lane.queue, static_cast<uint32_t>(pipeline->lanes_.size()));
     if (!queue) return queue.status();
-    pipeline->lanes_.push_back(
-        {lane.name, lane.backlog.max_age, queue.take(), batch::Batcher(batch), {}, 0, {}, false});
+    pipeline->lanes_.push_back({lane.name,
+                                lane.backlog.max_age,
+                                queue.take(),
+                                batch::Batcher(batch),
+                                {},
+                                0,
+                                {},
+                                {},
+                                false});
     if (lane.gap_records) {
       pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -102,6 +104,12 @@ class RichView:
         self._live = Live(auto_refresh=False, transient=False)
 
     def __enter__(self) -> RichView:
+        # What the core writes to standard error (a lane begins to lose) would tear the table: it is
+        # shown below it, at the end.
+        sys.stderr.flush()
+        self._stderr = os.dup(2)
+        self._kept = tempfile.TemporaryFile()
+        os.dup2(self._kept.fileno(), 2)
         self._live.__enter__()
         return self
 
@@ -112,6 +120,12 @@ class RichView:
         traceback: TracebackType | None,
     ) -> None:
         self._live.__exit__(kind, value, traceback)
+        sys.stderr.flush()
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
+        with self._kept:
+            self._kept.seek(0)
+            os.write(2, self._kept.read())
 
     def show(self, stats: Stats, state: str) -> None:
         """Draw the table anew."""
