@@ -64,7 +64,7 @@ struct Lane {
   uint64_t internal_in_batch = 0;  // of the batcher's records: those of Forebay's own
   std::optional<GapRecords> gaps;  // nothing: they are switched off
   LossNotice loss_notice;
-  bool was_short = false;          // emit found no room, since the last look at the pressure
+  bool was_short = false;  // emit found no room, since the last look at the pressure
 };
 
 }  // namespace forebay::pipeline
