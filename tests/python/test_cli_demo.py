@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_the_demonstration_balances_and_its_policies_show(tmp_path: Path) -> Non
     assert "dropped.queue_full_oldest" in out
     assert "balanced: " in out
     assert "NOT BALANCED" not in out
+
+
+def test_on_a_terminal_there_is_the_table_alone(tmp_path: Path) -> None:
+    """No records run past it, and what the core has to say stands below it."""
+    parents, childs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "forebay", "demo", "--seconds", "4"],
+        stdout=childs,
+        stderr=childs,
+        env={**os.environ, "FOREBAY_RUN_DIR": str(tmp_path / "run"), "TERM": "xterm"},
+    )
+    os.close(childs)
+    shown = b""
+    try:
+        while True:
+            shown += os.read(parents, 65_536)
+    except OSError:  # the other end is closed
+        os.close(parents)
+    assert process.wait(30) == 0, shown
+    assert b"delivered" in shown
+    assert shown.index(b"loses records") > shown.rindex(b"the receiver takes")
+    # A record on the console has its logger and its thread.
+    assert b"thread=" not in shown
 
 
 def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:

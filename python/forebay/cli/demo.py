@@ -111,6 +111,7 @@ def _collector(endpoint: str) -> Collector:
     # smaller than any share.
     return forebay.start(
         service_name="forebay-demo",
+        console="off",  # the terminal is the table's
         exporter=forebay.OtlpHttpExporter(endpoint, timeout=30),
         lanes=[
             forebay.Lane(
