@@ -69,7 +69,12 @@ class alignas(128) Producer {
   void commit(uint32_t slots, const SlotArena& arena) noexcept {
     cursor_ += slots;
     const uint32_t ahead = cursor_ + kSlotsAhead;
-    if (ahead < end_) arena.prefetch_for_write(ahead);
+    if (ahead < end_) {
+      arena.prefetch_for_write(ahead);
+    } else if (!has_looked_ahead_) {
+      has_looked_ahead_ = true;  // once a run, a little before its end
+      arena.prefetch_next(hint, kSlotsAhead);
+    }
     own_.store(uint64_t{cursor_} << 1, std::memory_order_release);
   }
   void cancel() noexcept { own_.store(uint64_t{cursor_} << 1, std::memory_order_release); }
@@ -79,6 +84,7 @@ class alignas(128) Producer {
   void open(Run run, uint32_t used, uint64_t ticks) noexcept {
     opened_ticks_.store(ticks, std::memory_order_release);
     cursor_ = run.first() + used;
+    has_looked_ahead_ = false;
     end_ = run.end();
     own_.store(uint64_t{cursor_} << 1, std::memory_order_relaxed);
     state_.store(pack(RunState::kOpen, run), std::memory_order_release);
@@ -183,6 +189,7 @@ class alignas(128) Producer {
   // The owner's line.
   alignas(64) std::atomic<uint64_t> own_{0};
   uint32_t cursor_ = 0;
+  bool has_looked_ahead_ = false;
   uint32_t end_ = 0;
   RunQueue::ProducerToken token_;
   const bool light_fence_;

@@ -100,14 +100,18 @@ bool SlotArena::take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run
     hint = word;
     return true;
   };
-  // The word used last, then from the word freed last: first for a good stretch, then for any.
+  // The word used last, the word freed last, then those behind the one used last: first for a good
+  // stretch, then for any. (From the word freed last on, a lane that fills would be looked through
+  // from its beginning for each run.)
   const uint32_t good = std::max(least, std::min(most, 16u));
   if (hint < words_ && take_from_word(hint, good, most, run)) return took(hint);
-  const uint32_t from = freed_hint_.load(std::memory_order_relaxed);
+  const uint32_t freed = freed_hint_.load(std::memory_order_relaxed);
+  const uint32_t from = hint < words_ ? hint : freed;
   for (const uint32_t wanted : {good, least}) {
     // Little is free, and the caller holds a part of it: hardly in one piece.
     if (wanted != least && room() < good) continue;
-    for (uint32_t i = 0; i < words_; ++i) {
+    if (take_from_word(freed, wanted, most, run)) return took(freed);
+    for (uint32_t i = 1; i <= words_; ++i) {
       uint32_t word = from + i;
       if (word >= words_) word -= words_;
       if (take_from_word(word, wanted, most, run)) return took(word);
@@ -115,6 +119,18 @@ bool SlotArena::take_run(uint32_t least, uint32_t most, uint32_t& hint, Run& run
     if (good == least) break;
   }
   return false;
+}
+
+void SlotArena::prefetch_next(uint32_t hint, uint32_t slots) const noexcept {
+  uint32_t word = freed_hint_.load(std::memory_order_relaxed);
+  uint64_t bits = free_[word].load(std::memory_order_relaxed);
+  if (bits == 0) {
+    word = hint + 1 < words_ ? hint + 1 : 0;
+    bits = free_[word].load(std::memory_order_relaxed);
+    if (bits == 0) return;
+  }
+  const uint32_t first = word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
+  for (uint32_t i = first; i < std::min(first + slots, slots_); ++i) prefetch_for_write(i);
 }
 
 void SlotArena::free(Run run) noexcept {

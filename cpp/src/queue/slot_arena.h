@@ -72,6 +72,9 @@ class SlotArena {
 #endif
     }
   }
+  // The same for the first `slots` of the run that take_run() would give now, as far as can be
+  // told.
+  void prefetch_next(uint32_t hint, uint32_t slots) const noexcept;
   // Lets the system have the memory of all slots, which must be free. They can be used again.
   void release_memory() noexcept;
   [[nodiscard]] uint32_t slots() const noexcept { return slots_; }
