@@ -157,3 +157,22 @@ def test_public_names_in_use_exist(page: Path) -> None:
     }
     assert used
     assert used - {"testing", "asgi", "wsgi"} <= set(forebay.__all__)
+
+
+def test_the_tests_that_the_page_of_faults_names_exist() -> None:
+    """Each row of it names one at least."""
+    sources = "".join(
+        path.read_text()
+        for path in (*ROOT.glob("tests/**/*_test.cc"), *ROOT.glob("tests/**/test_*.py"))
+    )
+    rows = [
+        line.split("|")[1:5]
+        for line in (ROOT / "docs" / "faults.md").read_text().splitlines()
+        if line.startswith("|") and not line.startswith(("|---", "| fault"))
+    ]
+    assert len(rows) > 20
+    for row in rows:
+        names = re.findall(r"`([a-z_]+)`", row[3])
+        assert names, row
+        for name in names:
+            assert re.search(rf"(def |, ){name}[()]", sources), name

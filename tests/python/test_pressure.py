@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import forebay
-from forebay import Pressure, PressureChange, _pressure
+from forebay import Pressure, PressureChange, Receipt, _pressure
 from tests.python.in_memory import in_memory, run_python
 from tests.python.stalled import lane, stalled, until
 
@@ -106,6 +106,23 @@ def test_callbacks_run_on_one_thread_of_forebays_own() -> None:
         s.fill("a")
         until(lambda: s.collector.pressure is Pressure.FULL)
         assert len(seen) == told
+
+
+def test_a_callback_may_shut_the_collector_down() -> None:
+    """On Forebay's own thread, while another one does the same: both have the same receipt."""
+    with stalled(lane("a")) as s:
+        s.others_send = True  # what was under way then arrives when the receiver goes on
+        receipts: list[Receipt] = []
+
+        def callback(change: PressureChange) -> None:
+            receipts.append(s.collector.shutdown(timeout=0.2))
+
+        s.collector.on_pressure(callback)
+        s.fill("a")
+        until(lambda: s.collector.is_shut_down)
+        receipts.append(s.collector.shutdown(timeout=0.2))
+        until(lambda: len(receipts) >= 2)
+        assert receipts[0] == receipts[1]
 
 
 def test_an_error_in_a_callback_is_told_once_and_hurts_nobody(
