@@ -14,6 +14,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -60,9 +61,15 @@ class Connection:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        # A phase may end while its look is not answered yet; the next one's waits for that.
+        self._busy = asyncio.Lock()
 
     async def ask(self, method: str, target: str) -> Answer:
         """Send a request without a body, and read the answer."""
+        async with self._busy:
+            return await self._ask(method, target)
+
+    async def _ask(self, method: str, target: str) -> Answer:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
@@ -105,7 +112,8 @@ class Load:
                 self._order()
             await asyncio.sleep(0.005)
         looks.cancel()
-        await asyncio.gather(looks, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await looks
 
     async def end(self) -> Timeline:
         """Wait for all answers."""
@@ -175,7 +183,7 @@ async def sale(
     load = Load(url)
     await load.phase("calm", calm, lambda t: t >= seconds[0])
     await load.phase("sale", rush, lambda t: t >= seconds[1])
-    # Calm for two seconds at least, so that what follows the sale is seen.
+    # Calm for three seconds at least, so that what follows the sale is seen.
     await load.phase(
         "after", calm, lambda t: t >= seconds[2] or (t >= 3 and load.state == "normal")
     )
