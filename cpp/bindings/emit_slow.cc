@@ -211,7 +211,11 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   extra.severity = call.severity;
   extra.attributes = attributes.data();
   extra.attribute_count = attributes.size();
-  const forebay_site* site = site_cache().dynamic_site(nullptr, call.severity, call.level);
+  SiteCache& sites = site_cache();
+  const forebay_site* site = code_places_wanted()
+                                 ? sites.site_at(CodePlace::of_caller(special.stacklevel), nullptr,
+                                                 call.severity, call.level)
+                                 : sites.dynamic_site(nullptr, call.severity, call.level);
   if (site == nullptr) {
     extra.body = body;
     return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, call.flags);

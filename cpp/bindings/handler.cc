@@ -49,6 +49,7 @@ constexpr std::array<const char*, kFieldCount> kFieldNames = {
 PyObject* field_names[kFieldCount];
 PyObject* field_indexes;  // dict: name → index
 PyObject* site_keys;      // of the site that every record of the handler has
+PyObject* placed_keys;    // of sites that know their place in the code
 PyObject* default_scope;  // the name under which a record's own logger name is the scope
 
 // The field of a name; kFieldCount for an attribute that extra= brought. `expected` is where the
@@ -116,6 +117,14 @@ forebay_value field_value(PyObject* field, Scratch& scratch) {
   return field == nullptr ? forebay_value{} : to_value(field, scratch);
 }
 
+// The site of the record's place in the code: a built message has no other name for its call site.
+const forebay_site* placed_site(const Fields& fields, uint32_t severity, long level) {
+  const long line = fields[kLineno] == nullptr ? 0 : PyLong_AsLong(fields[kLineno]);
+  PyErr_Clear();
+  const CodePlace place(fields[kPathname], fields[kFuncName], line);
+  return site_cache().site_at(place, placed_keys, severity, level);
+}
+
 int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   Scratch scratch;
   AttributeList extras(scratch);
@@ -147,7 +156,10 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
     extras.add(text("code.stacktrace"), fields[kStackInfo]);
   }
 
+  const bool has_place = code_places_wanted() && fields[kPathname] != nullptr &&
+                         PyUnicode_CheckExact(fields[kPathname]);
   forebay_value cells[6];
+  uint32_t used = 1;
   cells[0] = PyUnicode_Check(message) ? to_value(message, scratch) : forebay_value{};
   if (cells[0].type == FOREBAY_NULL) {
     const forebay_string s = to_description(message, scratch);
@@ -156,11 +168,13 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
     cells[0].size = static_cast<uint32_t>(s.size);
     cells[0].as.data = s.data;
   }
-  cells[1] = field_value(fields[kPathname], scratch);
-  cells[2] = field_value(fields[kFuncName], scratch);
-  cells[3] = field_value(fields[kLineno], scratch);
-  cells[4] = field_value(fields[kThread], scratch);
-  cells[5] = field_value(fields[kThreadName], scratch);
+  if (!has_place) {
+    for (const Field field : {kPathname, kFuncName, kLineno}) {
+      cells[used++] = field_value(fields[field], scratch);
+    }
+  }
+  cells[used++] = field_value(fields[kThread], scratch);
+  cells[used++] = field_value(fields[kThreadName], scratch);
 
   forebay_extra extra{};
   extra.struct_size = sizeof extra;
@@ -177,12 +191,13 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   }
   extra.attributes = extras.data();
   extra.attribute_count = extras.size();
-  const forebay_site* site = site_cache().dynamic_site(site_keys, severity, level);
+  const forebay_site* site = has_place ? placed_site(fields, severity, level)
+                                       : site_cache().dynamic_site(site_keys, severity, level);
   if (site == nullptr) {
     extra.body = cells[0];
     return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, FOREBAY_EMIT_BRIDGE);
   }
-  return emit_with_gil(logger->handle, site, cells, 6, &extra, FOREBAY_EMIT_BRIDGE);
+  return emit_with_gil(logger->handle, site, cells, used, &extra, FOREBAY_EMIT_BRIDGE);
 }
 
 PyObject* handle_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
@@ -218,6 +233,7 @@ void register_handler(pybind11::module_& module) {
   }
   site_keys = Py_BuildValue("(sssss)", "code.file.path", "code.function.name", "code.line.number",
                             "thread.id", "thread.name");
+  placed_keys = Py_BuildValue("(ss)", "thread.id", "thread.name");
   default_scope = PyUnicode_InternFromString("logging");
   static PyMethodDef method = {
       "handle_record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle_record)),

@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "Forebay's native module; see the package's stubs.";
   forebay_python::register_bound(module);
   forebay_python::register_ambient(module);
+  forebay_python::register_code_place(module);
   forebay_python::register_logger(module);
   forebay_python::register_collector(module);
   forebay_python::register_handler(module);

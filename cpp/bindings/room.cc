@@ -34,6 +34,12 @@ class RoomWaiter {
   RoomWaiter& operator=(const RoomWaiter&) = delete;
 
   [[nodiscard]] int32_t status() const noexcept { return status_; }
+  // Its turn has come: what this thread emits until close() has the room that was kept for it.
+  void use() {
+    if (waiter_ == nullptr || getpid() != pid_) return;
+    py::gil_scoped_release released;
+    core().lane_notify_use(waiter_);
+  }
   // After it, the bell is not rung any more.
   void close() {
     // In a forked child the line is its parent's.
@@ -113,6 +119,7 @@ void register_room(py::module_& module) {
            py::arg("collector"), py::arg("lane"), py::arg("records"), py::arg("bell"),
            py::arg("number"))
       .def_property_readonly("status", &RoomWaiter::status)
+      .def("use", &RoomWaiter::use)
       .def("close", &RoomWaiter::close);
   py::class_<Grant>(module, "Grant", py::is_final())
       .def_property_readonly("left", &Grant::left)

@@ -1,6 +1,7 @@
 #include "site_cache.h"
 
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "core_api.h"
@@ -16,7 +17,7 @@ SiteCache& site_cache() noexcept {
 }
 
 SiteCache::Content* SiteCache::by_content(PyObject* message, PyObject* names, uint32_t severity,
-                                          long level) try {
+                                          long level, const CodePlace* place) try {
   Scratch scratch;
   std::string key(reinterpret_cast<const char*>(&level), sizeof level);
   const auto add = [&](forebay_string s) {
@@ -36,6 +37,13 @@ SiteCache::Content* SiteCache::by_content(PyObject* message, PyObject* names, ui
     keys.push_back(to_text(PyTuple_GET_ITEM(names, i), scratch));
     add(keys.back());
   }
+  CodePlace::Text where;
+  if (place != nullptr) {
+    where = place->text();
+    add(text(where.file));
+    add(text(where.function));
+    key.append(reinterpret_cast<const char*>(&where.line), sizeof where.line);
+  }
   if (const auto found = contents_.find(key); found != contents_.end()) return &found->second;
   if (contents_.size() >= kMaxContents) return nullptr;
   forebay_site_spec spec{};
@@ -47,6 +55,9 @@ SiteCache::Content* SiteCache::by_content(PyObject* message, PyObject* names, ui
   spec.keys = keys.data();
   spec.key_count = static_cast<uint32_t>(keys.size());
   if (message == nullptr) spec.flags = FOREBAY_SITE_BODY_IN_VALUES;
+  spec.file = text(where.file);
+  spec.function = text(where.function);
+  spec.line = static_cast<uint32_t>(where.line);
   const forebay_site* site = core().site(&spec);
   if (site == nullptr) return nullptr;
   return &contents_.emplace(std::move(key), Content{site, 0}).first->second;
@@ -76,10 +87,44 @@ const forebay_site* SiteCache::dynamic_site(PyObject* names, uint32_t severity, 
   return content->site;
 }
 
+const forebay_site* SiteCache::site_at(const CodePlace& place, PyObject* names, uint32_t severity,
+                                       long level) {
+  if (!place.is_known()) return dynamic_site(names, severity, level);
+  if (placed_ == nullptr) placed_.reset(new (std::nothrow) PlacedEntries);
+  if (placed_ == nullptr) return dynamic_site(names, severity, level);
+  const auto hash = severity + static_cast<uint32_t>(place.offset()) * 2654435761u;
+  PlacedEntry& entry = (*placed_)[mix(place.owner(), names, hash) & (kEntries - 1)];
+  if (entry.owner == place.owner() && entry.names == names && entry.offset == place.offset() &&
+      entry.severity == severity) {
+    return entry.site;
+  }
+  Content* content = by_content(nullptr, names, severity, level, &place);
+  if (content == nullptr) return dynamic_site(names, severity, level);
+  if (name_of_level(level).empty() || content->entries >= kEntriesPerSite) return content->site;
+  ++content->entries;
+  const PlacedEntry before = std::exchange(entry, {Py_NewRef(place.owner()), Py_XNewRef(names),
+                                                   place.offset(), content->site, severity});
+  const forebay_site* const site = content->site;  // what goes now may run code that comes here
+  Py_XDECREF(before.owner);
+  Py_XDECREF(before.names);
+  return site;
+}
+
 SiteCache::Hit SiteCache::learn(PyObject* message, PyObject* names, uint32_t severity, long level) {
   // A temporary message: the call holds the only reference. An empty one is a body too, which a
   // site's empty text is not.
-  if (Py_REFCNT(message) > 1 && PyUnicode_GET_LENGTH(message) != 0) {
+  const bool may_be_constant = Py_REFCNT(message) > 1 && PyUnicode_GET_LENGTH(message) != 0;
+  if (code_places_wanted()) {
+    const CodePlace place = CodePlace::of_caller();
+    if (!may_be_constant || !place.has_constant(message)) {
+      return {site_at(place, names, severity, level), true};
+    }
+    Content* content = by_content(message, names, severity, level);
+    if (content == nullptr) return {};
+    if (!name_of_level(level).empty()) remember(message, names, severity, *content);
+    return {content->site, false};
+  }
+  if (may_be_constant) {
     const Py_hash_t message_hash = PyObject_Hash(message);
     const Py_hash_t names_hash = names == nullptr ? 0 : PyObject_Hash(names);
     PyErr_Clear();

@@ -7,6 +7,8 @@
 //
 //   - a temporary has one reference, the call's own: dynamic at once;
 //   - else the pair must be seen twice, with the same address and the same hash of the content;
+//     where call sites are to be told apart it must be a constant of the caller's code instead, and
+//     a record with a built message gets the site of the place in that code;
 //   - sites are known by content too: a site is put into the table at most kEntriesPerSite times,
 //   so
 //     that fresh tuples of `**built_dict` with the same keys do not push out what is used.
@@ -19,8 +21,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
+
+#include "code_place.h"
 
 namespace forebay_python {
 
@@ -45,6 +50,9 @@ class SiteCache {
   Hit learn(PyObject* message, PyObject* names, uint32_t severity, long level);
   // The site of a record whose body is among its values, with these keys.
   const forebay_site* dynamic_site(PyObject* names, uint32_t severity, long level);
+  // The same for one place in the caller's code. An unknown place: that of all.
+  const forebay_site* site_at(const CodePlace& place, PyObject* names, uint32_t severity,
+                              long level);
 
  private:
   static constexpr size_t kEntries = 4096;     // a power of two
@@ -58,6 +66,14 @@ class SiteCache {
     const forebay_site* site = nullptr;
     uint32_t severity = 0;
   };
+  struct PlacedEntry {
+    PyObject* owner = nullptr;  // owned
+    PyObject* names = nullptr;  // owned; null: no keywords
+    long offset = 0;
+    const forebay_site* site = nullptr;
+    uint32_t severity = 0;
+  };
+  using PlacedEntries = std::array<PlacedEntry, kEntries>;
   struct Candidate {
     const PyObject* message = nullptr;  // addresses only: compared, never followed
     const PyObject* names = nullptr;
@@ -78,10 +94,12 @@ class SiteCache {
     return mix(message, names, severity) & (kEntries - 1);
   }
   void remember(PyObject* message, PyObject* names, uint32_t severity, Content& content);
-  Content* by_content(PyObject* message, PyObject* names, uint32_t severity, long level);
+  Content* by_content(PyObject* message, PyObject* names, uint32_t severity, long level,
+                      const CodePlace* place = nullptr);
 
   std::array<Entry, kEntries> entries_{};
   std::array<Candidate, kCandidates> candidates_{};
+  std::unique_ptr<PlacedEntries> placed_;  // made at first use
   std::unordered_map<std::string, Content> contents_;
 };
 

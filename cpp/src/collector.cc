@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <new>
+#include <utility>
 
 #include "base/diagnostics.h"
 #include "exporter_factory.h"
@@ -282,6 +283,9 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   const std::lock_guard lock(shutdown_mutex_);
   const std::optional<account::Snapshot> before = snapshot_if_possible();
   is_closed_.store(true);
+  if (std::exchange(wants_code_places_, false)) {
+    __atomic_fetch_sub(&code_places_wanted, 1, __ATOMIC_RELAXED);
+  }
   Registry::process().unbind(this);
   Incarnation* current = incarnation_.load();
   bool complete = true;

@@ -98,6 +98,7 @@ class Collector {
   const admit::LaneTable lanes_;  // of records that came without a logger
   std::atomic<Incarnation*> incarnation_{nullptr};
   std::atomic<bool> is_closed_{false};
+  bool wants_code_places_ = false;  // counted in code_places_wanted until the shutdown
   std::atomic<int64_t> references_{1};
   std::mutex shutdown_mutex_;
   // Those refused without an incarnation: the first one's ledger takes them over.
@@ -113,6 +114,10 @@ class Collector {
   Unled unled_;  // under the registry's mutex
   PressureSignal pressure_;
 };
+
+// How many collectors that are not shut down have a rule that tells call sites apart. Atomic access
+// only.
+extern constinit uint32_t code_places_wanted;
 
 // What the process has: collectors, loggers, the default. One mutex, slow paths only.
 class Registry {

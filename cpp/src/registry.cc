@@ -27,10 +27,23 @@ std::vector<model::OwnedAttribute> owned(const forebay_logger_spec& spec) {
   return attributes;
 }
 
+bool tells_sites_apart(const CollectorOptions& options) noexcept {
+  return std::ranges::any_of(options.pipeline.lanes,
+                             [](const pipeline::LaneOptions& lane) {
+                               return lane.rate_limit &&
+                                      lane.rate_limit->by == admit::LimitedBy::kSite;
+                             }) ||
+         std::ranges::any_of(options.sampling, [](const admit::SamplingRule& rule) {
+           return rule.kind == admit::SamplingRule::Kind::kBurst;
+         });
+}
+
 // The word of handles that could not be made: never bound, always 0.
 std::atomic<uint32_t> never_bound{0};
 
 }  // namespace
+
+constinit uint32_t code_places_wanted = 0;
 
 Registry& Registry::process() {
   // Never destroyed: threads may emit while static objects are.
@@ -42,17 +55,20 @@ Result<Collector*> Registry::create(const forebay_option* options, size_t count)
   auto parsed = CollectorOptions::parse(options, count);
   if (!parsed) return parsed.status();
   if (Status status = validate_exporters(*parsed); !status.is_ok()) return status;
-  if (parsed->pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
-  return keep(parsed.take(), {});
+  const bool wants_places = tells_sites_apart(*parsed);
+  Collector* const collector = keep(parsed.take(), {});
+  collector->wants_code_places_ = wants_places;
+  if (wants_places) __atomic_fetch_add(&code_places_wanted, 1, __ATOMIC_RELAXED);
+  return collector;
 }
 
 Collector* Registry::create_simulated(CollectorOptions options, const Surroundings& surroundings) {
-  if (options.pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
   return keep(std::move(options), surroundings);
 }
 
 // A collector lives for ever, so its place comes first: one without would be nobody's.
 Collector* Registry::keep(CollectorOptions options, const Surroundings& surroundings) {
+  if (options.pipeline.recorder.is_on()) has_recorders_.store(true, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   if (collectors_.size() == collectors_.capacity()) {
     collectors_.reserve(2 * collectors_.size() + 4);

@@ -13,6 +13,7 @@
 struct forebay_waiter {
   forebay::engine::Incarnation* incarnation = nullptr;
   forebay::queue::LaneQueue* lane = nullptr;
+  uint32_t index = 0;  // of the lane
   forebay::queue::Claim claim{};
   forebay::queue::Grant grant{};
 };
@@ -108,23 +109,25 @@ int32_t api_lane_notify(forebay_collector* collector, forebay_string name, uint6
   auto made = std::make_unique<forebay_waiter>();
   made->incarnation = place.incarnation;
   made->lane = place.lane;
+  made->index = place.index;
+  made->grant.is_bounded = false;
   made->claim.needed = made->claim.most = static_cast<uint32_t>(records);
   made->claim.only_looks = records > kMostSetAside;
   made->claim.notify = notify;
   made->claim.context = context;
-  if (!made->claim.only_looks) {
-    if (queue::Producer* producer = producer_of_this_thread(place); producer != nullptr) {
-      made->grant.producer = producer;
-      made->grant.is_bounded = false;
-      made->claim.grant = &made->grant;
-    }
-  }
   place.lane->ask_for_room();
   if (!place.lane->line().join(made->claim)) return FOREBAY_CLOSED;
   *waiter = made.release();
   return FOREBAY_OK;
 } catch (const std::bad_alloc&) {
   return FOREBAY_UNAVAILABLE;
+}
+
+void api_lane_notify_use(forebay_waiter* waiter) {
+  if (waiter == nullptr || !is_here(*waiter->incarnation)) return;
+  const Place place{waiter->incarnation, waiter->lane, waiter->index};
+  queue::Producer* const producer = producer_of_this_thread(place);
+  if (producer != nullptr) waiter->lane->line().use(waiter->claim, waiter->grant, *producer);
 }
 
 void api_lane_notify_end(forebay_waiter* waiter) {

@@ -11,6 +11,7 @@ int32_t api_lane_wait(forebay_collector* collector, forebay_string lane, uint64_
                       int64_t timeout_ns);
 int32_t api_lane_notify(forebay_collector* collector, forebay_string lane, uint64_t records,
                         void (*notify)(void* context), void* context, forebay_waiter** waiter);
+void api_lane_notify_use(forebay_waiter* waiter);
 void api_lane_notify_end(forebay_waiter* waiter);
 int32_t api_lane_request(forebay_collector* collector, forebay_string lane, uint64_t records,
                          uint64_t record_bytes, int64_t timeout_ns, forebay_grant** grant,

@@ -11,7 +11,7 @@ Importing makes no thread and no file. Classes of options and results are loaded
 
 from __future__ import annotations
 
-from ._core import Logger
+from ._core import Logger, pass_over_frames_of
 from ._core import version as __version__
 from ._errors import ForebayError, OptionError, QueueFull
 from ._lifecycle import get_collector, get_logger, start
@@ -83,6 +83,8 @@ __all__ = [
     "get_logger",
     "start",
 ]
+
+pass_over_frames_of(f"{__path__[0]}/")
 
 # `dataclasses` and `logging` cost more to import than all the rest.
 _LOADED_WHEN_NAMED = {

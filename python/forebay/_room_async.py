@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sys
 import time
 import weakref
@@ -21,6 +22,8 @@ from ._room import CLOSED, INVALID_ARGUMENT, OK, TIMED_OUT, is_closed, no_such_r
 # What is full: the collector (None: the process default), the lane, the room needed, the timeout.
 _Full = tuple[_core.Collector | None, str, int, float | None]
 T = TypeVar("T")
+# How long after a wait coroutines let each other run before each record. Unit: s.
+_CONTENDED_FOR = 0.05
 
 
 async def wait_for_room(
@@ -45,6 +48,10 @@ async def emit_when_room(
     def emit(waited: bool = False) -> bool | _Full:
         return _core.emit_or_full(logger, waited, level, message, *args, **attributes)
 
+    if _waiters().is_contended:
+        # Once round the loop, so that one that finds room does not keep those from running who
+        # waited for theirs.
+        await asyncio.sleep(0)
     answer = emit()
     deadline = None
     while isinstance(answer, tuple):
@@ -80,6 +87,12 @@ class _Waiters:
         self._bell = _core.Bell()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._calm_at = -math.inf  # time.monotonic()
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether coroutines wait, or did just now."""
+        return bool(self._waiting) or time.monotonic() < self._calm_at
 
     async def wait(
         self,
@@ -91,8 +104,8 @@ class _Waiters:
     ) -> T | int:
         """Wait for the turn, and use it; cancelling leaves the line.
 
-        The core keeps the room for this thread while the waiter lives: so ``then`` is called before
-        it ends. What it gives is the answer; a status is, where the turn did not come.
+        The core keeps the room for the waiter while that lives: so ``then`` is called before it
+        ends. What it gives is the answer; a status is, where the turn did not come.
         """
         loop = asyncio.get_running_loop()
         number = next(self._numbers)
@@ -108,13 +121,17 @@ class _Waiters:
             if timeout is not None:
                 timer = loop.call_later(timeout, _settle, future, TIMED_OUT)
             status = await future
-            return then() if status == OK else status
+            if status != OK:
+                return status
+            waiter.use()
+            return then()
         finally:
             if timer is not None:
                 timer.cancel()
             if waiter is not None:
                 waiter.close()
             del self._waiting[number]
+            self._calm_at = time.monotonic() + _CONTENDED_FOR
             if not self._waiting:
                 loop.remove_reader(self._bell.fileno())
 

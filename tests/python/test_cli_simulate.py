@@ -100,6 +100,36 @@ def test_the_same_question_has_the_same_answer(
     assert other["samples"] != first["samples"]
 
 
+def test_several_seeds_show_medians_and_ranges_and_the_run_in_the_middle(
+    capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    """Each run is the one that its seed alone gives."""
+    runs = [as_json(capsys, *SMALL, "--config", config, f"--seed={n}") for n in (3, 4, 5)]
+    answer = as_json(capsys, *SMALL, "--config", config, "--seed=3", "--seeds=3")
+    seeds = answer.pop("seeds")
+    assert (seeds["runs"], seeds["first"], seeds["balanced"]) == (3, 3, True)
+    lost = sorted(run["total"]["lost"] for run in runs)
+    assert seeds["total"]["lost"] == {"median": lost[1], "min": lost[0], "max": lost[2], "runs": 3}
+    recoveries = sorted(run["lanes"]["rest"]["recovery_s"] for run in runs)
+    assert seeds["lanes"]["rest"]["recovery_s"]["median"] == recoveries[1]
+    assert seeds["lanes"]["errors"]["first_loss_at_s"] is None
+    assert answer in runs
+    assert answer["total"]["lost"] == lost[1]
+
+    code, out, _ = simulate(capsys, *SMALL, "--config", config, "--seed=3", "--seeds=3")
+    assert code == 0
+    (row,) = [line for line in out.splitlines() if line.startswith("in sum") and " … " in line]
+    assert row.split() == ["in", "sum", "lost", f"{lost[1]:,}", f"{lost[0]:,}", "…", f"{lost[2]:,}"]
+
+
+@pytest.mark.parametrize("seeds", ["0", "101"])
+def test_a_bad_number_of_seeds_is_refused(capsys: pytest.CaptureFixture[str], seeds: str) -> None:
+    """With the range."""
+    code, out, err = simulate(capsys, *SMALL, "--seeds", seeds)
+    assert (code, out) == (2, "")
+    assert err == f"forebay simulate: --seeds: {seeds} is not in 1..100\n"
+
+
 def test_what_only_the_simulated_collector_would_warn_of_is_not_said(config: Path) -> None:
     """Such as a breaker that opens: stderr is for what is so."""
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Waiting for room: on an event loop, in a thread, and by grants."""
+"""Waiting for room: on an event loop, and in a thread."""
 
 from __future__ import annotations
 
@@ -178,6 +178,33 @@ def test_no_thread_is_made_for_a_wait_and_all_of_many_get_through() -> None:
     assert s.collector.stats().delivered == taken + 304
 
 
+def test_coroutines_that_wait_have_equal_parts_of_a_slow_destination() -> None:
+    """Nobody goes on as long as there is room, while those who waited have not run yet."""
+    coroutines, each = 8, 150
+    emitted = [0] * coroutines
+    spreads: list[int] = []
+    with stalled(lane("audit", on_full="block", queue_records=512)) as s:
+        taken = s.fill("audit")
+        log = s.collector.logger("audit")
+
+        async def emit(who: int) -> None:
+            for n in range(each):
+                assert await log.ainfo(TEXT, n=n)
+                emitted[who] += 1
+                spreads.append(max(emitted) - min(emitted))
+
+        async def main() -> None:
+            tasks = [asyncio.create_task(emit(who)) for who in range(coroutines)]
+            await in_line(coroutines)
+            s.go_on()
+            s.receiver.stall(0.02)
+            await asyncio.gather(*tasks)
+
+        asyncio.run(main())
+    assert s.collector.stats().delivered == taken + coroutines * each
+    assert max(spreads) <= 40, spreads
+
+
 def test_wait_for_room_says_whether_it_came() -> None:
     """True at once where there is room; False after the timeout; True when it comes."""
     with stalled(lane("a"), lane("b")) as s:
@@ -268,77 +295,6 @@ def test_a_wait_that_can_never_end_is_an_option_error(arguments: Any, told: str)
             with pytest.raises(forebay.OptionError, match=told.replace(".", r"\.")):
                 asyncio.run(memory.collector.wait_for_room(*arguments))
             memory.log.info("now")
-
-
-def test_a_grant_is_room_that_others_cannot_take() -> None:
-    """It counts down as its thread emits, and what is left goes back."""
-    with stalled(lane("a", on_full="fail")) as s:
-        s.collector.logger("a").info("begin")
-        with s.collector.request("a", 5) as granted:
-            assert granted == 5 == granted.granted == granted.left
-            assert list(range(granted)) == [0, 1, 2, 3, 4]
-            others: list[int] = []
-            thread = threading.Thread(target=lambda: others.append(s.fill("a")))
-            thread.start()
-            thread.join()
-            assert others[0] > 0
-            log = s.collector.logger("a")
-            for left in (4, 3, 2):
-                assert log.info("x" * 500)
-                assert granted.left <= left + 1
-        assert granted.left == 0
-        granted.release()
-        # What was given back is there for anybody.
-        until(lambda: s.collector.block_for_room("a", timeout=0))
-
-
-def test_a_grant_waits_for_its_first_record_at_most() -> None:
-    """0 where none came in time."""
-    with stalled(lane("a")) as s:
-        s.fill("a")
-        assert s.collector.request("a", 5) == 0
-        begin = time.monotonic()
-        nothing = s.collector.request("a", 5, timeout=0.2)
-        assert 0.19 < time.monotonic() - begin < 5
-        assert not nothing
-        assert (nothing.left, repr(nothing)) == (0, "<forebay.Grant 0, 0 left>")
-        timer = threading.Timer(0.1, s.go_on)
-        timer.start()
-        assert s.collector.request("a", 5, timeout=30)
-        timer.join()
-        with pytest.raises(forebay.OptionError, match=r"^lane: 'c' is not one of 'a'"):
-            s.collector.request("c", 5)
-        with pytest.raises(forebay.OptionError, match=r"^n: 0 is not in"):
-            s.collector.request("a", 0)
-        with pytest.raises(forebay.OptionError, match=r"^record_bytes: 0 is not in"):
-            s.collector.request("a", 1, record_bytes=0)
-
-
-def test_cooperative_producers_lose_nothing() -> None:
-    """Each emits only what was granted, before a destination that is slower than they are."""
-    with stalled(lane("a", queue_records=512)) as s:
-        s.go_on()
-        wanted, done = 2000, []
-
-        def produce() -> None:
-            log = s.collector.logger("a")
-            sent = 0
-            while sent < wanted:
-                with s.collector.request("a", min(50, wanted - sent), timeout=10) as granted:
-                    for _ in range(granted):
-                        assert log.info("x" * 800)
-                    sent += granted
-            done.append(sent)
-
-        threads = [threading.Thread(target=produce) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert done == [wanted] * 4
-        stats = s.collector.stats()
-        assert (stats.lost, stats.emitted) == (0, 4 * wanted)
-    assert s.collector.stats().delivered == 4 * wanted
 
 
 def test_loops_in_several_threads_wait_for_the_same_lane() -> None:

@@ -291,10 +291,13 @@ typedef struct forebay_api {
   /* For event loops: calls `notify` once, when that room is there or the lane closes; perhaps
    * before this returns. The call comes from the thread that made the room, with the lane's line
    * locked: be quick, do not emit, and call nothing of this API. Up to 64 records, the room is set
-   * aside for the thread that called this, and its emits use it, until lane_notify_end. So the
-   * record that waited should be emitted first. */
+   * aside for this waiter until lane_notify_end; lane_notify_use makes it usable. */
   int32_t (*lane_notify)(forebay_collector* collector, forebay_string lane, uint64_t records,
                          void (*notify)(void* context), void* context, forebay_waiter** waiter);
+  /* After `notify` was called: from here to lane_notify_end, what the calling thread emits into the
+   * lane takes its room from what was set aside for this waiter. Does nothing before, or after a
+   * fork. */
+  void (*lane_notify_use)(forebay_waiter* waiter);
   /* Leaves the line, and frees the waiter. When it returns, `notify` is not running and is not
    * called again. From any thread, once. */
   void (*lane_notify_end)(forebay_waiter* waiter);
@@ -333,6 +336,10 @@ typedef struct forebay_api {
   /* About the calling thread's last emit that was answered FOREBAY_WOULD_BLOCK or
    * FOREBAY_REFUSED_QUEUE_FULL. FOREBAY_INVALID_ARGUMENT where there was none. */
   int32_t (*last_full)(forebay_full* full);
+  /* Not 0 where a rule of a collector that is not shut down tells call sites apart: records whose
+   * body is made for each call then want a site with the caller's file and line. A word to be read
+   * with relaxed atomic loads. */
+  const uint32_t* code_places_wanted;
 
   /* -- the flight recorder -- */
 

@@ -156,11 +156,20 @@ void RoomLine::leave(Claim& claim) noexcept {
   serve_locked();
 }
 
+void RoomLine::use(Claim& claim, Grant& grant, Producer& producer) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!claim.is_served || claim.credits == 0 || grant.is_linked) return;
+  grant.producer = &producer;
+  grant.credits = std::exchange(claim.credits, 0);
+  link(grant, true);
+}
+
 // -- grants -----------------------------------------------------------------------------------
 
-void RoomLine::link(Grant& grant) noexcept {
+void RoomLine::link(Grant& grant, bool first) noexcept {
   Grant** at = &grant.producer->grants;
-  while (*at != nullptr) at = &(*at)->next;
+  while (!first && *at != nullptr) at = &(*at)->next;
+  grant.next = *at;
   *at = &grant;
   grant.is_linked = true;
   grant.producer->set_granted(true);

@@ -88,6 +88,10 @@ class RoomLine {
   // The head of the line lacks credits: whoever is not in it takes none. A hint.
   [[nodiscard]] bool is_short() const noexcept { return is_short_.load(std::memory_order_relaxed); }
 
+  // What a claim that was served has in hand becomes a grant of that producer, the first that its
+  // records are taken from. Nothing happens where there is nothing in hand.
+  void use(Claim& claim, Grant& grant, Producer& producer) noexcept;
+
   // -- grants --
   // All of `credits` from the producer's grants, the oldest first, or nothing: false. What is over
   // goes back to the oldest that there still is: they may be released meanwhile.
@@ -108,7 +112,7 @@ class RoomLine {
   bool serve_one(Claim& claim) noexcept;
   void tell(Claim& claim) noexcept;
   void put_back(Claim& claim) noexcept;
-  void link(Grant& grant) noexcept;
+  void link(Grant& grant, bool first = false) noexcept;
   void unlink(Grant& grant) noexcept;
   // Credits that may be granted now.
   [[nodiscard]] uint32_t grantable() const noexcept {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import shutil
 import signal
@@ -19,6 +20,8 @@ from . import FINDING, OK, USAGE, need_core, paint
 if TYPE_CHECKING:
     from .simulate_options import Question
     from .simulate_report import Report
+
+_MOST_SEEDS = 100
 
 _DESCRIPTION = """\
 Runs the collector's real stages (queues and their policies, batches, encoding, compression,
@@ -51,6 +54,7 @@ examples:
   forebay simulate --rate 10000 --outage 60s
   forebay simulate --rate info=9500,error=10 --outage 5m@30s --destination-rate 20k --out loss.svg
   forebay simulate --rate 10k --outage 60s --config forebay.toml --json
+  forebay simulate --rate 10k --outage 60s --seeds 20
 
 Ends with 0; with 1 if the simulated ledger does not balance; with 2 for a bad argument.
 """
@@ -90,6 +94,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=1,
         metavar="N",
         help="of chance, 1 and up: the pauses before retries are random (default: 1)",
+    )
+    load.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run it N times, with N seeds from --seed on: shows medians and ranges, and the run in"
+        " the middle (1..100; default: 1)",
     )
     destination = parser.add_argument_group("the destination")
     destination.add_argument(
@@ -136,12 +148,19 @@ def run(args: argparse.Namespace) -> int:
     from .._errors import OptionError
     from .simulate_options import UsageError, question, with_source
     from .simulate_report import build_report
+    from .simulate_seeds import seeds_as_object, seeds_table, typical
 
     try:
         if args.out is not None and args.out.suffix.lower() != ".svg":
             raise UsageError(f"--out: {args.out} does not end in .svg; that is what is written")
-        asked = question(args)
-        report = build_report(asked, _simulate(asked))
+        if not 1 <= args.seeds <= _MOST_SEEDS:
+            raise UsageError(f"--seeds: {args.seeds} is not in 1..{_MOST_SEEDS}")
+        first = question(args)
+        reports = []
+        for seed in range(first.seed, first.seed + args.seeds):
+            asked = dataclasses.replace(first, seed=seed)
+            reports.append(build_report(asked, _simulate(asked)))
+        report = typical(reports)
         if args.out is not None:
             _write_svg(args.out, report)
     except UsageError as error:
@@ -151,12 +170,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"forebay simulate: {with_source(error, args)}", file=sys.stderr)
         return USAGE
     if args.json:
-        print(json.dumps(report.as_object()))
+        seeds = {"seeds": seeds_as_object(reports)} if len(reports) > 1 else {}
+        print(json.dumps({**report.as_object(), **seeds}))
     else:
         _print(report)
+        if len(reports) > 1:
+            print()
+            for line in seeds_table(reports):
+                print(line)
         if args.out is not None:
             print(f"\nThe plot is in {args.out}")
-    if not report.balanced:
+    if not all(report.balanced for report in reports):
         print("forebay simulate: the simulated ledger does NOT BALANCE", file=sys.stderr)
         return FINDING
     return OK

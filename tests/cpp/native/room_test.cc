@@ -108,6 +108,9 @@ TEST(RoomTest, a_waiter_of_an_event_loop_is_called_once_and_its_thread_has_the_r
   EXPECT_EQ(called, 1);  // there is room
   const auto room = [&] { return collector->stats().number("lanes.audit.room"); };
   EXPECT_EQ(room(), 256 - 8);
+  api->lane_notify_use(waiter);
+  api->lane_notify_use(waiter);
+  EXPECT_EQ(room(), 256 - 8);
   api->lane_notify_end(waiter);
   EXPECT_EQ(room(), 256);
   EXPECT_EQ(api->lane_notify(collector->handle(), {"none", 4}, 1, count, &called, &waiter),

@@ -88,6 +88,40 @@ TEST(RoomLineTest, blocked_threads_get_in_one_by_one_in_the_order_in_which_they_
   EXPECT_EQ(crowd.accepted(), expected);
 }
 
+// What the head of the line lacks, others leave to it: here those who never wait and never give up.
+TEST(RoomLineTest, room_that_comes_back_goes_to_the_head_of_the_line_and_not_to_the_quickest) {
+  constexpr uint32_t kNeeded = 16;
+  TestLane lane(options_of(32, Kind::kDropNewest));
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> flood;
+  for (int t = 0; t < 2; ++t) {
+    flood.emplace_back([&] {
+      Counters own;
+      Producer* producer = lane.queue().attach();
+      while (!is_over) (void)lane.emit(*producer, own, t, 0);
+      lane.queue().detach(producer);
+    });
+  }
+  EXPECT_TRUE(comes_true([&] { return lane.queue().room() == 0; }));
+  size_t most = 0;
+  for (int round = 0; round < 100000; ++round) {
+    std::atomic<bool> is_served{false};
+    Claim claim;
+    claim.needed = claim.most = kNeeded;
+    claim.notify = [](void* context) { static_cast<std::atomic<bool>*>(context)->store(true); };
+    claim.context = &is_served;
+    ASSERT_TRUE(lane.queue().line().join(claim));
+    size_t drained = 0;
+    while (!is_served && drained < 10'000) drained += lane.drain(kAll, 1).size();
+    most = std::max(most, drained);
+    lane.queue().line().leave(claim);
+  }
+  // A thread that looked before the line was short may take once, and there is little to take.
+  EXPECT_LE(most, kNeeded + 4);
+  is_over = true;
+  for (std::thread& thread : flood) thread.join();
+}
+
 TEST(RoomLineTest, a_large_record_is_not_starved_by_small_ones_nor_they_by_it) {
   Crowd crowd(32);
   crowd.add(1, std::string(8 * kSlotBytes - 70, 'x'));  // nine slots in the worst case
