@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,12 +11,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from forebay._stats_file import StatsFile, list_stats_files, read_stats_file
+from forebay._stats_file import list_stats_files, read_stats_file
 from forebay.testing import Receiver
+from tests.integration.gunicorn_process import Gunicorn
 from tests.python.in_memory import run_python
 from tests.waiting import wait_until
 
@@ -67,50 +64,21 @@ def application(environ, start_response):
 """
 
 
-class Gunicorn:
-    """gunicorn with ``preload_app`` and four workers, on a socket in the test's folder."""
+class Shop(Gunicorn):
+    """gunicorn with ``preload_app`` and four workers."""
 
     def __init__(self, folder: Path, receiver: Receiver, *, master_emits: bool) -> None:
-        (folder / "shop_application.py").write_text(APPLICATION)
-        self.run_directory, self.audits = folder / "run", folder / "audits"
-        self.audits.mkdir()
-        self._log = folder / "gunicorn.log"
-        environment = os.environ | {
+        environment = {
             "RECEIVER": receiver.endpoint,
-            "FOREBAY_RUN_DIR": str(self.run_directory),
-            "AUDITS": str(self.audits),
             "MASTER_EMITS": "1" if master_emits else "",
         }
-        command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS)]
-        command += ["--bind", "127.0.0.1:0", "--chdir", str(folder)]
-        # In a file, where versions that do not know it pass it over: no socket in the user's home.
-        (folder / "settings.py").write_text("control_socket_disable = True\n")
-        command += ["--config", str(folder / "settings.py")]
-        command += ["--worker-tmp-dir", str(folder), "shop_application"]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-
-    def said(self, pattern: str) -> list[str]:
-        return re.findall(pattern, self._log.read_text())
-
-    def wait_for_boots(self, count: int) -> None:
-        def booted() -> bool:
-            assert self.process.poll() is None, self._log.read_text()
-            return len(self.said(r"Booting worker with pid: (\d+)")) >= count
-
-        assert wait_until(booted, timeout=30), self._log.read_text()
+        super().__init__(folder, APPLICATION, environment, workers=WORKERS, arguments=["--preload"])
 
     def get(self) -> int:
         """Ask once; the pid of the worker that served."""
-        (port,) = self.said(r"Listening at: http://127\.0\.0\.1:(\d+)")
-        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
-        try:
-            connection.request("GET", "/")
-            answer = connection.getresponse()
-            assert answer.status == 200
-            return int(answer.read())
-        finally:
-            connection.close()
+        answer = self.ask()
+        assert answer.status == 200
+        return int(answer.body)
 
     def get_many(self, requests: int, threads: int = 4) -> Counter[int]:
         """Ask from several threads; how often each worker served."""
@@ -127,20 +95,6 @@ class Gunicorn:
         assert len(pids) == requests // threads * threads
         return Counter(pids)
 
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, self._log.read_text()
-
-    def ledgers(self) -> dict[int, StatsFile]:
-        """The stats file of each process that counted anything, by pid."""
-        files = [read_stats_file(path) for path in list_stats_files(self.run_directory)]
-        by_pid = {file.pid: file for file in files}
-        assert len(by_pid) == len(files)
-        return by_pid
-
-    def read_audits(self) -> dict[int, dict[str, Any]]:
-        return {int(path.name): json.loads(path.read_text()) for path in self.audits.iterdir()}
-
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
@@ -149,23 +103,21 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[[bool], Gunicorn]]:
-    running: list[Gunicorn] = []
+def serve(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[[bool], Shop]]:
+    running: list[Shop] = []
 
-    def start(master_emits: bool) -> Gunicorn:
-        server = Gunicorn(tmp_path, receiver, master_emits=master_emits)
+    def start(master_emits: bool) -> Shop:
+        server = Shop(tmp_path, receiver, master_emits=master_emits)
         running.append(server)
         server.wait_for_boots(WORKERS)
         return server
 
     yield start
     for server in running:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(10)
+        server.kill()
 
 
-def assert_all_arrived(server: Gunicorn, receiver: Receiver, served: Counter[int]) -> None:
+def assert_all_arrived(server: Shop, receiver: Receiver, served: Counter[int]) -> None:
     """Ledgers, audits and receiver agree, process by process and in sum."""
     ledgers, audits = server.ledgers(), server.read_audits()
     arrived: Counter[str] = Counter()
@@ -197,7 +149,7 @@ def assert_all_arrived(server: Gunicorn, receiver: Receiver, served: Counter[int
 
 @pytest.mark.parametrize("master_emits", [False, True], ids=["quiet_master", "master_emits"])
 def test_gunicorn_with_preload_loses_nothing_over_sighup_and_sigterm(
-    serve: Callable[[bool], Gunicorn], receiver: Receiver, master_emits: bool
+    serve: Callable[[bool], Shop], receiver: Receiver, master_emits: bool
 ) -> None:
     """Four workers, then four new ones after SIGHUP: what each served has arrived, once."""
     server = serve(master_emits)
@@ -220,7 +172,7 @@ def test_gunicorn_with_preload_loses_nothing_over_sighup_and_sigterm(
 
 
 def test_a_gunicorn_worker_that_is_killed_is_replaced_and_its_loss_is_known(
-    serve: Callable[[bool], Gunicorn], receiver: Receiver
+    serve: Callable[[bool], Shop], receiver: Receiver
 ) -> None:
     """SIGKILL for one worker: its own file says what it held, the others lose nothing."""
     server = serve(False)
