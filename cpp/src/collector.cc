@@ -228,9 +228,9 @@ void Collector::stats(const NumberVisitor& visit) const {
   visit("destination_answered", is_ours && current->pipeline->destination_answered() ? 1 : 0);
   visit("pressure", pressure_.state());
   visit("fill_permille", lives ? static_cast<int64_t>(current->pipeline->fill() * 1000) : 0);
+  if (is_ours) visit_recorder(*current->pipeline, visit);
   if (!lives) return;
   visit_pressure(*current->pipeline, visit);
-  visit_recorder(*current->pipeline, visit);
   current->pipeline->delivery().visit(visit);
 }
 

@@ -31,7 +31,7 @@ Arrival arrival_of(const std::string& record) {
       }
     }
     if (key == "pad") arrival.pad = text;
-    if (key == "forebay.internal") arrival.is_gap = text == "gap";
+    if (key == "forebay.internal") arrival.kind = text;
     if (key.starts_with("forebay.")) arrival.told[key] = number;
   }
   return arrival;
@@ -47,8 +47,12 @@ std::vector<Arrival> arrivals_in(const std::string& request) {
     if (resource_logs.number != 1) throw std::runtime_error("not a request");
     for (const wire::Field& scope_logs : wire::fields_of(resource_logs.bytes)) {
       if (scope_logs.number != 2) continue;
-      for (const wire::Field& record : wire::fields_of(scope_logs.bytes)) {
-        if (record.number == 2) arrivals.push_back(arrival_of(record.bytes));
+      std::string scope;
+      for (const wire::Field& field : wire::fields_of(scope_logs.bytes)) {
+        if (field.number == 1) scope = field.bytes;
+        if (field.number != 2) continue;
+        arrivals.push_back(arrival_of(field.bytes));
+        arrivals.back().content = scope + field.bytes;
       }
     }
   }
@@ -114,6 +118,7 @@ void LyingDestination::decide(UnderWay& under_way) {
     attempt.kind = Kind::kDelivered;
     // More than there are is a lie too.
     attempt.rejected = random_.below(records + 2);
+    if (attempt.rejected != 0) ++partial_successes_;
     under_way.arrived = true;
     take(attempt.batch, std::min(attempt.rejected, records));
   } else if (falls_on(faults.too_large)) {

@@ -36,10 +36,19 @@ struct Faults {
 
 // One log record as it arrived.
 struct Arrival {
-  uint64_t id = 0;
+  uint64_t id = 0;  // of one that Forebay made itself: its time
   std::string pad;
-  bool is_gap = false;
-  std::map<std::string, int64_t> told;  // the numbers of a gap record, by attribute
+  std::string kind;                     // forebay.internal; empty: somebody emitted it
+  std::map<std::string, int64_t> told;  // the numbers that Forebay added, by attribute
+  // All that it is made of, so that one that arrives again is known.
+  std::string content;
+
+  // How many records it stands for, by the rule that the documents tell receivers.
+  [[nodiscard]] int64_t weight() const {
+    const auto found = told.find("forebay.adjusted_count");
+    if (found != told.end()) return found->second;
+    return kind.empty() ? 1 : 0;
+  }
 };
 // The log records of an Export request in protobuf form. Throws std::runtime_error where it is
 // none.
@@ -56,7 +65,9 @@ class LyingDestination final : public ship::Exporter {
   // -- what really happened --
   [[nodiscard]] const std::set<uint64_t>& taken() const noexcept { return taken_; }
   [[nodiscard]] bool was_ambiguous(const BatchId& id) const;
-  // Partial successes that refused some, attempts without an answer.
+  // Partial successes that refused some: which, nobody says.
+  [[nodiscard]] uint64_t partial_successes() const noexcept { return partial_successes_; }
+  // Attempts without an answer.
   [[nodiscard]] uint64_t ambiguous_attempts() const noexcept { return ambiguous_attempts_; }
 
   // -- Exporter --
@@ -92,6 +103,7 @@ class LyingDestination final : public ship::Exporter {
   std::set<uint64_t> taken_;
   std::set<std::string> ambiguous_;  // whole batches, by the id before any split
   uint64_t ambiguous_attempts_ = 0;
+  uint64_t partial_successes_ = 0;
 };
 
 // An exporter that is owned by the pipeline, while the test keeps the destination.

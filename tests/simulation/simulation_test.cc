@@ -62,7 +62,15 @@ TEST(SimulationTest, the_ledger_balances_after_every_step_of_any_seed) {
                            "notes.splits",
                            "notes.ambiguous_attempts",
                            "notes.breaker_opens",
-                           "dropped.lower_priority"}) {
+                           "dropped.lower_priority",
+                           "dropped.early_drop",
+                           "sampled_out",
+                           "rate_limited",
+                           "recorder.released",
+                           "recorder.overwritten",
+                           "recorder.expired",
+                           "represented.delivered",
+                           "represented.lost"}) {
     if (seeds >= 300) {
       EXPECT_GT(sums[name], 0) << name << " never came about in these seeds";
     }

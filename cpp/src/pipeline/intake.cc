@@ -35,7 +35,10 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       pressure_(watermarks_of(options)),
       flush_marks_(lanes.size()),
       round_(options.lanes) {
-  for (const LaneOptions& lane : options.lanes) lane_rules_.push_back(lane.rule);
+  if (!options.recorder.is_on()) return;
+  std::vector<admit::LaneRule> rules;
+  for (const LaneOptions& lane : options.lanes) rules.push_back(lane.rule);
+  recorded_lanes_.emplace(std::move(rules));
 }
 
 Intake::Step Intake::step(bool everything) {

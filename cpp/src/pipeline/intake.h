@@ -2,6 +2,7 @@
 // drain thread or a simulation calls step().
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "account/ledger.h"
@@ -13,6 +14,7 @@
 #include "pipeline/flight_recorder.h"
 #include "pipeline/internal_records.h"
 #include "pipeline/lane.h"
+#include "pipeline/recorded_lanes.h"
 
 namespace forebay::pipeline {
 
@@ -71,7 +73,6 @@ class Intake final : private InternalSink {
   // One turn of a lane. True where that was not enough for all that it has.
   bool drain(size_t index, bool everything, Step& step);
   void release_recorded(Step& step);
-  [[nodiscard]] size_t lane_of(const model::RecordHeader& header);
   // Encodes one record into the lane's batch. False: memory ran out, and the record is let go.
   bool append(Lane& lane, const uint8_t* record, SeverityClass severity, MonotonicTime emitted,
               MonotonicTime now);
@@ -123,10 +124,8 @@ class Intake final : private InternalSink {
   DrainRound round_;
 
   FlightRecorder* recorder_ = nullptr;
-  account::ThreadCounters released_;  // where released records are counted as emitted
-  std::vector<admit::LaneRule> lane_rules_;
-  std::vector<admit::LaneTable> lanes_by_scope_;
-  std::vector<bool> knows_scope_;
+  account::ThreadCounters released_;             // where released records are counted as emitted
+  std::optional<RecordedLanes> recorded_lanes_;  // where there is a recorder
 };
 
 }  // namespace forebay::pipeline

@@ -11,20 +11,6 @@ void Intake::set_recorder(FlightRecorder* recorder) {
   if (recorder != nullptr) released_ = ledger_.lease();
 }
 
-size_t Intake::lane_of(const model::RecordHeader& header) {
-  if (header.scope >= lanes_by_scope_.size()) {
-    lanes_by_scope_.resize(header.scope + 1);
-    knows_scope_.resize(header.scope + 1);
-  }
-  if (!knows_scope_[header.scope]) {
-    const model::Scope* scope = model::SiteRegistry::process().scope(header.scope);
-    lanes_by_scope_[header.scope] = admit::lanes_for_logger(
-        lane_rules_, scope != nullptr ? std::string_view(scope->name) : std::string_view());
-    knows_scope_[header.scope] = true;
-  }
-  return lanes_by_scope_[header.scope][header.severity];
-}
-
 void Intake::release_recorded(Step& step) try {
   if (recorder_ == nullptr || !recorder_->is_asked()) return;
   const MonotonicTime now = ticks_.clock().now();
@@ -50,7 +36,12 @@ void Intake::release_recorded(Step& step) try {
     if (record == nullptr) break;
     model::RecordHeader header;
     std::memcpy(&header, record, sizeof header);
-    const size_t index = lane_of(header);
+    size_t index = 0;
+    try {
+      index = recorded_lanes_->lane_of(header, record);
+    } catch (const std::bad_alloc&) {
+      break;  // it stays in the ring
+    }
     Lane& lane = lanes_[index];
     if (lane.waiting) break;  // goes on when the backlog has room again
     const SeverityClass severity = severity_class(header.severity);
