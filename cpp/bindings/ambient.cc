@@ -164,22 +164,24 @@ forebay_extra empty_extra() noexcept {
 
 }  // namespace
 
-void add_trace(forebay_extra& extra) noexcept {
-  if ((ambient_sources & kTraceSource) == 0) return;
-  PyObject* span = current_span();
+void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
+  PyObject* span = (ambient_sources & kTraceSource) != 0 ? current_span() : nullptr;
   if (span == nullptr) {
     PyErr_Clear();
-    return;
-  }
-  if (span == last.span) {
+  } else if (span == last.span) {
     Py_DECREF(span);
   } else {
     ask(span);
   }
-  if (!last.is_valid) return;
-  std::memcpy(extra.trace_id, last.trace_id, sizeof extra.trace_id);
-  std::memcpy(extra.span_id, last.span_id, sizeof extra.span_id);
-  extra.trace_flags = last.flags;
+  if (span != nullptr && last.is_valid) {
+    std::memcpy(extra.trace_id, last.trace_id, sizeof extra.trace_id);
+    std::memcpy(extra.span_id, last.span_id, sizeof extra.span_id);
+    extra.trace_flags = last.flags;
+  } else if (of_context != nullptr && of_context->trace.is_set) {
+    std::memcpy(extra.trace_id, of_context->trace.trace_id, sizeof extra.trace_id);
+    std::memcpy(extra.span_id, of_context->trace.span_id, sizeof extra.span_id);
+    extra.trace_flags = of_context->trace.flags;
+  }
 }
 
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra) {
@@ -194,8 +196,8 @@ void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extr
       attributes.add_cell({from->cells[i].key, from->cells[i].key_size}, from->cells[i].value);
     }
   }
+  add_trace(extra, as_bound(context));
   if (context != nullptr) attributes.scratch().keep(context);
-  add_trace(extra);
 }
 
 Ambient::Ambient(const PyLogger* logger, PyObject* names)
@@ -206,7 +208,7 @@ Ambient::Ambient(const PyLogger* logger, PyObject* names)
   if (of_context != nullptr) add_all(of_context, of_logger, names);
   extra_.attributes = many_.empty() ? few_.data() : many_.data();
   extra_.attribute_count = count_;
-  add_trace(extra_);
+  add_trace(extra_, of_context);
   uint8_t any = 0;
   for (const uint8_t byte : extra_.trace_id) any |= byte;
   has_any_ = count_ != 0 || any != 0;

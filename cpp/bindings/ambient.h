@@ -19,8 +19,8 @@ class AttributeList;
 enum AmbientSource : uint32_t { kNoSource = 0, kContextSource = 1, kTraceSource = 2 };
 extern uint32_t ambient_sources;
 
-// The trace of the current span into `extra`, where there is one.
-void add_trace(forebay_extra& extra) noexcept;
+// The trace of the current span into `extra`, or where there is none that of the context.
+void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept;
 // Both into a record whose attributes are gathered in a list; those that are there already win.
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra);
 

@@ -1,5 +1,6 @@
 #include "bound.h"
 
+#include <cstring>
 #include <new>
 
 #include "core_api.h"
@@ -58,14 +59,35 @@ bool add_own(Attributes& to, PyObject* dict) {
   return true;
 }
 
+bool set_trace(Attributes& to, PyObject* outer, PyObject* trace) {
+  if (trace == nullptr) {
+    if (const Attributes* from = as_bound(outer); from != nullptr) to.trace = from->trace;
+    return true;
+  }
+  constexpr Py_ssize_t kBytes = sizeof to.trace.trace_id + sizeof to.trace.span_id + 1;
+  if (!PyBytes_Check(trace) || PyBytes_GET_SIZE(trace) != kBytes) {
+    PyErr_SetString(PyExc_TypeError, "a trace is 25 bytes");
+    return false;
+  }
+  const char* from = PyBytes_AS_STRING(trace);
+  to.trace.is_set = true;
+  std::memcpy(to.trace.trace_id, from, sizeof to.trace.trace_id);
+  std::memcpy(to.trace.span_id, from + sizeof to.trace.trace_id, sizeof to.trace.span_id);
+  to.trace.flags = static_cast<uint8_t>(from[kBytes - 1]);
+  return true;
+}
+
 PyObject* make(PyTypeObject*, PyObject* args, PyObject* keywords) {
   PyObject* outer = nullptr;
   PyObject* dict = nullptr;
-  static char* names[] = {const_cast<char*>("outer"), const_cast<char*>("attributes"), nullptr};
-  if (PyArg_ParseTupleAndKeywords(args, keywords, "OO!", names, &outer, &PyDict_Type, &dict) == 0) {
+  PyObject* trace = Py_None;
+  static char* names[] = {const_cast<char*>("outer"), const_cast<char*>("attributes"),
+                          const_cast<char*>("trace"), nullptr};
+  if (PyArg_ParseTupleAndKeywords(args, keywords, "OO!|O", names, &outer, &PyDict_Type, &dict,
+                                  &trace) == 0) {
     return nullptr;
   }
-  return new_bound(outer == Py_None ? nullptr : outer, dict);
+  return new_bound(outer == Py_None ? nullptr : outer, dict, trace == Py_None ? nullptr : trace);
 }
 
 void deallocate(PyObject* self) {
@@ -92,8 +114,9 @@ const Attributes* as_bound(PyObject* object) noexcept {
              : nullptr;
 }
 
-PyObject* new_bound(PyObject* outer, PyObject* dict) try {
+PyObject* new_bound(PyObject* outer, PyObject* dict, PyObject* trace) try {
   auto made = std::make_unique<Attributes>();
+  if (!set_trace(*made, outer, trace)) return nullptr;
   if (!add_outer(*made, outer, dict) || !add_own(*made, dict)) return nullptr;
   if (made->names.size() > kMostBound) {
     PyErr_Format(PyExc_ValueError, "%zu attributes are bound; at most %zu can be",

@@ -2,8 +2,8 @@
 
 #include <frameobject.h>
 
-#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "core_api.h"
 #include "values.h"
@@ -11,11 +11,18 @@
 namespace forebay_python {
 namespace {
 
-PyObject* own_directory = nullptr;
+// Never destroyed: they are Python objects.
+std::vector<PyObject*>& directories() {
+  static auto* all = new std::vector<PyObject*>;
+  return *all;
+}
 
 bool is_own(const PyCodeObject* code) noexcept {
-  return own_directory != nullptr && PyUnicode_Check(code->co_filename) &&
-         PyUnicode_Tailmatch(code->co_filename, own_directory, 0, PY_SSIZE_T_MAX, -1) == 1;
+  if (!PyUnicode_Check(code->co_filename)) return false;
+  for (PyObject* directory : directories()) {
+    if (PyUnicode_Tailmatch(code->co_filename, directory, 0, PY_SSIZE_T_MAX, -1) == 1) return true;
+  }
+  return false;
 }
 
 std::string string_of(PyObject* text) {
@@ -30,7 +37,10 @@ PyObject* pass_over(PyObject*, PyObject* directory) {
     PyErr_SetString(PyExc_TypeError, "a directory must be a str");
     return nullptr;
   }
-  pass_over_frames_of(directory);
+  for (PyObject* known : directories()) {
+    if (PyUnicode_Compare(known, directory) == 0) Py_RETURN_NONE;
+  }
+  directories().push_back(Py_NewRef(directory));
   Py_RETURN_NONE;
 }
 
@@ -92,11 +102,6 @@ CodePlace::Text CodePlace::text() const {
   auto* code = reinterpret_cast<PyCodeObject*>(owner_);
   const int line = PyCode_Addr2Line(code, static_cast<int>(offset_));
   return {string_of(code->co_filename), string_of(code->co_qualname), line > 0 ? line : 0};
-}
-
-void pass_over_frames_of(PyObject* directory) noexcept {
-  Py_INCREF(directory);
-  Py_XDECREF(std::exchange(own_directory, directory));
 }
 
 void register_code_place(pybind11::module_& module) {

@@ -13,7 +13,8 @@ namespace forebay_python {
 
 class CodePlace {
  public:
-  // The innermost frame that is not Forebay's own, or what `stacklevel` > 1 says is further out.
+  // The innermost frame that is not passed over (pass_over_frames_of() of the module: Forebay's own
+  // and a logging library's), or what `stacklevel` > 1 says is further out.
   static CodePlace of_caller(long stacklevel = 1) noexcept;
   // Of a LogRecord; borrowed. None where `file` is no str.
   CodePlace(PyObject* file, PyObject* function, long line) noexcept;
@@ -43,8 +44,5 @@ class CodePlace {
   PyObject* function_ = nullptr;  // owned; of a LogRecord
   long offset_ = 0;
 };
-
-// Frames of code in files whose names begin so are passed over: Forebay's own.
-void pass_over_frames_of(PyObject* directory) noexcept;
 
 }  // namespace forebay_python

@@ -27,6 +27,7 @@ void register_capsule(pybind11::module_& module);
 void register_simulate(pybind11::module_& module);
 void register_bound(pybind11::module_& module);
 void register_ambient(pybind11::module_& module);
+void register_bridge(pybind11::module_& module);
 void register_code_place(pybind11::module_& module);
 
 // The handle inside a _core.Collector; null for None. Throws TypeError for anything else.

@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module) {
   forebay_python::register_logger(module);
   forebay_python::register_collector(module);
   forebay_python::register_handler(module);
+  forebay_python::register_bridge(module);
   forebay_python::register_bell(module);
   forebay_python::register_room(module);
   forebay_python::register_pressure(module);

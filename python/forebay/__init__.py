@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._collector import Collector
     from ._context import context
+    from ._exception_hooks import asyncio_exception_handler, capture_exceptions
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
     from ._lanes import Block, EarlyDrop, Lane, RateLimit
     from ._logging import LoggingHandler
@@ -76,6 +77,8 @@ __all__ = [
     "SampleTraceRatio",
     "Stats",
     "__version__",
+    "asyncio_exception_handler",
+    "capture_exceptions",
     "context",
     "get_cmake_dir",
     "get_collector",
@@ -118,6 +121,8 @@ _LOADED_WHEN_NAMED = {
     "SampleRatio": "_sampling",
     "SampleTraceRatio": "_sampling",
     "Stats": "_stats",
+    "asyncio_exception_handler": "_exception_hooks",
+    "capture_exceptions": "_exception_hooks",
     "context": "_context",
 }
 

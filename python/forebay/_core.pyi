@@ -14,6 +14,7 @@ __all__ = [
     "RoomWaiter",
     "context_variable",
     "decompress",
+    "emit_bridged",
     "emit_or_full",
     "get_default",
     "get_logger",
@@ -291,11 +292,15 @@ class Collector:
     def pressure(self) -> int: ...
 
 @final
-@final
 class Bound:
-    """Attributes, converted once: ``outer``'s, and those of the dict, which win."""
+    """Attributes, converted once: ``outer``'s, and those of the dict, which win.
 
-    def __new__(cls, outer: Bound | None, attributes: dict[str, object]) -> Bound: ...
+    ``trace``: 16 bytes of trace id, 8 of span id and one of flags; None: ``outer``'s.
+    """
+
+    def __new__(
+        cls, outer: Bound | None, attributes: dict[str, object], trace: bytes | None = None
+    ) -> Bound: ...
 
 context_variable: ContextVar[Bound]
 
@@ -353,6 +358,23 @@ def get_logger(
 def emit_or_full(
     logger: Logger, waited: bool, level: int, msg: object, /, *args: object, **attributes: Any
 ) -> bool | tuple[Collector | None, str, int, float | None]: ...
+def emit_bridged(
+    logger: Logger,
+    name: str | None,
+    level: int,
+    level_name: str | None,
+    message: object,
+    attributes: dict[str, Any] | None,
+    exc_info: _ExcInfo,
+    time_unix_nano: int,
+    place: tuple[str, str, int] | None,
+    /,
+) -> bool:
+    """A record of another library: never raises, and never waits for an event loop's sake.
+
+    ``name``: of the logger beside ``logger`` that it belongs to; None: ``logger`` itself.
+    """
+
 def wait_for_room(collector: Collector, lane: str, records: int, timeout: float | None) -> int: ...
 def request(
     collector: Collector, lane: str, records: int, record_bytes: int, timeout: float | None

@@ -1,8 +1,9 @@
 """Middleware for ASGI: Starlette, FastAPI, Django, Litestar, and any other.
 
-from forebay.asgi import PressureMiddleware
+from forebay.asgi import PressureMiddleware, RequestMiddleware
 
 app.add_middleware(PressureMiddleware, lane="audit", routes=["/orders/*"], methods=["POST"])
+app.add_middleware(RequestMiddleware, exclude=["/healthz"])
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Any, Literal
 
 from ._collector import Collector
 from ._pressure import Pressure
+from ._requests import RequestLog
 from ._turnstile import Turnstile, answer
 from ._validation import suggests_fields
 
-__all__ = ["PressureMiddleware"]
+__all__ = ["PressureMiddleware", "RequestMiddleware"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -90,3 +92,82 @@ class PressureMiddleware:
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
         )
+
+
+@suggests_fields
+class RequestMiddleware:
+    """Binds what is known of a request to all that is logged in it, and writes one record about it.
+
+    Bound, with the names of OpenTelemetry's conventions: ``http.request.method``, ``url.path``,
+    ``url.scheme``, ``client.address``, and the trace of the header ``traceparent`` (where there is
+    a current span of OpenTelemetry, its trace comes first). The record at the end ("request
+    finished", or "request failed" with the exception) has besides them
+    ``http.response.status_code``, ``http.route`` where the framework tells it, and
+    ``http.server.request.duration`` in seconds, until the last byte of the answer. It is an ERROR
+    from status 500 on. WebSockets and lifespan pass untouched.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        logger: str = "http.server",
+        exclude: Iterable[str] = (),
+        collector: Collector | None = None,
+    ) -> None:
+        """Check every option.
+
+        Args:
+            app: The application behind it.
+            logger: The name of the logger that writes the records.
+            exclude: Paths of which no record is written, such as ``/healthz``; context is bound
+                all the same.
+            collector: Whose logger it is. None: the process default's, whichever is started.
+
+        Raises:
+            OptionError: an option has a bad value.
+        """
+        self.app = app
+        self._log = RequestLog(logger=logger, exclude=exclude, collector=collector)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        client = scope.get("client")
+        request = self._log.begin(
+            scope["method"],
+            scope["path"],
+            scope.get("scheme", "http"),
+            client[0] if client else None,
+            _header(scope, b"traceparent"),
+        )
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request.status = message["status"]
+            await send(message)
+
+        error: BaseException | None = None
+        with request.bound():
+            try:
+                await self.app(scope, receive, send_on)
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                request.route = _route(scope)
+                request.end(error)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    for key, value in scope.get("headers", ()):
+        if key.lower() == name:
+            return str(value.decode("latin-1"))
+    return None
+
+
+def _route(scope: Scope) -> str | None:
+    """Where the framework has put it: Starlette's and FastAPI's route, Litestar's template."""
+    path = getattr(scope.get("route"), "path", None) or scope.get("path_template")
+    return path if isinstance(path, str) else None

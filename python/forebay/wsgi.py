@@ -1,24 +1,26 @@
 """Middleware for WSGI: Flask, Django, Bottle, and any other.
 
-from forebay.wsgi import PressureMiddleware
+from forebay.wsgi import PressureMiddleware, RequestMiddleware
 
 app.wsgi_app = PressureMiddleware(app.wsgi_app, lane="audit", routes=["/orders/*"])
+app.wsgi_app = RequestMiddleware(app.wsgi_app, exclude=["/healthz"])
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._collector import Collector
 from ._pressure import Pressure
+from ._requests import Request, RequestLog
 from ._turnstile import Turnstile, answer
 from ._validation import suggests_fields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["PressureMiddleware"]
+__all__ = ["PressureMiddleware", "RequestMiddleware"]
 
 
 @suggests_fields
@@ -66,3 +68,78 @@ def _path(environ: WSGIEnvironment) -> str:
     """The whole path, as ASGI has it: WSGI gives its bytes as Latin-1, and a mount's part apart."""
     raw = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return str(raw.encode("latin-1", "replace").decode("utf-8", "replace"))
+
+
+@suggests_fields
+class RequestMiddleware:
+    """Binds what is known of a request to all that is logged in it, and writes one record about it.
+
+    What `forebay.asgi.RequestMiddleware` is for ASGI, with the same options. What the application
+    logs while its answer is being read has the context, too.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        logger: str = "http.server",
+        exclude: Iterable[str] = (),
+        collector: Collector | None = None,
+    ) -> None:
+        """Arguments and errors as for `forebay.asgi.RequestMiddleware`."""
+        self.app = app
+        self._log = RequestLog(logger=logger, exclude=exclude, collector=collector)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = self._log.begin(
+            environ.get("REQUEST_METHOD", "GET"),
+            _path(environ),
+            environ.get("wsgi.url_scheme", "http"),
+            environ.get("REMOTE_ADDR"),
+            environ.get("HTTP_TRACEPARENT"),
+        )
+
+        def start_on(status: str, *rest: Any) -> Any:
+            # An application may start over with an error, as long as nothing was sent.
+            request.status = int(status[:3]) if status[:3].isdigit() else None
+            return start_response(status, *rest)
+
+        try:
+            with request.bound():
+                answer = self.app(environ, start_on)
+        except BaseException as error:
+            request.end(error)
+            raise
+        return _Answer(answer, request)
+
+
+class _Answer:
+    """The application's answer, read in its context; the request ends with it."""
+
+    def __init__(self, answer: Iterable[bytes], request: Request) -> None:
+        self._answer = answer
+        self._parts = iter(answer)
+        self._request = request
+
+    def __iter__(self) -> _Answer:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            with self._request.bound():
+                return next(self._parts)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self._request.end(error)
+            raise
+
+    def close(self) -> None:
+        """The server is done with it."""
+        try:
+            close = getattr(self._answer, "close", None)
+            if close is not None:
+                with self._request.bound():
+                    close()
+        finally:
+            self._request.end()

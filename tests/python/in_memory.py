@@ -31,6 +31,11 @@ class InMemory:
         self.exporter.clear()
         return records
 
+    def scopes(self) -> set[str]:
+        """The loggers of everything delivered since the last `records`."""
+        assert self.collector.flush(timeout=30).complete
+        return {scope.name for logs in self.exporter.resource_logs() for scope, _ in logs.records()}
+
     def record(self) -> LogRecord:
         """The one record delivered since the last call."""
         records = self.records()

@@ -1,0 +1,137 @@
+"""What is written about a request: what `asgi` and `wsgi` share."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+from . import _core
+from ._bridges import bridge_logger
+from ._collector import Collector
+from ._errors import OptionError
+from ._validation import text
+
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_INFO, _ERROR = 20, 40
+
+
+class _Bound:
+    """As `forebay.context`, with a trace besides, and with names that are no identifiers."""
+
+    __slots__ = ("_made", "_token")
+
+    def __init__(self, attributes: dict[str, object], trace: bytes | None) -> None:
+        _core.use_context()
+        self._made = _core.Bound(_core.context_variable.get(None), attributes, trace)
+
+    def __enter__(self) -> None:
+        self._token = _core.context_variable.set(self._made)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _core.context_variable.reset(self._token)
+
+
+def trace_of(traceparent: str | None) -> bytes | None:
+    """The trace that the header names (W3C Trace Context), as the core takes it; None: none.
+
+    A version that is not known yet is read as far as the known one goes, as the standard asks.
+    """
+    found = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent.strip())
+    if found is None:
+        return None
+    version, trace, span, flags, more = found.groups()
+    if version == "ff" or (version == "00" and more) or not int(trace, 16) or not int(span, 16):
+        return None
+    return bytes.fromhex(trace + span + flags)
+
+
+class RequestLog:
+    """Writes one record a request."""
+
+    def __init__(
+        self,
+        *,
+        logger: str,
+        exclude: Iterable[str],
+        collector: Collector | None,
+    ) -> None:
+        self._logger = bridge_logger(text("logger", logger), collector)
+        if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+            raise OptionError(f"exclude: {exclude!r} is not a list of paths")
+        self._exclude = frozenset(text(f"exclude[{i}]", path) for i, path in enumerate(exclude))
+
+    def begin(
+        self, method: str, path: str, scheme: str, client: str | None, traceparent: str | None
+    ) -> Request:
+        """A request has come."""
+        attributes: dict[str, object] = {
+            "http.request.method": method,
+            "url.path": path,
+            "url.scheme": scheme,
+        }
+        if client:
+            attributes["client.address"] = client
+        trace = trace_of(traceparent)
+        return Request(self._logger, attributes, trace, is_written=path not in self._exclude)
+
+
+class Request:
+    """One request under way."""
+
+    def __init__(
+        self,
+        logger: _core.Logger,
+        attributes: dict[str, object],
+        trace: bytes | None,
+        *,
+        is_written: bool,
+    ) -> None:
+        self._attributes = attributes
+        self._trace = trace
+        self.status: int | None = None
+        self.route: str | None = None
+        self._logger = logger
+        self._is_written = is_written
+        self._begun = time.perf_counter()
+
+    def bound(self) -> _Bound:
+        """What is logged inside is of this request."""
+        return _Bound(self._attributes, self._trace)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It has been answered, or failed; what is said a second time is not heard."""
+        if not self._is_written:
+            return
+        self._is_written = False
+        attributes: dict[str, Any] = {
+            "http.server.request.duration": time.perf_counter() - self._begun,
+        }
+        if self.route is not None:
+            attributes["http.route"] = self.route
+        if self.status is not None:
+            attributes["http.response.status_code"] = self.status
+        failed = isinstance(error, Exception)
+        level = _ERROR if failed or (self.status or 0) >= 500 else _INFO
+        if error is not None and not failed:
+            # The client went away, or the server is being stopped.
+            attributes["error.type"] = type(error).__qualname__
+        with self.bound():
+            _core.emit_bridged(
+                self._logger,
+                None,
+                level,
+                None,
+                "request failed" if failed else "request finished",
+                attributes,
+                error if failed else None,
+                0,
+                None,
+            )
