@@ -50,6 +50,8 @@ PyObject* field_names[kFieldCount];
 PyObject* field_indexes;  // dict: name → index
 PyObject* site_keys;      // of the site that every record of the handler has
 PyObject* placed_keys;    // of sites that know their place in the code
+// uvicorn's message once more, with escape sequences for terminals.
+PyObject* color_message;
 PyObject* default_scope;  // the name under which a record's own logger name is the scope
 
 // The field of a name; kFieldCount for an attribute that extra= brought. `expected` is where the
@@ -84,7 +86,7 @@ void read(PyObject* dict, Fields& fields, AttributeList& extras) {
     extras.scratch().keep(value);
     if (field < kFieldCount) {
       fields.values[field] = value;
-    } else {
+    } else if (name != color_message) {
       found.emplace_back(name, value);
     }
   }
@@ -234,6 +236,7 @@ void register_handler(pybind11::module_& module) {
   site_keys = Py_BuildValue("(sssss)", "code.file.path", "code.function.name", "code.line.number",
                             "thread.id", "thread.name");
   placed_keys = Py_BuildValue("(ss)", "thread.id", "thread.name");
+  color_message = PyUnicode_InternFromString("color_message");
   default_scope = PyUnicode_InternFromString("logging");
   static PyMethodDef method = {
       "handle_record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(handle_record)),

@@ -83,7 +83,7 @@ Collector::Collector(CollectorOptions options, Surroundings surroundings)
       lanes_(admit::lanes_for_logger(lane_rules_, "")) {}
 
 Incarnation* Collector::activate() noexcept try {
-  if (is_closed_.load()) return nullptr;
+  if (is_closed_.load() || options_.is_disabled) return nullptr;
   const pid_t pid = getpid();
   Incarnation* current = incarnation_.load();
   if (current != nullptr && current->pid == pid) return current;

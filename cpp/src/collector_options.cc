@@ -62,6 +62,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   read_delivery(reader, options);
   read_recorder(reader, pipeline.recorder);
   pipeline.run_directory = reader.text("run_directory", "");
+  options.is_disabled = reader.flag("disabled", false);
   pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
   read_routes(reader, options);
   // What the first destination wants; the others transcode.

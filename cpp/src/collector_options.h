@@ -51,6 +51,8 @@ struct CollectorOptions {
   Duration summary_interval = std::chrono::seconds{1};
   uint64_t max_record_bytes = 1u << 20;
   uint64_t memory_limit = 48u << 20;
+  // Takes nothing: what is emitted into it is as if it was below the level. No thread, no file.
+  bool is_disabled = false;
 
   static Result<CollectorOptions> parse(const forebay_option* options, size_t count);
   // Whether any is the one that keeps batches; at most one is.

@@ -139,6 +139,7 @@ using queue::Admission;
     }
   }
   const LoggerBinding& bound = *logger.binding.load(std::memory_order_acquire);
+  if (bound.incarnation == nullptr) return FOREBAY_DISABLED;  // its collector is
   ThreadBinding* const binding = bind_thread(*bound.incarnation);
   if (binding == nullptr) {
     return emit_unbound(*bound.incarnation, bound.rules.lanes[severity], severity);

@@ -199,6 +199,13 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
     not_started_[severity_index].fetch_add(1, std::memory_order_relaxed);
     return FOREBAY_REFUSED_NOT_STARTED;
   }
+  if (collector->options().is_disabled && !collector->is_closed()) {
+    // Above every severity; what has none comes by the binding, which leads nowhere.
+    static const LoggerBinding nowhere;
+    logger.binding.store(&nowhere, std::memory_order_release);
+    logger.level_word->store(25, std::memory_order_release);
+    return FOREBAY_DISABLED;
+  }
   if (collector->is_closed()) {
     refuse(*collector, logger, severity, EmitName::kRefusedShutdown);
     return FOREBAY_REFUSED_SHUTDOWN;

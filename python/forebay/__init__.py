@@ -14,7 +14,7 @@ from __future__ import annotations
 from ._core import Logger, pass_over_frames_of
 from ._core import version as __version__
 from ._errors import ForebayError, OptionError, QueueFull
-from ._lifecycle import get_collector, get_logger, start
+from ._lifecycle import from_config, get_collector, get_logger, start
 from ._native import get_cmake_dir, get_include
 
 TYPE_CHECKING = False  # as checkers take it; `typing` itself would double the time of the import
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._room import Grant
     from ._routes import Route
     from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
+    from ._servers import uvicorn_log_config
     from ._stats import Audit, Counts, LaneCounts, Receipt, Stats
     from ._warnings import ForebayWarning
 
@@ -80,11 +81,13 @@ __all__ = [
     "asyncio_exception_handler",
     "capture_exceptions",
     "context",
+    "from_config",
     "get_cmake_dir",
     "get_collector",
     "get_include",
     "get_logger",
     "start",
+    "uvicorn_log_config",
 ]
 
 pass_over_frames_of(f"{__path__[0]}/")
@@ -124,6 +127,7 @@ _LOADED_WHEN_NAMED = {
     "asyncio_exception_handler": "_exception_hooks",
     "capture_exceptions": "_exception_hooks",
     "context": "_context",
+    "uvicorn_log_config": "_servers",
 }
 
 

@@ -76,6 +76,7 @@ class Collector(Upstream):
         breaker: BreakerOptions | None = None,
         limits: LimitOptions | None = None,
         run_directory: str | os.PathLike[str] | None = None,
+        disabled: bool = False,
     ) -> None:
         """Check every option, and start nothing.
 
@@ -106,6 +107,8 @@ class Collector(Upstream):
             limits: What all rate limits have in common.
             run_directory: Where the stats file is. None: ``$FOREBAY_RUN_DIR``, else ``forebay``
                 in the user's runtime directory, else ``/tmp/forebay-<uid>``.
+            disabled: Take nothing: every record is as if it was below its logger's level. No
+                thread, no file, no connection.
 
         Raises:
             OptionError: an option has a bad value; the message begins with the option's path.
@@ -139,6 +142,7 @@ class Collector(Upstream):
             breaker=breaker,
             limits=limits,
             run_directory=run_directory,
+            disabled=disabled,
         )
         self._core = _core.Collector(options)
         for route in self._routes:

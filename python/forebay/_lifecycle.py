@@ -67,14 +67,18 @@ def start(
     breaker: BreakerOptions | None = None,
     limits: LimitOptions | None = None,
     run_directory: str | os.PathLike[str] | None = None,
+    disabled: bool = False,
+    install_sigterm: bool = False,
 ) -> Collector:
     """Start the collector of this process, or return the one that was started.
 
     What is given here wins over the environment: ``OTEL_SERVICE_NAME``,
     ``OTEL_RESOURCE_ATTRIBUTES``, and for the destination ``OTEL_EXPORTER_OTLP_ENDPOINT``,
     ``…_HEADERS``, ``…_TIMEOUT``, ``…_COMPRESSION``, ``…_CERTIFICATE``, ``…_CLIENT_CERTIFICATE``,
-    ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``. Without an endpoint records go
-    into local files.
+    ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``; ``OTEL_LOGS_EXPORTER``,
+    ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``. Without an endpoint
+    records go into local files. ``OTEL_SDK_DISABLED=true`` is ``disabled=True``, whatever is given
+    here.
 
     Args:
         service_name: What the service is called.
@@ -89,8 +93,12 @@ def start(
             written, all but ``"off"`` goes to the console instead, with a warning. With ``routes``
             it is the first of them that is shown.
         resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
-            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory: As for
-            `Collector`.
+            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, disabled: As
+            for `Collector`.
+        install_sigterm: A handler of SIGTERM before the one that is there. Where that is the
+            application's (uvicorn has one, gunicorn's workers, too), what is held is flushed, 5 s
+            at most, and then it is called. Where it is the system's, the collector is shut down,
+            and then the process ends by the signal. Shutdown takes it back.
 
     Returns:
         Collector: the process default. With the same arguments as the first call, the same; with
@@ -115,12 +123,16 @@ def start(
                 )
             return _default
         level = _capture_level(capture_logging)
-        collector = _make(arguments)
+        collector, is_disabled = _make(arguments)
         _default = collector
         _started_at = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         _started_with = arguments
         _core.set_default(collector._core)
-        if level is not None:
+        if install_sigterm:
+            from . import _sigterm
+
+            collector._undo.append(_sigterm.install(collector))
+        if level is not None and not is_disabled:
             from ._logging import capture
 
             collector._undo.append(capture(collector, level))
@@ -162,10 +174,11 @@ def _capture_level(capture_logging: object) -> int | None:
     return level_number("INFO" if capture_logging is True else capture_logging, "capture_logging")
 
 
-def _make(arguments: Mapping[str, Any]) -> Collector:
+def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     from ._collector import Collector
     from ._console import view_beside
     from ._environment import read_environment
+    from ._exporters import ConsoleExporter, MemoryExporter
     from ._options import CONSOLE_FORMATS, check_console, check_resource, service_name_of
     from ._routes import check_routes
 
@@ -177,6 +190,9 @@ def _make(arguments: Mapping[str, Any]) -> Collector:
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
     routes = arguments["routes"]
+    disabled = arguments["disabled"] or environment.disabled
+    if routes is None and exporter is None and console == "auto" and environment.console:
+        exporter = ConsoleExporter()
     has_destination = not (routes is None and exporter is None and environment.exporter is None)
     if routes is not None:
         # What the environment says of a destination is not for these.
@@ -184,13 +200,65 @@ def _make(arguments: Mapping[str, Any]) -> Collector:
     else:
         if exporter is None:
             exporter = environment.exporter
+        if exporter is None and disabled:
+            exporter = MemoryExporter()  # never used
         first = exporter = exporter or _local_exporter(name, console)
-    options = {k: v for k, v in arguments.items() if k != "capture_logging"}
+    options = {
+        k: v for k, v in arguments.items() if k not in ("capture_logging", "install_sigterm")
+    }
     options["resource"] = {**environment.resource, **in_code}
     options["service_name"] = name
     options["exporter"] = exporter
     options["console"] = view_beside(first, console, has_destination=has_destination)
-    return Collector(**options)
+    options["disabled"] = disabled
+    if options["batch"] is None:
+        options["batch"] = environment.batch
+    return Collector(**options), disabled
+
+
+def from_config(source: Mapping[str, Any] | str | os.PathLike[str]) -> Collector:
+    """`start`, with the arguments in a mapping or a TOML file, by their own names.
+
+    A table is the object of that name: ``[batch]``, ``[[lanes]]``, ``[[sampling]]``; an exporter
+    and a rule of sampling say with ``type`` which they are (``otlp_http``, ``file``, ``console``,
+    ``memory``; ``ratio``, ``trace_ratio``, ``burst``). ``on_full`` may be written
+    ``"block(50ms)+fail"``.
+
+    Args:
+        source: The mapping, or the path of the file.
+
+    Raises:
+        OptionError: it cannot be read, there is no such option, or it has a bad value. The message
+            begins with the file's path, where there is one, and the option's.
+    """
+    import inspect
+    from collections.abc import Mapping
+
+    from ._config import arguments_from
+    from ._errors import OptionError
+
+    prefix = ""
+    if isinstance(source, (str, os.PathLike)):
+        import tomllib
+
+        prefix = f"{os.fspath(source)}: "
+        try:
+            with open(source, "rb") as file:
+                config: Mapping[str, Any] = tomllib.load(file)
+        except OSError as error:
+            raise OptionError(f"{prefix}{error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise OptionError(f"{prefix}{error}") from None
+    elif isinstance(source, Mapping):
+        config = source
+    else:
+        raise OptionError(f"source: {source!r} is not a mapping or a path")
+    try:
+        return start(**arguments_from(config, tuple(inspect.signature(start).parameters)))
+    except OptionError as error:
+        if not prefix:
+            raise
+        raise OptionError(f"{prefix}{error}") from None
 
 
 def _local_exporter(service_name: str | None, console: str | None) -> Exporter:

@@ -152,6 +152,7 @@ def flatten(
     breaker: BreakerOptions | None,
     limits: LimitOptions | None,
     run_directory: str | os.PathLike[str] | None,
+    disabled: bool = False,
 ) -> list[tuple[str, Value]]:
     """Check everything, and spell it out for the core.
 
@@ -185,6 +186,7 @@ def flatten(
     options.group("limits", limits, LimitOptions)
     if run_directory is not None:
         options.text("run_directory", os.fsdecode(run_directory))
+    options.flag("disabled", disabled or None)
     return options.pairs
 
 

@@ -76,7 +76,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("OTEL_EXPORTER_OTLP_HEADERS", "a=x%0Ay"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file"),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/no/such/file"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
     ],
 )
 def test_a_bad_setting_in_the_environment_warns_once_and_counts_as_unset(
@@ -205,3 +205,68 @@ def test_docs_name_every_option() -> None:
         if f"`{option}`" not in told:
             missing.append(option)
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:4318",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        },
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:4317"},
+        {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://host:4317/"},
+    ],
+)
+def test_grpc_is_told_in_one_line_and_records_go_to_local_files(
+    environment: dict[str, str],
+) -> None:
+    """With what to set instead."""
+    with pytest.warns(forebay.ForebayWarning, match=r"http/protobuf.*4318.*local files") as seen:
+        read = read_environment(environment)
+    assert len(seen) == 1
+    assert read.exporter is None
+
+
+def test_port_4317_is_fine_for_who_says_that_it_speaks_http() -> None:
+    """Ports are anybody's choice."""
+    read = read_environment(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:4317",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        }
+    )
+    assert read.exporter == forebay.OtlpHttpExporter("http://host:4317")
+
+
+def test_the_batch_processors_variables_are_followed_as_far_as_there_is_something() -> None:
+    """Milliseconds and records; the rest is refused with what to do instead."""
+    read = read_environment(
+        {"OTEL_BLRP_SCHEDULE_DELAY": "250", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "512"}
+    )
+    assert read.batch == forebay.BatchOptions(max_delay=0.25, max_records=512)
+    for variable in ("OTEL_BLRP_MAX_QUEUE_SIZE", "OTEL_CONFIG_FILE", "OTEL_ATTRIBUTE_COUNT_LIMIT"):
+        with pytest.warns(forebay.ForebayWarning, match=f"^{variable} is ignored: "):
+            assert read_environment({variable: "7"}).batch is None
+    for value in ("-1", "soon", "0.5"):
+        with pytest.warns(forebay.ForebayWarning, match=r"^OTEL_BLRP_SCHEDULE_DELAY is ignored"):
+            assert read_environment({"OTEL_BLRP_SCHEDULE_DELAY": value}).batch is None
+
+
+def test_the_kind_of_exporter_may_be_named() -> None:
+    """otlp, console, none; what is not known is told, and the rest is followed."""
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:4318"}
+    assert read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "otlp"}).exporter is not None
+    console = read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "console"})
+    assert (console.exporter, console.console, console.disabled) == (None, True, False)
+    assert read_environment({"OTEL_LOGS_EXPORTER": "none"}).disabled
+    with pytest.warns(forebay.ForebayWarning, match=r"OTEL_LOGS_EXPORTER: 'kafka' ignored"):
+        assert read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "kafka"}).exporter is not None
+
+
+@pytest.mark.parametrize(("value", "disabled"), [("TRUE", True), ("false", False), ("", False)])
+def test_the_sdk_may_be_disabled(value: str, disabled: bool) -> None:
+    """By "true" in any case, and by nothing else."""
+    assert read_environment({"OTEL_SDK_DISABLED": value}).disabled is disabled
+    with pytest.warns(forebay.ForebayWarning, match="OTEL_SDK_DISABLED is ignored: 'yes'"):
+        assert not read_environment({"OTEL_SDK_DISABLED": "yes"}).disabled

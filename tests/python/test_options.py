@@ -279,7 +279,7 @@ def test_the_core_refuses_a_path_that_it_does_not_know() -> None:
         (lambda: untyped.OtlpHttpExporter(header={}), r"did you mean 'headers'\?"),
         (lambda: untyped.MemoryExporter(max_byte=1), r"did you mean 'max_bytes'\?"),
         (lambda: untyped.BatchOptions(zzz=1), r"it takes max_records, max_bytes, max_delay"),
-        (lambda: untyped.start(install_sigterm=True), "install_sigterm"),
+        (lambda: untyped.start(install_sigint=True), "install_sigint"),
         (lambda: untyped.Collector(spool=None), "spool"),
     ],
 )

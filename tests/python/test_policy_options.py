@@ -278,7 +278,7 @@ def test_start_takes_every_option_of_a_collector() -> None:
 
     collector = set(inspect.signature(forebay.Collector).parameters)
     start = set(inspect.signature(forebay.start).parameters)
-    assert start - collector == {"capture_logging"}
+    assert start - collector == {"capture_logging", "install_sigterm"}
     assert collector <= start
 
 

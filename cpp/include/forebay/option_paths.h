@@ -67,6 +67,7 @@ class OptionPaths {
     maybe("max_record_bytes", options.max_record_bytes);
     text("run_directory", options.run_directory);
     if (options.ledger_in_memory) add("ledger_in_memory", true);
+    if (options.disabled) add("disabled", true);
   }
 
   [[nodiscard]] const forebay_option* data() const noexcept { return options_.data(); }

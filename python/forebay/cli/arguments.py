@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+from .._durations import seconds_in
+
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def duration(text: str) -> float:
     """Seconds out of ``5``, ``5s``, ``250ms``, ``2m`` or ``1h``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip().lower())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 5s, 250ms, 2m or 1h")
-    seconds = float(match[1]) * _UNITS[match[2]]
-    if not math.isfinite(seconds):
-        raise argparse.ArgumentTypeError(f"{text!r} is too long")
-    return seconds
+    try:
+        return seconds_in(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def size(text: str) -> int:
