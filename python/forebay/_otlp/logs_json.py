@@ -73,7 +73,7 @@ def _integer(value: object) -> int:
 def _json_resource_logs(item: object) -> ResourceLogs:
     value = _dict(item)
     return ResourceLogs(
-        resource=_json_attributes(_dict(value.get("resource")), 0),
+        resource=json_attributes(_dict(value.get("resource")), 0),
         scopes=[_json_scope_logs(inner) for inner in _list(value, "scopeLogs")],
         schema_url=_string(value, "schemaUrl"),
     )
@@ -83,13 +83,13 @@ def _json_scope_logs(item: object) -> ScopeLogs:
     value = _dict(item)
     scope = _dict(value.get("scope"))
     return ScopeLogs(
-        scope=Scope(_string(scope, "name"), _string(scope, "version"), _json_attributes(scope, 0)),
-        records=[_json_record(record) for record in _list(value, "logRecords")],
+        scope=Scope(_string(scope, "name"), _string(scope, "version"), json_attributes(scope, 0)),
+        records=[json_record(record) for record in _list(value, "logRecords")],
         schema_url=_string(value, "schemaUrl"),
     )
 
 
-def _json_record(item: object) -> LogRecord:
+def json_record(item: object) -> LogRecord:
     value = _dict(item)
     body = value.get("body")
     return LogRecord(
@@ -98,7 +98,7 @@ def _json_record(item: object) -> LogRecord:
         severity_number=_integer(value.get("severityNumber")),
         severity_text=_string(value, "severityText"),
         body=None if body is None else _json_any_value(body, 0),
-        attributes=_json_attributes(value, 0),
+        attributes=json_attributes(value, 0),
         dropped_attributes_count=_integer(value.get("droppedAttributesCount")),
         flags=_integer(value.get("flags")),
         trace_id=bytes.fromhex(_string(value, "traceId")),
@@ -107,7 +107,7 @@ def _json_record(item: object) -> LogRecord:
     )
 
 
-def _json_attributes(
+def json_attributes(
     holder: dict[str, Any], depth: int, key: str = "attributes"
 ) -> dict[str, Value]:
     result: dict[str, Value] = {}
@@ -133,7 +133,7 @@ def _json_any_value(item: object, depth: int) -> Value:
         items = _list(_dict(value["arrayValue"]), "values")
         return [_json_any_value(inner, depth + 1) for inner in items]
     if "kvlistValue" in value:
-        return _json_attributes(_dict(value["kvlistValue"]), depth + 1, "values")
+        return json_attributes(_dict(value["kvlistValue"]), depth + 1, "values")
     if "bytesValue" in value:
         try:
             return base64.b64decode(_string(value, "bytesValue"), validate=True)

@@ -1,0 +1,232 @@
+"""``forebay tail``: the last records of local files, and those that come."""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._errors import OptionError
+from .._otlp.files import SegmentReader, segments_in
+from .._otlp.growing import GrowingSegment
+from .._otlp.logs import LogRecord, ResourceLogs, Scope
+from .._otlp.scan import Found, scan_line
+from .._otlp.wire import WireError
+from . import FINDING, OK, USAGE, paint
+from .cat import flat_object, line, newest_service_directory, state_directory
+from .record_filter import RecordFilter, add_arguments, filter_from
+
+_DESCRIPTION = """\
+Prints the last records of local files in the order of their time, and with -f those that are
+written from then on, by any process, also into files that are made later. Without a path it reads
+the service directory that was written to last.
+
+  forebay tail -f
+  forebay tail -n 100 --level error --attribute route=/orders --text timeout
+"""
+
+_LOOK_EVERY = 0.2  # s
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "tail",
+        help="print the last records of local files, and follow them",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="a file or a directory")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument(
+        "-n", "--records", type=int, default=10, metavar="N", help="how many (default: 10)"
+    )
+    add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one flat JSON object a record")
+    parser.add_argument("--resource", action="store_true", help="with the resource's attributes")
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class _Record:
+    time: int
+    resource: ResourceLogs
+    scope: Scope
+    record: LogRecord
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print, and follow."""
+    try:
+        wanted = filter_from(args.level, args.attribute, args.text)
+        if args.records < 0:
+            raise OptionError(f"-n: {args.records} is not 0 or more")
+    except OptionError as error:
+        print(f"forebay tail: {error}", file=sys.stderr)
+        return USAGE
+    paths = [Path(path) for path in args.paths]
+    if not paths:
+        newest = newest_service_directory()
+        if newest is None and not args.follow:
+            print(
+                f"forebay tail: no records below {state_directory()}; name a file or a directory",
+                file=sys.stderr,
+            )
+            return FINDING
+        paths = [newest or state_directory()]
+        print(f"forebay tail: {paths[0]}", file=sys.stderr)
+    for path in paths:
+        if args.paths and not path.exists():
+            print(f"forebay tail: {path}: no such file or directory", file=sys.stderr)
+            return FINDING
+    tail = _Tail(paths, wanted, args)
+    tail.print_last(args.records)
+    while args.follow:
+        time.sleep(_LOOK_EVERY)
+        tail.print_new()
+    return FINDING if tail.has_failed else OK
+
+
+class _Tail:
+    def __init__(
+        self, paths: Sequence[Path], wanted: RecordFilter, args: argparse.Namespace
+    ) -> None:
+        self._paths = paths
+        self._wanted = wanted
+        self._args = args
+        self._style = paint.for_stream(sys.stdout)
+        self._segments: dict[Path, GrowingSegment] = {}
+        self._said: set[str] = set()
+        self.has_failed = False
+
+    def print_last(self, count: int) -> None:
+        """The last records, and where each file's next one begins."""
+        newest: list[tuple[int, int, Found | _Record]] = []  # a heap; the oldest first
+        order = 0
+        # From the file that was written to last on: what is in one was written before.
+        for path in reversed(self._files()):
+            segment = self._segments[path] = GrowingSegment(path)
+            written = self._modified(path)
+            if len(newest) == count and (count == 0 or written < newest[0][0]):
+                self._skip(segment)
+                continue
+            for found in self._found_in(segment):
+                at = found.time_unix_nano if isinstance(found, Found) else found.time
+                order += 1
+                if len(newest) < count:
+                    heapq.heappush(newest, (at, order, found))
+                elif count and at >= newest[0][0]:
+                    heapq.heappushpop(newest, (at, order, found))
+        self._print(found for _, _, found in sorted(newest, key=lambda each: each[:2]))
+
+    def print_new(self) -> None:
+        """What was written since the last look."""
+        found: list[Found | _Record] = []
+        for path in self._files():
+            segment = self._segments.setdefault(path, GrowingSegment(path))
+            found += self._found_in(segment)
+        found.sort(key=lambda each: each.time_unix_nano if isinstance(each, Found) else each.time)
+        self._print(iter(found))
+
+    def _files(self) -> list[Path]:
+        files: list[Path] = []
+        for path in self._paths:
+            files += segments_in(path) if path.is_dir() else [path]
+        for gone in self._segments.keys() - set(files):
+            del self._segments[gone]  # rotated away
+        return files
+
+    @staticmethod
+    def _modified(path: Path) -> int:
+        try:
+            return path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def _skip(self, segment: GrowingSegment) -> None:
+        try:
+            segment.skip()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._say(f"{segment.path}: {error.strerror}")
+
+    def _found_in(self, segment: GrowingSegment) -> Iterator[Found | _Record]:
+        while True:
+            try:
+                data = segment.read_new()
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):
+                    self._say(f"{segment.path}: {error.strerror}")
+                return
+            if not data:
+                return
+            if data.startswith(b"{"):
+                for part in data.splitlines(keepends=True):
+                    yield from self._found_in_line(segment.path, part)
+            else:
+                yield from self._read(segment.path, data)
+
+    def _found_in_line(self, path: Path, part: bytes) -> Iterator[Found | _Record]:
+        try:
+            records = scan_line(part)
+        except WireError as error:
+            self._say(f"{path}: {error}")
+            return
+        if records is None:
+            yield from self._read(path, part)
+            return
+        wanted = self._wanted
+        needs_parsing = wanted.attributes or wanted.texts
+        for found in records:
+            if found.severity() < wanted.min_severity or not wanted.may_match(found.content):
+                continue
+            try:
+                if needs_parsing and not wanted.matches(found.parse()):
+                    continue
+            except WireError as error:
+                self._say(f"{path}: {error}")
+                continue
+            yield found
+
+    def _read(self, path: Path, data: bytes) -> Iterator[_Record]:
+        reader = SegmentReader(path)
+        for resource in reader.read(io.BytesIO(data)):
+            for scope, record in resource.records():
+                if self._wanted.matches(record):
+                    at = record.time_unix_nano or record.observed_time_unix_nano
+                    yield _Record(at, resource, scope, record)
+        for problem in reader.problems:
+            self._say(problem)
+
+    def _print(self, found: Iterator[Found | _Record]) -> None:
+        for each in found:
+            if isinstance(each, Found):
+                try:
+                    attributes, scope = each.head.parse()
+                    each = _Record(
+                        each.time_unix_nano, ResourceLogs(resource=attributes), scope, each.parse()
+                    )
+                except WireError as error:
+                    self._say(str(error))
+                    continue
+            resource = self._args.resource
+            if self._args.json:
+                flat = flat_object(each.resource, each.scope, each.record, resource=resource)
+                text = json.dumps(flat, ensure_ascii=False, default=str)
+            else:
+                text = line(each.resource, each.scope, each.record, self._style, resource=resource)
+            sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def _say(self, problem: str) -> None:
+        self.has_failed = True
+        if problem not in self._said:
+            self._said.add(problem)
+            print(f"forebay tail: {problem}", file=sys.stderr)
