@@ -139,6 +139,29 @@ def start(
         return collector
 
 
+_Default = tuple["Collector | None", str, "dict[str, Any]"]
+
+
+def set_aside() -> _Default:
+    """Leave the process without a default, for the time of a test."""
+    global _default, _started_at, _started_with
+    with _lock:
+        before = (_default, _started_at, _started_with)
+        _default, _started_at, _started_with = None, "", {}
+        _core.set_default(None)
+    return before
+
+
+def put_back(before: _Default) -> None:
+    """The default that was set aside is it again."""
+    global _default, _started_at, _started_with
+    with _lock:
+        _default, _started_at, _started_with = before
+        collector = before[0]
+        shut = collector is None or collector.is_shut_down
+        _core.set_default(None if shut or collector is None else collector._core)
+
+
 def get_collector() -> Collector | None:
     """The process default that `start` made; None where there is none, or it was shut down."""
     collector = _default

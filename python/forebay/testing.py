@@ -8,16 +8,26 @@
         assert receiver.records()[0].record.attributes == {"price": 12}
 
 It is a real server on a real socket, in the standard library alone; it needs no running collector.
+
+For pytest there is a collector in memory, which is the process default for one test:
+
+    from forebay.testing import forebay_collector
+
+    def test_orders_are_logged(forebay_collector):
+        place_order(42)
+        record = forebay_collector.record(level="INFO", logger="shop", order=42)
+        assert record.body == "order placed"
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._otlp import answers, logs, logs_json
 from ._otlp.faults import Fault, FaultScript
@@ -26,7 +36,23 @@ from ._otlp.intake import Intake, TakenBatch
 from ._otlp.logs import LogRecord, Scope, Value
 from ._otlp.tally import Counts, Tally
 
-__all__ = ["Counts", "LogRecord", "ReceivedRecord", "Receiver", "Scope", "TakenBatch", "Value"]
+if TYPE_CHECKING:
+    from ._testing_memory import MemoryCollector, memory_collector
+
+    forebay_collector: Any
+
+__all__ = [
+    "Counts",
+    "LogRecord",
+    "MemoryCollector",
+    "ReceivedRecord",
+    "Receiver",
+    "Scope",
+    "TakenBatch",
+    "Value",
+    "forebay_collector",
+    "memory_collector",
+]
 
 
 @dataclass(frozen=True)
@@ -289,6 +315,36 @@ _FAULTS = (
     "slow_body",
     "clear",
 )
+
+
+def __getattr__(name: str) -> Any:
+    # They need the compiled core, which a receiver does not; and pytest.
+    if name == "MemoryCollector":
+        from ._testing_memory import MemoryCollector
+
+        return MemoryCollector
+    if name == "memory_collector":
+        from ._testing_memory import memory_collector
+
+        return memory_collector
+    if name == "forebay_collector":
+        return _fixture()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@functools.cache
+def _fixture() -> Any:
+    import pytest
+
+    @pytest.fixture
+    def forebay_collector() -> Iterator[MemoryCollector]:
+        """A collector in memory, the process default for this test; its ledger must balance."""
+        from ._testing_memory import memory_collector
+
+        with memory_collector() as made:
+            yield made
+
+    return forebay_collector
 
 
 def _nothing(batch: TakenBatch) -> None:

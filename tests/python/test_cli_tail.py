@@ -45,7 +45,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_the_last_records_come_in_the_order_of_their_time(capsys: Capture, files: Path) -> None:
-    """Over the lanes, which are written each for itself. Ten, unless another number is asked for."""
+    """Over the lanes, which are written each for itself. Ten, unless asked otherwise."""
     messages = [line.split(" message ")[1].split()[0] for line in tail(capsys, files)]
     assert messages == [str(n) for n in range(40, 50)]
     assert len(tail(capsys, files, "-n", "50")) == 50

@@ -1,0 +1,116 @@
+"""A collector for one test, in memory: what `forebay.testing` gives out as a fixture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import _lifecycle
+from ._collector import Collector
+from ._exporters import MemoryExporter
+from ._levels import level_number, severity_number
+from ._otlp.logs import LogRecord, Scope
+from ._stats import Audit
+
+
+class MemoryCollector:
+    """The process default of one test, and what was emitted into it.
+
+    Attributes:
+        collector: The collector itself.
+    """
+
+    def __init__(self, collector: Collector, exporter: MemoryExporter) -> None:
+        self.collector = collector
+        self._exporter = exporter
+
+    def records(
+        self,
+        *,
+        level: int | str | None = None,
+        logger: str | None = None,
+        text: str | None = None,
+        internal: bool = False,
+        **attributes: object,
+    ) -> list[LogRecord]:
+        """The records emitted so far, in the order of their time.
+
+        Args:
+            level: This level and above.
+            logger: Of the logger with that name, and those below it (``shop`` has ``shop.orders``).
+            text: With it in the message.
+            internal: Also records that Forebay made itself (gap records and the like).
+            attributes: With these attributes, and these values. Names that are no identifiers:
+                ``records(**{"http.route": "/x"})``.
+        """
+        lowest = 0 if level is None else severity_number(level_number(level, "level"))
+        return [
+            record
+            for scope, record in self._all()
+            if record.severity_number >= lowest
+            and (logger is None or f"{scope.name}.".startswith(f"{logger}."))
+            and (text is None or text in str(record.body))
+            and (internal or "forebay.internal" not in record.attributes)
+            and all(
+                name in record.attributes and record.attributes[name] == value
+                for name, value in attributes.items()
+            )
+        ]
+
+    def record(self, **wanted: Any) -> LogRecord:
+        """The only record that `records` finds.
+
+        Raises:
+            AssertionError: there is none, or there are several; the text shows them.
+        """
+        found = self.records(**wanted)
+        assert len(found) == 1, f"{len(found)} records, not one: {found or self.records()}"
+        return found[0]
+
+    def messages(self, **wanted: Any) -> list[str]:
+        """The messages of what `records` finds."""
+        return [str(record.body) for record in self.records(**wanted)]
+
+    def clear(self) -> None:
+        """Forget what was emitted so far."""
+        self._flush()
+        self._exporter.clear()
+
+    def audit(self) -> Audit:
+        """As `Collector.audit`."""
+        return self.collector.audit()
+
+    def _flush(self) -> None:
+        receipt = self.collector.flush(30)
+        assert receipt.complete, receipt
+
+    def _all(self) -> list[tuple[Scope, LogRecord]]:
+        self._flush()
+        found = [pair for logs in self._exporter.resource_logs() for pair in logs.records()]
+        return sorted(found, key=lambda pair: pair[1].time_unix_nano)
+
+
+@contextmanager
+def memory_collector(**options: Any) -> Iterator[MemoryCollector]:
+    """A process default in memory, for the time of a ``with``; the one before comes back.
+
+    Args:
+        options: As for `forebay.start`. Without ``service_name`` the service is called ``test``.
+    """
+    from . import start
+
+    options.setdefault("service_name", "test")
+    options.setdefault("console", "off")
+    exporter = options.setdefault("exporter", MemoryExporter())
+    before = _lifecycle.set_aside()
+    try:
+        collector = start(**options)
+        try:
+            yield MemoryCollector(collector, exporter)
+        finally:
+            collector.shutdown(30)
+            audit = collector.audit()
+            assert audit.balanced, audit
+    finally:
+        _lifecycle.put_back(before)
