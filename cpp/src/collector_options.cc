@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cgroup.h"
 #include "options_admission.h"
 #include "options_parts.h"
 
@@ -9,6 +10,14 @@ namespace forebay::engine {
 namespace {
 
 using model::OwnedValue;
+
+// A fiftieth of what the container has, within bounds.
+uint64_t default_memory_limit() {
+  const uint64_t most = CollectorOptions{}.memory_limit;
+  constexpr uint64_t kLeast = 8u << 20;
+  const std::optional<uint64_t> container = container_memory_limit();
+  return container ? std::clamp(*container / 50, kLeast, most) : most;
+}
 
 void read_recorder(OptionReader& reader, pipeline::RecorderOptions& recorder) {
   recorder.min_severity = static_cast<uint32_t>(reader.whole("recorder.level", 0, 0, 24));
@@ -53,6 +62,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   CollectorOptions options;
   auto& pipeline = options.pipeline;
   read_resource(reader, options);
+  if (!reader.has("memory_limit")) options.memory_limit = default_memory_limit();
   options.memory_limit =
       reader.whole("memory_limit", options.memory_limit, 1u << 20, uint64_t{1} << 40);
   read_lanes(reader, options);

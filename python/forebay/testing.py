@@ -21,10 +21,9 @@ For pytest there is a collector in memory, which is the process default for one 
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -37,9 +36,8 @@ from ._otlp.logs import LogRecord, Scope, Value
 from ._otlp.tally import Counts, Tally
 
 if TYPE_CHECKING:
+    from ._pytest_fixture import forebay_collector
     from ._testing_memory import MemoryCollector, memory_collector
-
-    forebay_collector: Any
 
 __all__ = [
     "Counts",
@@ -328,23 +326,10 @@ def __getattr__(name: str) -> Any:
 
         return memory_collector
     if name == "forebay_collector":
-        return _fixture()
+        from ._pytest_fixture import forebay_collector
+
+        return forebay_collector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-@functools.cache
-def _fixture() -> Any:
-    import pytest
-
-    @pytest.fixture
-    def forebay_collector() -> Iterator[MemoryCollector]:
-        """A collector in memory, the process default for this test; its ledger must balance."""
-        from ._testing_memory import memory_collector
-
-        with memory_collector() as made:
-            yield made
-
-    return forebay_collector
 
 
 def _nothing(batch: TakenBatch) -> None:

@@ -97,6 +97,8 @@ def wrong_includes(root: Path) -> Iterator[str]:
 def python_that_imports_tests(root: Path) -> Iterator[str]:
     """A sentence for each import in the package that reaches into the tests."""
     for file in sorted((root / "python").rglob("*.py")):
+        if file.name == "_pytest_fixture.py":
+            continue  # what users' tests have of us
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

@@ -1,0 +1,104 @@
+"""What the machine, or the container, is like: disk, memory, processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from .._local_files import can_be_written, default_directory
+from .._stats_file import run_directory
+from .doctor import Check
+
+_MIB = 1 << 20
+# Forebay's defaults: the cap of local files, and of a process's memory.
+_FILES = 256 * _MIB
+_MEMORY = 48 * _MIB
+_LEAST_MEMORY = 8 * _MIB
+
+
+def local_files(service_name: str | None) -> Iterator[Check]:
+    """Where records go without an endpoint."""
+    directory = default_directory(service_name)
+    if directory is None:
+        mend = "set FOREBAY_DIR, or an endpoint"
+        yield Check("fail", "destination", "the console: there is no home directory", mend)
+        return
+    if not can_be_written(directory):
+        mend = "set FOREBAY_DIR to a directory that can be written, or an endpoint"
+        text = f"the console: {directory} cannot be written"
+        yield Check("fail", "destination", text, mend)
+        return
+    yield Check("ok", "destination", f"local files in {directory}")
+    yield from _room(Path(directory))
+
+
+def _room(directory: Path) -> Iterator[Check]:
+    place = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if free < _FILES:
+        mend = "FileExporter(max_total_bytes=…), or another disk"
+        text = f"{free // _MIB} MiB free, and files may take {_FILES // _MIB}"
+        yield Check("fail", "disk", text, mend)
+    else:
+        yield Check("ok", "disk", f"{free // _MIB:,} MiB free; files take {_FILES // _MIB} at most")
+
+
+def checks() -> Iterator[Check]:
+    """What is so whatever the destination is."""
+    where = run_directory()
+    if can_be_written(str(where)):
+        yield Check("ok", "ledger", f"stats files in {where}")
+    else:
+        mend = "set FOREBAY_RUN_DIR; without it `forebay stats` sees nothing"
+        yield Check("fail", "ledger", f"{where} cannot be written: kept in memory", mend)
+    limit = cgroup_memory_limit()
+    if limit is None:
+        yield Check("ok", "memory", f"no container's limit; {_MEMORY // _MIB} MiB a process")
+    else:
+        each = min(max(limit // 50, _LEAST_MEMORY), _MEMORY)
+        part = 100 * each / limit
+        state, mend = ("ok", "") if part <= 10 else ("fail", "give a smaller memory_limit")
+        text = f"the container's limit is {limit // _MIB:,} MiB; {each // _MIB} a process"
+        yield Check(state, "memory", f"{text}, {part:.0f} % of it", mend)
+    yield _fork()
+
+
+def _fork() -> Check:
+    import multiprocessing
+
+    method = (
+        multiprocessing.get_start_method(allow_none=True)
+        or (multiprocessing.get_all_start_methods()[0])
+    )
+    text = f"multiprocessing would {method}; a child begins with an empty ledger either way"
+    return Check("ok", "processes", f"{os.cpu_count()} CPUs; {text}")
+
+
+def cgroup_memory_limit(root: Path = Path("/")) -> int | None:
+    """The container's limit in bytes, by cgroup v2 or v1; None: there is none."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    limits = []
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:
+            base, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            base, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container its own group may be mounted at the top.
+        below = Path(path.lstrip("/"))
+        for group in (below, *below.parents, Path(".")):
+            try:
+                text = (base / group / name).read_text().strip()
+            except OSError:
+                continue
+            # v1 writes a number of about 2^63 for none.
+            if text.isdigit() and int(text) < 1 << 60:
+                limits.append(int(text))
+    return min(limits, default=None)
