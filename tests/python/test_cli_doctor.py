@@ -90,7 +90,7 @@ def test_clocks_are_compared(capsys: Capture, off: int, state: str) -> None:
             self.end_headers()
 
         def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() + off)  # type: ignore[arg-type]
+            return super().date_time_string(time.time() + off)
 
         def log_message(self, *_: object) -> None:
             """Quietly."""
