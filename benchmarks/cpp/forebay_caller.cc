@@ -27,7 +27,7 @@ inline int32_t emit_one(const Caller& caller, uint64_t number) {
   values[2].type = FOREBAY_DOUBLE;
   values[2].size = 0;
   values[2].as.f64 = static_cast<double>(number) * 0.25;
-  return caller.api->emit(caller.logger, caller.site, values, 3, nullptr, 0);
+  return caller.api->emit(caller.logger, caller.site, values, 3, nullptr, FOREBAY_EMIT_FLAT);
 }
 
 }  // namespace

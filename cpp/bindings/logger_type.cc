@@ -116,7 +116,7 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
         }
         const int32_t outcome =
             core().emit(logger->handle, site, cells, static_cast<uint32_t>(count), nullptr,
-                        FOREBAY_EMIT_REPORT_BLOCK);
+                        FOREBAY_EMIT_REPORT_BLOCK | FOREBAY_EMIT_FLAT);
         if (outcome == FOREBAY_ACCEPTED) [[likely]]
           Py_RETURN_TRUE;
         if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);

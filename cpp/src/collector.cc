@@ -68,6 +68,18 @@ void visit_pressure(pipeline::Pipeline& pipeline, const NumberVisitor& visit) {
   }
 }
 
+// The rules of redaction, with all call sites told that they are about.
+const admit::Redaction* watched(const CollectorOptions& options) {
+  const admit::Redaction* const redaction = admit::Redaction::of(options.redact);
+  if (redaction == nullptr) return nullptr;
+  model::SiteRegistry::process().watch(
+      [](const void* context, std::string_view key) {
+        return static_cast<const admit::Redaction*>(context)->instead_of(key) != nullptr;
+      },
+      redaction);
+  return redaction;
+}
+
 std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
   std::vector<admit::LaneRule> rules;
   for (const pipeline::LaneOptions& lane : options.pipeline.lanes) rules.push_back(lane.rule);
@@ -79,6 +91,7 @@ std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
 Collector::Collector(CollectorOptions options, Surroundings surroundings)
     : options_(std::move(options)),
       surroundings_(std::move(surroundings)),
+      redaction_(watched(options_)),
       lane_rules_(rules_of(options_)),
       lanes_(admit::lanes_for_logger(lane_rules_, "")) {}
 

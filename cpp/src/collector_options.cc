@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "admit/redaction.h"
 #include "base/cgroup.h"
 #include "options_admission.h"
 #include "options_parts.h"
@@ -10,6 +11,18 @@ namespace forebay::engine {
 namespace {
 
 using model::OwnedValue;
+
+void read_redaction(OptionReader& reader, CollectorOptions& options) {
+  std::vector<std::string> own;
+  for (size_t i = 0;; ++i) {
+    const std::string at = "redact[" + std::to_string(i) + "]";
+    if (!reader.has(at)) break;
+    own.push_back(reader.text(at, ""));
+  }
+  reader.fail("", admit::Redaction::validate(own));
+  if (reader.flag("redact_defaults", true)) options.redact = admit::Redaction::default_rules();
+  options.redact.insert(options.redact.end(), own.begin(), own.end());
+}
 
 // A fiftieth of what the container has, within bounds.
 uint64_t default_memory_limit() {
@@ -72,6 +85,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   read_delivery(reader, options);
   read_recorder(reader, pipeline.recorder);
   pipeline.run_directory = reader.text("run_directory", "");
+  read_redaction(reader, options);
   options.is_disabled = reader.flag("disabled", false);
   pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
   read_routes(reader, options);

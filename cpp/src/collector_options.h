@@ -47,6 +47,8 @@ struct CollectorOptions {
   pipeline::PipelineOptions pipeline;
   std::vector<std::vector<ExporterOptions>> exporters;  // of each of pipeline.routes
   std::vector<admit::SamplingRule> sampling;
+  // Keys whose values are replaced; see admit::Redaction. Empty: none are.
+  std::vector<std::string> redact;
   // How often what a limit suppressed is told. Unit: ns, 10 ms..1 h.
   Duration summary_interval = std::chrono::seconds{1};
   uint64_t max_record_bytes = 1u << 20;

@@ -6,6 +6,7 @@
 #include "collector.h"
 #include "emit_steps.h"
 #include "model/site.h"
+#include "redacted.h"
 
 namespace forebay::engine {
 namespace {
@@ -125,6 +126,41 @@ using queue::Admission;
   return emit_plain(binding, end, site, values, course, extra);
 }
 
+// There are rules of redaction, and the record may hold what they are about.
+[[gnu::noinline]] int32_t pass_gate_redacted(ThreadBinding& binding, const LoggerBinding& bound,
+                                             const model::Site* site, const forebay_value* values,
+                                             uint32_t value_count, const forebay_extra* extra,
+                                             uint32_t flags, uint32_t severity) noexcept try {
+  const Redacted redacted(*bound.redaction, site, values, value_count, extra);
+  return pass_gate(binding, bound, site, redacted.values(), value_count, redacted.extra(), flags,
+                   severity);
+} catch (const std::bad_alloc&) {
+  // Better none than one that must not be seen.
+  const uint32_t lane = bound.rules.lanes[severity];
+  if (lane == admit::kRecorderLane) return FOREBAY_DISABLED;
+  if (binding.is_inside.load(std::memory_order_relaxed)) {
+    return refuse_reentrant(binding, lane, severity_class(severity));
+  }
+  enter(binding);
+  binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
+  binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
+  return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
+}
+
+// Whether a rule of redaction is about the record. Of what has no attributes besides its site's,
+// and no nested values, the site knows.
+[[gnu::always_inline]] inline bool is_redacted(const LoggerBinding& bound, const model::Site* site,
+                                               const forebay_value* values, uint32_t value_count,
+                                               const forebay_extra* extra,
+                                               uint32_t flags) noexcept {
+  if (site != nullptr && site->is_watched.load(std::memory_order_relaxed)) [[unlikely]] {
+    return bound.redaction != nullptr;
+  }
+  if ((flags & FOREBAY_EMIT_FLAT) != 0 && extra == nullptr) [[likely]]
+    return false;
+  return bound.redaction != nullptr && is_hit(*bound.redaction, values, value_count, extra);
+}
+
 // The logger is not bound yet, or the thread not to the logger's incarnation.
 [[gnu::noinline]] int32_t emit_first(forebay_logger* handle, const forebay_site* opaque_site,
                                      const forebay_value* values, uint32_t value_count,
@@ -143,6 +179,9 @@ using queue::Admission;
   ThreadBinding* const binding = bind_thread(*bound.incarnation);
   if (binding == nullptr) {
     return emit_unbound(*bound.incarnation, bound.rules.lanes[severity], severity);
+  }
+  if (is_redacted(bound, site, values, value_count, extra, flags)) {
+    return pass_gate_redacted(*binding, bound, site, values, value_count, extra, flags, severity);
   }
   return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }
@@ -165,6 +204,9 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   ThreadBinding* const binding = current_binding;
   if (binding == nullptr || binding->incarnation != bound.incarnation) [[unlikely]] {
     return emit_first(handle, opaque_site, values, value_count, extra, flags);
+  }
+  if (is_redacted(bound, site, values, value_count, extra, flags)) [[unlikely]] {
+    return pass_gate_redacted(*binding, bound, site, values, value_count, extra, flags, severity);
   }
   return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }

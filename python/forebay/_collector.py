@@ -57,6 +57,7 @@ class Collector(Upstream):
     down.
     """
 
+    # Long because it says what each option means.
     def __init__(
         self,
         *,
@@ -76,6 +77,7 @@ class Collector(Upstream):
         breaker: BreakerOptions | None = None,
         limits: LimitOptions | None = None,
         run_directory: str | os.PathLike[str] | None = None,
+        redact: Sequence[str] | bool | None = None,
         disabled: bool = False,
     ) -> None:
         """Check every option, and start nothing.
@@ -107,6 +109,10 @@ class Collector(Upstream):
             limits: What all rate limits have in common.
             run_directory: Where the stats file is. None: ``$FOREBAY_RUN_DIR``, else ``forebay``
                 in the user's runtime directory, else ``/tmp/forebay-<uid>``.
+            redact: Keys whose values are never written down, besides Forebay's own short list:
+                ``["iban", "*_secret"]``, in any case; ``"!cookie"`` takes one of the list back.
+                What stands instead says which rule hit. Attributes of a record, at any depth;
+                not the message. None or True: the list alone. False: nothing is redacted.
             disabled: Take nothing: every record is as if it was below its logger's level. No
                 thread, no file, no connection.
 
@@ -142,6 +148,7 @@ class Collector(Upstream):
             breaker=breaker,
             limits=limits,
             run_directory=run_directory,
+            redact=redact,
             disabled=disabled,
         )
         self._core = _core.Collector(options)

@@ -67,6 +67,7 @@ def start(
     breaker: BreakerOptions | None = None,
     limits: LimitOptions | None = None,
     run_directory: str | os.PathLike[str] | None = None,
+    redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
     install_sigterm: bool = False,
 ) -> Collector:
@@ -93,8 +94,8 @@ def start(
             written, all but ``"off"`` goes to the console instead, with a warning. With ``routes``
             it is the first of them that is shown.
         resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
-            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, disabled: As
-            for `Collector`.
+            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, redact,
+            disabled: As for `Collector`.
         install_sigterm: A handler of SIGTERM before the one that is there. Where that is the
             application's (uvicorn has one, gunicorn's workers, too), what is held is flushed, 5 s
             at most, and then it is called. Where it is the system's, the collector is shut down,

@@ -152,6 +152,7 @@ def flatten(
     breaker: BreakerOptions | None,
     limits: LimitOptions | None,
     run_directory: str | os.PathLike[str] | None,
+    redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
 ) -> list[tuple[str, Value]]:
     """Check everything, and spell it out for the core.
@@ -186,8 +187,23 @@ def flatten(
     options.group("limits", limits, LimitOptions)
     if run_directory is not None:
         options.text("run_directory", os.fsdecode(run_directory))
+    _flatten_redact(options, redact)
     options.flag("disabled", disabled or None)
     return options.pairs
+
+
+def _flatten_redact(options: OptionList, redact: object) -> None:
+    if redact is None or redact is True:
+        return
+    if redact is False:
+        options.add("redact_defaults", False)
+        return
+    if isinstance(redact, str) or not isinstance(redact, Sequence):
+        raise OptionError(f"redact: {redact!r} is not a list of keys, True or False")
+    for i, rule in enumerate(redact):
+        if not isinstance(rule, str) or not rule.removeprefix("!"):
+            raise OptionError(f"redact[{i}]: {rule!r} names no key")
+        options.add(f"redact[{i}]", rule)
 
 
 CONSOLE_FORMATS = ("off", "auto", "pretty", "json")

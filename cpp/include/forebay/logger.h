@@ -267,7 +267,7 @@ FOREBAY_LOCAL inline const forebay_site* intern(const forebay_api& api, Site& si
   if (interned != nullptr) {
     std::array<forebay_value, kMaxFields> values;
     for (size_t i = 0; i < count; ++i) values[i] = spelled(fields.values[i], digits[i]);
-    return Outcome(api->emit(handle, interned, values.data(), count, nullptr, 0));
+    return Outcome(api->emit(handle, interned, values.data(), count, nullptr, FOREBAY_EMIT_FLAT));
   }
   std::array<forebay_attribute, kMaxFields> attributes;
   for (size_t i = 0; i < count; ++i) {
@@ -296,7 +296,7 @@ template <size_t N, size_t... I>
     const forebay_string keys[] = {fields[I].key.raw()...};
     return emit_slow(logger, site, Fields{keys, values, N});
   }
-  return Outcome(attachment.table()->emit(handle, interned, values, N, nullptr, 0));
+  return Outcome(attachment.table()->emit(handle, interned, values, N, nullptr, FOREBAY_EMIT_FLAT));
 }
 
 template <size_t N>
@@ -311,7 +311,8 @@ template <size_t N>
   if (handle == nullptr || interned == nullptr) [[unlikely]] {
     return emit_slow(logger, site, Fields{nullptr, nullptr, 0});
   }
-  return Outcome(attachment.table()->emit(handle, interned, nullptr, 0, nullptr, 0));
+  return Outcome(
+      attachment.table()->emit(handle, interned, nullptr, 0, nullptr, FOREBAY_EMIT_FLAT));
 }
 
 }  // namespace detail

@@ -67,6 +67,10 @@ class OptionPaths {
     maybe("max_record_bytes", options.max_record_bytes);
     text("run_directory", options.run_directory);
     if (options.ledger_in_memory) add("ledger_in_memory", true);
+    for (size_t i = 0; i < options.redact.size(); ++i) {
+      add("redact[" + std::to_string(i) + "]", Value(options.redact[i]));
+    }
+    if (!options.redact_defaults) add("redact_defaults", false);
     if (options.disabled) add("disabled", true);
   }
 

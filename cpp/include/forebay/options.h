@@ -244,7 +244,11 @@ struct Options {
   std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB
   std::string run_directory = {};                 // of the stats file. Default: $FOREBAY_RUN_DIR
   bool ledger_in_memory = false;                  // no stats file
-  bool disabled = false;                          // takes nothing, and makes no thread or file
+  // Keys whose values are replaced besides a short list of Forebay's own; "!key" takes one of it
+  // back.
+  std::vector<std::string> redact = {};
+  bool redact_defaults = true;
+  bool disabled = false;  // takes nothing, and makes no thread or file
 };
 
 }  // namespace v1

@@ -35,6 +35,13 @@ std::string content_of(const forebay_site_spec& spec) {
   return key;
 }
 
+// relaxed: a logger is bound to the collector whose rule it is after that was made.
+void look_at(Site& site, SiteRegistry::KeyMatch matches, const void* context) {
+  for (const std::string& key : site.keys) {
+    if (matches(context, key)) site.is_watched.store(true, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
 
 SiteRegistry& SiteRegistry::process() {
@@ -55,8 +62,15 @@ const Site* SiteRegistry::intern(const forebay_site_spec& spec) noexcept try {
     return &sites_[found->second];
   }
   if (sites_.size() >= kMaxSites) return nullptr;
-  Site site;
-  site.id = static_cast<uint32_t>(sites_.size());
+  // In its place at once: it is not to be moved. Until its id is known it is nobody's.
+  Site& site = sites_.emplace_back();
+  struct TakeBack {
+    std::deque<Site>* from;
+    ~TakeBack() {
+      if (from != nullptr) from->pop_back();
+    }
+  } unless_done{&sites_};
+  site.id = static_cast<uint32_t>(sites_.size() - 1);
   site.severity = spec.severity;
   site.body_in_values = (spec.flags & FOREBAY_SITE_BODY_IN_VALUES) != 0;
   site.severity_text = view(spec.severity_text);
@@ -67,11 +81,21 @@ const Site* SiteRegistry::intern(const forebay_site_spec& spec) noexcept try {
   site.line = spec.line;
   site.keys.reserve(spec.key_count);
   for (uint32_t i = 0; i < spec.key_count; ++i) site.keys.emplace_back(view(spec.keys[i]));
-  sites_.push_back(std::move(site));
-  site_ids_.emplace(std::move(content), sites_.back().id);
-  return &sites_.back();
+  for (const Watch& watch : watches_) look_at(site, watch.matches, watch.context);
+  site_ids_.emplace(std::move(content), site.id);
+  unless_done.from = nullptr;
+  return &site;
 } catch (const std::bad_alloc&) {
   return nullptr;
+}
+
+void SiteRegistry::watch(KeyMatch matches, const void* context) {
+  const std::lock_guard lock(mutex_);
+  for (const Watch& watch : watches_) {
+    if (watch.context == context) return;
+  }
+  watches_.push_back({matches, context});
+  for (Site& site : sites_) look_at(site, matches, context);
 }
 
 const Site* SiteRegistry::at(uint32_t id) const noexcept {

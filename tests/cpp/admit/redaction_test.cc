@@ -1,0 +1,66 @@
+#include "admit/redaction.h"
+
+#include <gtest/gtest.h>
+
+namespace forebay::admit {
+namespace {
+
+std::string hit(const Redaction& rules, std::string_view key) {
+  const std::string* const text = rules.instead_of(key);
+  return text != nullptr ? *text : "";
+}
+
+TEST(RedactionTest, a_rule_hits_its_key_in_any_case_and_at_the_end_of_a_dotted_one) {
+  const Redaction rules({"password", "API-Key"});
+  for (const char* key : {"password", "Password", "PASSWORD", "user.password", "a.b.PassWord"}) {
+    EXPECT_EQ(hit(rules, key), "[redacted: password]") << key;
+  }
+  for (const char* key : {"api_key", "api-key", "API_KEY", "http.request.header.api-key"}) {
+    EXPECT_EQ(hit(rules, key), "[redacted: API-Key]") << key;
+  }
+  for (const char* key : {"", "passwords", "mypassword", "password.hint", "apikey", "p", "."}) {
+    EXPECT_EQ(hit(rules, key), "") << key;
+  }
+}
+
+TEST(RedactionTest, a_star_stands_for_any_characters) {
+  const Redaction rules({"*secret*", "card*number", "*"});
+  EXPECT_EQ(hit(rules, "my_secrets"), "[redacted: *secret*]");
+  EXPECT_EQ(hit(rules, "cardnumber"), "[redacted: card*number]");
+  EXPECT_EQ(hit(rules, "card.holder.number"), "[redacted: card*number]");
+  EXPECT_EQ(hit(rules, "anything"), "[redacted: *]");
+  const Redaction slow({"*a*a*a*a*a*b"});
+  EXPECT_EQ(hit(slow, std::string(100'000, 'a')), "");
+}
+
+TEST(RedactionTest, an_exception_takes_a_key_back) {
+  const Redaction rules({"cookie", "*token", "!token", "!session.cookie"});
+  EXPECT_EQ(hit(rules, "token"), "");
+  EXPECT_EQ(hit(rules, "access_token"), "[redacted: *token]");
+  EXPECT_EQ(hit(rules, "session.cookie"), "");
+  EXPECT_EQ(hit(rules, "other.cookie"), "[redacted: cookie]");
+}
+
+TEST(RedactionTest, the_default_rules_are_about_secrets_and_leave_the_rest) {
+  const Redaction rules(Redaction::default_rules());
+  for (const char* key : {"password", "Authorization", "http.request.header.authorization",
+                          "set-cookie", "X-Api-Key", "client_secret", "refresh_token"}) {
+    EXPECT_NE(hit(rules, key), "") << key;
+  }
+  for (const char* key : {"user.id", "http.route", "token_count", "tokens", "secretary",
+                          "passenger", "cookie_banner_seen", "url.path", "order_id"}) {
+    EXPECT_EQ(hit(rules, key), "") << key;
+  }
+}
+
+TEST(RedactionTest, lists_are_validated_and_equal_ones_are_one) {
+  EXPECT_TRUE(Redaction::validate({"a", "!b", "*"}).is_ok());
+  EXPECT_EQ(Redaction::validate({"a", "!"}).message(), "redact[1]: '!' names no key");
+  EXPECT_FALSE(Redaction::validate({std::string(200, 'a')}).is_ok());
+  EXPECT_EQ(Redaction::of({"x", "y"}), Redaction::of({"x", "y"}));
+  EXPECT_NE(Redaction::of({"x", "y"}), Redaction::of({"y", "x"}));
+  EXPECT_EQ(Redaction::of({}), nullptr);
+}
+
+}  // namespace
+}  // namespace forebay::admit
