@@ -1,6 +1,7 @@
 #include "base/cgroup.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,7 +14,9 @@ namespace fs = std::filesystem;
 // A tree with proc and sys as the kernel has them.
 class CgroupTest : public ::testing::Test {
  protected:
-  CgroupTest() : root_(fs::path(::testing::TempDir()) / "cgroup_test") {
+  // Tests run beside each other.
+  CgroupTest()
+      : root_(fs::path(::testing::TempDir()) / ("cgroup_test-" + std::to_string(getpid()))) {
     fs::remove_all(root_);
     write("proc/self/cgroup", "");
   }
