@@ -95,7 +95,7 @@ TEST(RoomLineTest, room_that_comes_back_goes_to_the_head_of_the_line_and_not_to_
   std::atomic<bool> is_over{false};
   std::vector<std::thread> flood;
   for (int t = 0; t < 2; ++t) {
-    flood.emplace_back([&] {
+    flood.emplace_back([&, t] {
       Counters own;
       Producer* producer = lane.queue().attach();
       while (!is_over) (void)lane.emit(*producer, own, t, 0);
