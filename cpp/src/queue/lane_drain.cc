@@ -35,6 +35,7 @@ const uint8_t* LaneQueue::front(uint64_t ticks_due) {
     fetched_.clear();
     fetched_at_ = 0;
     if (!next_runs(ticks_due)) {
+      if (has_stragglers(ticks_due)) continue;
       was_dry_ = true;
       return nullptr;
     }
@@ -110,6 +111,19 @@ bool LaneQueue::next_runs(uint64_t ticks_due) {
     if (p == start) break;
   }
   return take_open_runs(ticks_due);
+}
+
+// Once the lane is closed nothing may be overlooked: neither a run whose owner looked at it in that
+// very moment (to find itself refused), nor one that a thread which ends was just handing over.
+bool LaneQueue::has_stragglers(uint64_t ticks_due) noexcept {
+  if (!is_closed()) return false;
+  bool has_some = false;
+  Producer* const head = producers_.load(std::memory_order_acquire);
+  for (Producer* p = head; p != nullptr; p = p->next) {
+    while (p->is_inside()) sched_yield();
+    has_some |= p->has_unread() && static_cast<int64_t>(p->opened_ticks() - ticks_due) <= 0;
+  }
+  return has_some || queue_.size_approx() != 0;
 }
 
 bool LaneQueue::take_open_runs(uint64_t ticks_due) {

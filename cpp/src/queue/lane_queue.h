@@ -261,6 +261,7 @@ class LaneQueue {
   bool next_runs(uint64_t ticks_due);
   bool take_from(Producer& producer);
   bool take_open_runs(uint64_t ticks_due);
+  bool has_stragglers(uint64_t ticks_due) noexcept;
   void seal(Producer& producer) noexcept;
   // Everything that is in the queue or sealed, oldest first of each thread. False: no memory, and
   // nothing was taken.

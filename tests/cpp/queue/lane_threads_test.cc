@@ -184,6 +184,39 @@ TEST(LaneThreadsTest, close_waits_for_every_thread_and_nothing_comes_after) {
   }
 }
 
+// They look at their runs all the time, to find themselves refused; and some end.
+TEST(LaneThreadsTest, after_close_one_drain_finds_everything_whatever_threads_go_on_to_do) {
+  for (int round = 0; round < 100; ++round) {
+    TestLane lane(options_of(4096, Kind::kDropNewest));
+    std::array<Counters, 3> counters;
+    std::atomic<uint64_t> accepted{0};
+    std::atomic<int> warm{0};
+    std::atomic<bool> is_over{false};
+    std::vector<std::thread> emitters;
+    for (size_t t = 0; t < 3; ++t) {
+      emitters.emplace_back([&, t] {
+        Producer* producer = lane.queue().attach();
+        bool is_refused = false;
+        for (int n = 0; !is_over.load() && !(t == 2 && is_refused); ++n) {
+          const Admission admission = lane.emit(*producer, counters[t], static_cast<int64_t>(t), n);
+          if (admission == Admission::kAccepted) accepted.fetch_add(1);
+          is_refused = admission == Admission::kRefusedShutdown;
+          if (n == 10) warm.fetch_add(1);
+        }
+        lane.queue().detach(producer);
+      });
+    }
+    while (warm.load() < 3) std::this_thread::yield();
+    uint64_t drained = lane.drain(kAll, 100).size();
+    lane.queue().close();
+    drained += lane.drain().size();
+    EXPECT_EQ(drained, accepted.load()) << "round " << round;
+    is_over.store(true);
+    for (auto& thread : emitters) thread.join();
+    EXPECT_EQ(lane.drain().size(), 0u);
+  }
+}
+
 TEST(LaneThreadsTest, blocked_threads_are_woken_when_room_appears_and_when_the_lane_closes) {
   TestLane lane(options_of(8, Kind::kBlock));
   Counters mine;
