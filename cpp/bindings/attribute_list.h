@@ -12,6 +12,9 @@
 
 namespace forebay_python {
 
+// What a record can hold.
+inline constexpr size_t kMostAttributes = 65'535;
+
 class AttributeList {
  public:
   explicit AttributeList(Scratch& scratch) : scratch_(scratch) { list_.reserve(16); }

@@ -11,7 +11,6 @@ namespace forebay_python {
 namespace {
 
 constexpr Py_ssize_t kArguments = 9;
-constexpr size_t kMostAttributes = 65'535;
 
 struct Bridged {
   PyLogger* logger = nullptr;
@@ -113,11 +112,11 @@ PyObject* emit_bridged(PyObject*, PyObject* const* args, Py_ssize_t count) {
                     "time_unix_nano, place)");
     return nullptr;
   }
-  int32_t outcome = FOREBAY_DROPPED_MEMORY;
+  int32_t outcome = 0;
   try {
     outcome = emit_one(record);
   } catch (const std::bad_alloc&) {
-    // Counted by nobody: there was not even memory to convert it. As in the handler.
+    outcome = emit_unconverted(record.logger, severity_of_level(record.level), FOREBAY_EMIT_BRIDGE);
   }
   if (outcome < 0) return nullptr;
   return PyBool_FromLong(outcome < FOREBAY_WOULD_BLOCK);

@@ -9,8 +9,6 @@
 namespace forebay_python {
 namespace {
 
-constexpr size_t kMostAttributes = 65'535;
-
 // A function of forebay._exceptions, looked up once. Null, without an error, where it cannot be had
 // (the interpreter is ending).
 PyObject* exceptions_function(const char* name, PyObject*& cached) {
@@ -172,6 +170,17 @@ void add_format_error(AttributeList& attributes) {
   Py_XDECREF(trace);
 }
 
+int32_t emit_unconverted(PyLogger* logger, uint32_t severity, uint32_t flags) noexcept {
+  constexpr std::string_view kBody = "there was no memory to convert this record";
+  forebay_extra extra{};
+  extra.struct_size = sizeof extra;
+  extra.severity = severity;
+  extra.body.type = FOREBAY_STRING;
+  extra.body.size = kBody.size();
+  extra.body.as.data = kBody.data();
+  return emit_with_gil(logger->handle, nullptr, nullptr, 0, &extra, flags);
+}
+
 int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   Scratch scratch;
   AttributeList attributes(scratch);
@@ -222,7 +231,7 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   }
   return emit_with_gil(logger->handle, site, &body, 1, &extra, call.flags);
 } catch (const std::bad_alloc&) {
-  return FOREBAY_DROPPED_MEMORY;
+  return emit_unconverted(logger, call.severity, call.flags);
 }
 
 }  // namespace forebay_python

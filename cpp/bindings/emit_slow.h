@@ -25,6 +25,9 @@ struct Call {
 // The answer of emit, or -1 with an error set (a bad keyword argument: TypeError).
 int32_t emit_slowly(PyLogger* logger, const Call& call);
 
+// There was no memory to convert a record: one goes in that says so, and is counted as any other.
+int32_t emit_unconverted(PyLogger* logger, uint32_t severity, uint32_t flags) noexcept;
+
 // Attributes of an exception: exc_info as stdlib takes it. Used by the handler too.
 class AttributeList;
 void add_exception(PyObject* exc_info, AttributeList& attributes);

@@ -214,7 +214,7 @@ PyObject* handle_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
     try {
       return emit_record(logger, args[1], dict);
     } catch (const std::bad_alloc&) {
-      return static_cast<int32_t>(FOREBAY_DROPPED_MEMORY);
+      return emit_unconverted(logger, 0, FOREBAY_EMIT_BRIDGE);
     }
   }();
   Py_DECREF(dict);

@@ -216,7 +216,6 @@ const forebay_api table = {
     .decompress = api_decompress,
     .lane_wait = api_lane_wait,
     .lane_notify = api_lane_notify,
-    .lane_notify_use = api_lane_notify_use,
     .lane_notify_end = api_lane_notify_end,
     .lane_request = api_lane_request,
     .grant_release = api_grant_release,
@@ -225,9 +224,10 @@ const forebay_api table = {
     .collector_on_pressure = api_on_pressure,
     .collector_on_pressure_end = api_on_pressure_end,
     .last_full = api_last_full,
-    .code_places_wanted = &code_places_wanted,
     .collector_dump_recorder = api_dump_recorder,
     .simulate = api_simulate,
+    .lane_notify_use = api_lane_notify_use,
+    .code_places_wanted = &code_places_wanted,
 };
 
 }  // namespace

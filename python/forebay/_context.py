@@ -29,17 +29,18 @@ class context:
         ValueError: more than 128 attributes would be bound, those of the blocks around included.
     """
 
-    __slots__ = ("_attributes", "_entered")
+    __slots__ = ("_attributes", "_entered", "_trace")
 
     def __init__(self, **attributes: object) -> None:
-        self._attributes = attributes
+        self._attributes: dict[str, object] = attributes
+        self._trace: bytes | None = None
         self._entered: list[tuple[Token[_core.Bound], _core.Bound | None]] = []
 
     def __enter__(self) -> None:
         _core.use_context()
         variable = _core.context_variable
         outer = variable.get(None)
-        token = variable.set(_core.Bound(outer, self._attributes))
+        token = variable.set(_core.Bound(outer, self._attributes, self._trace))
         self._entered.append((token, outer))
 
     def __exit__(
@@ -56,6 +57,14 @@ class context:
             # by the collector of garbage.
             if outer is not None:
                 _core.context_variable.set(outer)
+
+
+def bind(attributes: dict[str, object], trace: bytes | None) -> context:
+    """The same with names that are no identifiers, and a trace (see `_core.Bound`)."""
+    made = context()
+    made._attributes = attributes
+    made._trace = trace
+    return made
 
 
 class _Watch:

@@ -5,38 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Any
 
 from . import _core
 from ._bridges import bridge_logger
 from ._collector import Collector
+from ._context import bind, context
 from ._errors import OptionError
 from ._validation import text
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _INFO, _ERROR = 20, 40
-
-
-class _Bound:
-    """As `forebay.context`, with a trace besides, and with names that are no identifiers."""
-
-    __slots__ = ("_made", "_token")
-
-    def __init__(self, attributes: dict[str, object], trace: bytes | None) -> None:
-        _core.use_context()
-        self._made = _core.Bound(_core.context_variable.get(None), attributes, trace)
-
-    def __enter__(self) -> None:
-        self._token = _core.context_variable.set(self._made)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        _core.context_variable.reset(self._token)
 
 
 def trace_of(traceparent: str | None) -> bytes | None:
@@ -102,9 +81,9 @@ class Request:
         self._is_written = is_written
         self._begun = time.perf_counter()
 
-    def bound(self) -> _Bound:
+    def bound(self) -> context:
         """What is logged inside is of this request."""
-        return _Bound(self._attributes, self._trace)
+        return bind(self._attributes, self._trace)
 
     def end(self, error: BaseException | None = None) -> None:
         """It has been answered, or failed; what is said a second time is not heard."""

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,7 +156,6 @@ def test_gunicorns_logs_come_in_by_its_logger_class(tmp_path: Path, receiver: Re
     try:
         server.wait_for_boots(1)
         assert wait_until(lambda: server.ask("/orders/1").status == 200, timeout=20)
-        time.sleep(0.1)
         server.end()
     finally:
         server.kill()

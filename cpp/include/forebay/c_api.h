@@ -296,10 +296,6 @@ typedef struct forebay_api {
    * aside for this waiter until lane_notify_end; lane_notify_use makes it usable. */
   int32_t (*lane_notify)(forebay_collector* collector, forebay_string lane, uint64_t records,
                          void (*notify)(void* context), void* context, forebay_waiter** waiter);
-  /* After `notify` was called: from here to lane_notify_end, what the calling thread emits into the
-   * lane takes its room from what was set aside for this waiter. Does nothing before, or after a
-   * fork. */
-  void (*lane_notify_use)(forebay_waiter* waiter);
   /* Leaves the line, and frees the waiter. When it returns, `notify` is not running and is not
    * called again. From any thread, once. */
   void (*lane_notify_end)(forebay_waiter* waiter);
@@ -338,10 +334,6 @@ typedef struct forebay_api {
   /* About the calling thread's last emit that was answered FOREBAY_WOULD_BLOCK or
    * FOREBAY_REFUSED_QUEUE_FULL. FOREBAY_INVALID_ARGUMENT where there was none. */
   int32_t (*last_full)(forebay_full* full);
-  /* Not 0 where a rule of a collector that is not shut down tells call sites apart: records whose
-   * body is made for each call then want a site with the caller's file and line. A word to be read
-   * with relaxed atomic loads. */
-  const uint32_t* code_places_wanted;
 
   /* -- the flight recorder -- */
 
@@ -364,6 +356,17 @@ typedef struct forebay_api {
   int32_t (*simulate)(const forebay_option* options, size_t option_count,
                       const forebay_option* scenario, size_t scenario_count,
                       forebay_number_visitor visit, forebay_text_visitor error, void* context);
+
+  /* -- added later, since the table only grows at its end -- */
+
+  /* After `notify` was called: from here to lane_notify_end, what the calling thread emits into the
+   * lane takes its room from what was set aside for this waiter. Does nothing before, or after a
+   * fork. */
+  void (*lane_notify_use)(forebay_waiter* waiter);
+  /* Not 0 where a rule of a collector that is not shut down tells call sites apart: records whose
+   * body is made for each call then want a site with the caller's file and line. A word to be read
+   * with relaxed atomic loads. */
+  const uint32_t* code_places_wanted;
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */
