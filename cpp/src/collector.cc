@@ -109,6 +109,7 @@ Incarnation* Collector::activate() noexcept try {
   }
   auto incarnation = std::make_unique<Incarnation>();
   incarnation->pid = pid;
+  incarnation->redaction = redaction_;
   incarnation->max_record_bytes = options_.max_record_bytes;
   pipeline::PipelineOptions made = options_.pipeline;
   const bool is_simulated = surroundings_.clock != nullptr;

@@ -31,7 +31,6 @@ using NumberVisitor = std::function<void(std::string_view, int64_t)>;
 // bound to something else. A logger gets a new one with each start and each fork.
 struct alignas(64) LoggerBinding {
   Incarnation* incarnation = nullptr;
-  const admit::Redaction* redaction = nullptr;  // null: there are no rules
   admit::LoggerRules rules;
   const LoggerBinding* before = nullptr;  // the one it took the place of: kept, and known to be
 };
@@ -61,7 +60,6 @@ class Collector {
   // The incarnation of this process: made at the first call (threads, files), again in a forked
   // child. Null after shutdown, and where it cannot be made. Under the registry's mutex.
   Incarnation* activate() noexcept;
-  [[nodiscard]] const admit::Redaction* redaction() const noexcept { return redaction_; }
   // The one that there is, or null.
   [[nodiscard]] Incarnation* incarnation() const noexcept { return incarnation_.load(); }
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(); }

@@ -34,6 +34,15 @@ using queue::Admission;
   return FOREBAY_DROPPED_MEMORY;
 }
 
+[[gnu::always_inline]] inline void record(ThreadBinding& binding,
+                                          pipeline::FlightRecorder& recorder,
+                                          const model::Site* site, const forebay_value* values,
+                                          Course course, const forebay_extra* extra) noexcept {
+  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
+  input.flags = model::kRecorded;
+  recorder.record(binding.recorder_writer, input);
+}
+
 // Below the logger's level, and the flight recorder takes it: nothing is counted in the ledger.
 [[gnu::noinline]] int32_t record_for_later(ThreadBinding& binding, const model::Site* site,
                                            const forebay_value* values, Course course,
@@ -45,17 +54,24 @@ using queue::Admission;
   if (binding.recorder_writer.producer == nullptr) [[unlikely]] {
     binding.recorder_writer = recorder.attach();
   }
-  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
-  input.flags = model::kRecorded;
-  recorder.record(binding.recorder_writer, input);
+  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+    std::optional<Redacted> redacted;
+    if (redact(binding, site, values, course, extra, redacted)) {
+      record(binding, recorder, site, redacted ? redacted->values() : values, course,
+             redacted ? redacted->extra() : extra);
+    }
+  } else {
+    record(binding, recorder, site, values, course, extra);
+  }
   leave(binding);
   return FOREBAY_DISABLED;
 }
 
-// To the queue. The gate has found no reason against it.
-[[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
-                                     const model::Site* site, const forebay_value* values,
-                                     Course course, const forebay_extra* extra) noexcept {
+// Into the queue, as it is.
+[[gnu::always_inline]] inline int32_t write(ThreadBinding& binding,
+                                            const ThreadBinding::LaneEnd& end,
+                                            const model::Site* site, const forebay_value* values,
+                                            Course course, const forebay_extra* extra) noexcept {
   const uint32_t severity = severity_of(site, extra);
   const model::RecordInput input = input_of(site, values, course, extra, severity);
   const uint64_t size = model::measure_record(input);
@@ -65,6 +81,29 @@ using queue::Admission;
     outcome = answer(admission, binding, end.queue->lane(), severity_class(severity), size);
   }
   return finish(binding, severity, outcome);
+}
+
+[[gnu::noinline]] int32_t write_redacted(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                         const model::Site* site, const forebay_value* values,
+                                         Course course, const forebay_extra* extra) noexcept {
+  const uint32_t severity = severity_of(site, extra);
+  std::optional<Redacted> redacted;
+  if (!redact(binding, site, values, course, extra, redacted)) {
+    binding.counters.add(end.queue->lane(), EmitName::kDroppedMemory, severity_class(severity));
+    return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
+  }
+  return write(binding, end, site, redacted ? redacted->values() : values, course,
+               redacted ? redacted->extra() : extra);
+}
+
+// To the queue. The gate has found no reason against it.
+[[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                     const model::Site* site, const forebay_value* values,
+                                     Course course, const forebay_extra* extra) noexcept {
+  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+    return write_redacted(binding, end, site, values, course, extra);
+  }
+  return write(binding, end, site, values, course, extra);
 }
 
 // The thread's first record for that lane.
@@ -126,41 +165,6 @@ using queue::Admission;
   return emit_plain(binding, end, site, values, course, extra);
 }
 
-// There are rules of redaction, and the record may hold what they are about.
-[[gnu::noinline]] int32_t pass_gate_redacted(ThreadBinding& binding, const LoggerBinding& bound,
-                                             const model::Site* site, const forebay_value* values,
-                                             uint32_t value_count, const forebay_extra* extra,
-                                             uint32_t flags, uint32_t severity) noexcept try {
-  const Redacted redacted(*bound.redaction, site, values, value_count, extra);
-  return pass_gate(binding, bound, site, redacted.values(), value_count, redacted.extra(), flags,
-                   severity);
-} catch (const std::bad_alloc&) {
-  // Better none than one that must not be seen.
-  const uint32_t lane = bound.rules.lanes[severity];
-  if (lane == admit::kRecorderLane) return FOREBAY_DISABLED;
-  if (binding.is_inside.load(std::memory_order_relaxed)) {
-    return refuse_reentrant(binding, lane, severity_class(severity));
-  }
-  enter(binding);
-  binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
-  binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
-  return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
-}
-
-// Whether a rule of redaction is about the record. Of what has no attributes besides its site's,
-// and no nested values, the site knows.
-[[gnu::always_inline]] inline bool is_redacted(const LoggerBinding& bound, const model::Site* site,
-                                               const forebay_value* values, uint32_t value_count,
-                                               const forebay_extra* extra,
-                                               uint32_t flags) noexcept {
-  if (site != nullptr && site->is_watched.load(std::memory_order_relaxed)) [[unlikely]] {
-    return bound.redaction != nullptr;
-  }
-  if ((flags & FOREBAY_EMIT_FLAT) != 0 && extra == nullptr) [[likely]]
-    return false;
-  return bound.redaction != nullptr && is_hit(*bound.redaction, values, value_count, extra);
-}
-
 // The logger is not bound yet, or the thread not to the logger's incarnation.
 [[gnu::noinline]] int32_t emit_first(forebay_logger* handle, const forebay_site* opaque_site,
                                      const forebay_value* values, uint32_t value_count,
@@ -179,9 +183,6 @@ using queue::Admission;
   ThreadBinding* const binding = bind_thread(*bound.incarnation);
   if (binding == nullptr) {
     return emit_unbound(*bound.incarnation, bound.rules.lanes[severity], severity);
-  }
-  if (is_redacted(bound, site, values, value_count, extra, flags)) {
-    return pass_gate_redacted(*binding, bound, site, values, value_count, extra, flags, severity);
   }
   return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }
@@ -204,9 +205,6 @@ int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const fore
   ThreadBinding* const binding = current_binding;
   if (binding == nullptr || binding->incarnation != bound.incarnation) [[unlikely]] {
     return emit_first(handle, opaque_site, values, value_count, extra, flags);
-  }
-  if (is_redacted(bound, site, values, value_count, extra, flags)) [[unlikely]] {
-    return pass_gate_redacted(*binding, bound, site, values, value_count, extra, flags, severity);
   }
   return pass_gate(*binding, bound, site, values, value_count, extra, flags, severity);
 }

@@ -1,5 +1,6 @@
 // The way of a record past the rules of admission: decided before anything is copied.
 #include "emit_steps.h"
+#include "redacted.h"
 
 namespace forebay::engine {
 namespace {
@@ -99,11 +100,11 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
   return emit_judged(binding, lane, input, course.flags(), permit);
 }
 
-}  // namespace
-
-int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
-                      const forebay_value* values, Course course,
-                      const forebay_extra* extra) noexcept {
+[[gnu::always_inline]] inline int32_t emit_written(ThreadBinding& binding,
+                                                   const LoggerBinding& bound,
+                                                   const model::Site* site,
+                                                   const forebay_value* values, Course course,
+                                                   const forebay_extra* extra) noexcept {
   model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
   const ThreadGate* const gate = binding.thread_gate;
   Permit permit;
@@ -111,6 +112,33 @@ int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const 
     return emit_by_any_rules(binding, bound, site, values, course, extra);
   }
   return emit_judged(binding, bound.rules.lanes[input.severity], input, course.flags(), permit);
+}
+
+// The rules see what may be written down: what they match by is told to others, in summaries.
+[[gnu::noinline]] int32_t emit_redacted(ThreadBinding& binding, const LoggerBinding& bound,
+                                        const model::Site* site, const forebay_value* values,
+                                        Course course, const forebay_extra* extra) noexcept {
+  std::optional<Redacted> redacted;
+  if (!redact(binding, site, values, course, extra, redacted)) {
+    const uint32_t severity = severity_of(site, extra);
+    const uint32_t lane = bound.rules.lanes[severity];
+    binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
+    binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
+    return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
+  }
+  return emit_written(binding, bound, site, redacted ? redacted->values() : values, course,
+                      redacted ? redacted->extra() : extra);
+}
+
+}  // namespace
+
+int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
+                      const forebay_value* values, Course course,
+                      const forebay_extra* extra) noexcept {
+  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+    return emit_redacted(binding, bound, site, values, course, extra);
+  }
+  return emit_written(binding, bound, site, values, course, extra);
 }
 
 }  // namespace forebay::engine

@@ -10,6 +10,7 @@
 #include "account/thread_counters.h"
 #include "admission_source.h"
 #include "admit/gate.h"
+#include "admit/redaction.h"
 #include "admit/thread_gate.h"
 #include "pipeline/pipeline.h"
 #include "queue/lane_queue.h"
@@ -30,6 +31,7 @@ struct Incarnation {
   std::vector<queue::LaneQueue*> lanes;
   std::unique_ptr<admit::Gate> gate;
   std::unique_ptr<AdmissionSource> admission_source;  // null: there are no rules
+  const admit::Redaction* redaction = nullptr;        // null: there are no rules
   uint64_t max_record_bytes = 0;
   // A record of this severity number or above releases the flight recorder; 25: none does.
   uint32_t recorder_trigger = 25;

@@ -13,14 +13,14 @@ forebay_value text_cell(std::string_view text) noexcept {
   return value;
 }
 
-}  // namespace
-
-bool is_hit(const admit::Redaction& rules, const forebay_value* values, uint32_t value_count,
-            const forebay_extra* extra) noexcept {
-  bool is_nested = false;
-  for (uint32_t i = 0; i < value_count; ++i) is_nested |= values[i].type == FOREBAY_ANYVALUE;
-  if (extra == nullptr || is_nested) return is_nested;
-  if (extra->body.type == FOREBAY_ANYVALUE) return true;
+// Whether a rule is about the record, or may be about what is inside a nested value.
+bool is_hit(const admit::Redaction& rules, const model::Site* site, const forebay_value* values,
+            uint32_t value_count, const forebay_extra* extra) noexcept {
+  if (site != nullptr && site->is_watched.load(std::memory_order_relaxed)) return true;
+  for (uint32_t i = 0; i < value_count; ++i) {
+    if (values[i].type == FOREBAY_ANYVALUE) return true;
+  }
+  if (extra == nullptr) return false;
   for (uint32_t i = 0; i < extra->attribute_count; ++i) {
     const forebay_attribute& attribute = extra->attributes[i];
     if (attribute.value.type == FOREBAY_ANYVALUE ||
@@ -28,6 +28,20 @@ bool is_hit(const admit::Redaction& rules, const forebay_value* values, uint32_t
       return true;
     }
   }
+  return extra->body.type == FOREBAY_ANYVALUE;
+}
+
+}  // namespace
+
+bool redact(const ThreadBinding& binding, const model::Site* site, const forebay_value* values,
+            Course course, const forebay_extra* extra, std::optional<Redacted>& redacted) noexcept
+    try {
+  const admit::Redaction* const rules = binding.incarnation->redaction;
+  if (rules != nullptr && is_hit(*rules, site, values, course.value_count(), extra)) {
+    redacted.emplace(*rules, site, values, course.value_count(), extra);
+  }
+  return true;
+} catch (const std::bad_alloc&) {
   return false;
 }
 

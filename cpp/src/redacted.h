@@ -2,18 +2,16 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "admit/redaction.h"
+#include "emit_steps.h"
 #include "forebay/c_api.h"
 #include "model/site.h"
 
 namespace forebay::engine {
-
-// Whether a rule is about a record's own attributes, or may be about what is inside a nested value.
-[[nodiscard]] bool is_hit(const admit::Redaction& rules, const forebay_value* values,
-                          uint32_t value_count, const forebay_extra* extra) noexcept;
 
 // Borrows what it leaves as it was. Lives as long as the emit; in the emitting thread alone.
 class Redacted {
@@ -41,5 +39,19 @@ class Redacted {
   std::vector<std::unique_ptr<std::string>> nested_;
   forebay_extra own_extra_{};
 };
+
+// Whether a rule of redaction may be about the record. Of what has no attributes besides its
+// site's, and no nested values, the site knows.
+[[gnu::always_inline]] inline bool may_be_redacted(const model::Site* site, Course course,
+                                                   const forebay_extra* extra) noexcept {
+  return extra != nullptr || (course.flags() & FOREBAY_EMIT_FLAT) == 0 || site == nullptr ||
+         site->is_watched.load(std::memory_order_relaxed);
+}
+
+// Makes `redacted` where one of the collector's rules is about the record. False: there was no
+// memory for it. Better no record then than one that must not be seen.
+[[nodiscard]] bool redact(const ThreadBinding& binding, const model::Site* site,
+                          const forebay_value* values, Course course, const forebay_extra* extra,
+                          std::optional<Redacted>& redacted) noexcept;
 
 }  // namespace forebay::engine

@@ -225,7 +225,6 @@ int32_t Registry::bind(Logger& logger, uint32_t severity) noexcept {
       return FOREBAY_DROPPED_MEMORY;
     }
     binding->incarnation = incarnation;
-    binding->redaction = collector->redaction();
     binding->before = before;
     binding->rules = incarnation->gate->rules_of(logger.name, logger.scope);
     if (recorder != nullptr) {

@@ -1,7 +1,6 @@
 #include "admit/redaction.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -106,6 +105,25 @@ Redaction::Redaction(const std::vector<std::string>& rules) {
   for (auto rule = others; rule != rules_.end(); ++rule) {
     lengths_[static_cast<uint8_t>(rule->pattern[0])] |= length_bit(rule->pattern.size());
   }
+  for (const Rule& rule : rules_) add_end(rule.pattern);
+}
+
+void Redaction::add_end(std::string_view pattern) {
+  // A rule of three bytes hits itself, which has no end, and what ends in a dot and it.
+  const std::string end = "." + std::string(pattern);
+  if (end.size() < kEnd || pattern.find('*') != std::string_view::npos) {
+    ends_.fill(~uint64_t{0});
+    return;
+  }
+  // '-' stands for '_'.
+  for (uint32_t dashes = 0; dashes < 1u << kEnd; ++dashes) {
+    std::string variant = end.substr(end.size() - kEnd);
+    for (size_t i = 0; i < kEnd; ++i) {
+      if (variant[i] == '_' && (dashes >> i & 1) != 0) variant[i] = '-';
+    }
+    const uint32_t index = end_index(variant.data());
+    ends_[index / 64] |= uint64_t{1} << (index % 64);
+  }
 }
 
 const Redaction::Rule* Redaction::rule_for(std::string_view part) const noexcept {
@@ -122,7 +140,7 @@ const Redaction::Rule* Redaction::rule_for(std::string_view part) const noexcept
   return nullptr;
 }
 
-const std::string* Redaction::instead_of(std::string_view key) const noexcept {
+const std::string* Redaction::looked_up(std::string_view key) const noexcept {
   const Rule* hit = rule_for(key);
   if (hit == nullptr) {
     const void* const dot = key.empty() ? nullptr : memrchr(key.data(), '.', key.size());

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <random>
+
 namespace forebay::admit {
 namespace {
 
@@ -60,6 +63,42 @@ TEST(RedactionTest, lists_are_validated_and_equal_ones_are_one) {
   EXPECT_EQ(Redaction::of({"x", "y"}), Redaction::of({"x", "y"}));
   EXPECT_NE(Redaction::of({"x", "y"}), Redaction::of({"y", "x"}));
   EXPECT_EQ(Redaction::of({}), nullptr);
+}
+
+// What a rule without stars says, as it is written in the header.
+bool model_hits(const std::string& rule, const std::string& key) {
+  const auto plain = [](std::string text) {
+    for (char& c : text) c = c == '-' ? '_' : static_cast<char>(std::tolower(c));
+    return text;
+  };
+  return plain(key) == plain(rule) || plain(key).ends_with("." + plain(rule));
+}
+
+TEST(RedactionTest, rules_of_any_length_hit_just_the_keys_that_they_are_about) {
+  std::mt19937 random(7);
+  const auto text = [&](size_t longest) {
+    std::string made(1 + random() % longest, 'a');
+    for (char& c : made) c = "abAB.-_"[random() % 7];
+    return made;
+  };
+  int hits = 0;
+  for (int round = 0; round < 3'000; ++round) {
+    const std::string rule = text(6);
+    const Redaction rules({rule});
+    for (int i = 0; i < 40; ++i) {
+      std::string key = text(9);
+      if (i % 4 == 0) key = rule;
+      if (i % 4 == 1) key += "." + rule;
+      for (char& c : key) {
+        if (i % 2 == 0 && random() % 2 == 0) c = c == '-' ? '_' : c == '_' ? '-' : c ^ 0x20;
+      }
+      // A rule with a dot in it hits whole keys only.
+      if (rule.find('.') != std::string::npos && key.find('.') != std::string::npos) continue;
+      hits += model_hits(rule, key) ? 1 : 0;
+      EXPECT_EQ(hit(rules, key).empty(), !model_hits(rule, key)) << rule << " " << key;
+    }
+  }
+  EXPECT_GT(hits, 10'000);
 }
 
 }  // namespace
