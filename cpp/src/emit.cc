@@ -79,6 +79,9 @@ using queue::Admission;
   int32_t outcome = FOREBAY_ACCEPTED;
   if (admission != Admission::kAccepted) [[unlikely]] {
     outcome = answer(admission, binding, end.queue->lane(), severity_class(severity), size);
+    if (admission == Admission::kWouldBlock && course.has_quick_permit()) {
+      admit::ThreadGate::undo(binding.quick_permit.permit());
+    }
   }
   return finish(binding, severity, outcome);
 }
@@ -132,6 +135,26 @@ using queue::Admission;
   return emit_plain(binding, end, site, values, course, extra);
 }
 
+// The way of a record that no rule is against.
+[[gnu::always_inline]] inline int32_t emit_to(ThreadBinding& binding, uint32_t lane,
+                                              uint32_t severity, const model::Site* site,
+                                              const forebay_value* values, Course course,
+                                              const forebay_extra* extra) noexcept {
+  binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
+  const ThreadBinding::LaneEnd& end = binding.ends[lane];
+  if (end.producer == nullptr) [[unlikely]] {
+    return emit_attached(binding, end, site, values, course, extra);
+  }
+  if (end.queue->drops_newest_now(*end.producer)) {
+    binding.counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_class(severity));
+    return finish(binding, severity, FOREBAY_DROPPED_QUEUE_FULL_NEWEST);
+  }
+  if (end.queue->may_drop_early()) [[unlikely]] {
+    return emit_unless_early(binding, end, site, values, course, extra);
+  }
+  return emit_plain(binding, end, site, values, course, extra);
+}
+
 // The gate, once it is known who emits where.
 [[gnu::always_inline]] inline int32_t pass_gate(ThreadBinding& binding, const LoggerBinding& bound,
                                                 const model::Site* site,
@@ -150,19 +173,7 @@ using queue::Admission;
   if (bound.rules.has_rules[severity]) [[unlikely]] {
     return emit_by_rules(binding, bound, site, values, course, extra);
   }
-  binding.counters.add(lane, EmitName::kEmitted, severity_class(severity));
-  const ThreadBinding::LaneEnd& end = binding.ends[lane];
-  if (end.producer == nullptr) [[unlikely]] {
-    return emit_attached(binding, end, site, values, course, extra);
-  }
-  if (end.queue->drops_newest_now(*end.producer)) {
-    binding.counters.add(lane, EmitName::kDroppedQueueFullNewest, severity_class(severity));
-    return finish(binding, severity, FOREBAY_DROPPED_QUEUE_FULL_NEWEST);
-  }
-  if (end.queue->may_drop_early()) [[unlikely]] {
-    return emit_unless_early(binding, end, site, values, course, extra);
-  }
-  return emit_plain(binding, end, site, values, course, extra);
+  return emit_to(binding, lane, severity, site, values, course, extra);
 }
 
 // The logger is not bound yet, or the thread not to the logger's incarnation.
@@ -188,6 +199,12 @@ using queue::Admission;
 }
 
 }  // namespace
+
+int32_t emit_admitted(ThreadBinding& binding, uint32_t lane, const model::Site* site,
+                      const forebay_value* values, Course course,
+                      const forebay_extra* extra) noexcept {
+  return emit_to(binding, lane, severity_of(site, extra), site, values, course, extra);
+}
 
 int32_t emit(forebay_logger* handle, const forebay_site* opaque_site, const forebay_value* values,
              uint32_t value_count, const forebay_extra* extra, uint32_t flags) noexcept {

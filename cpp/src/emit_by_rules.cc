@@ -29,25 +29,36 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
   }
 }
 
-// The rest of the way of a record that its rules have judged.
-[[gnu::always_inline]] inline int32_t emit_judged(ThreadBinding& binding, uint32_t lane,
-                                                  model::RecordInput& input, uint32_t flags,
-                                                  const Permit& permit) noexcept {
+[[gnu::always_inline]] inline int32_t leave_out(ThreadBinding& binding, uint32_t lane,
+                                                uint32_t severity_number,
+                                                const Permit& permit) noexcept {
+  const account::ThreadCounters& counters = binding.counters;
+  const SeverityClass severity = severity_class(severity_number);
+  counters.add(lane, EmitName::kEmitted, severity);
+  if (permit.answer == Permit::Answer::kSampledOut) {
+    counters.add(lane, EmitName::kSampledOut, severity);
+    return finish(binding, severity_number, FOREBAY_SAMPLED_OUT);
+  }
+  counters.add(lane, EmitName::kRateLimited, severity);
+  // Of a counting rule it waits already.
+  if (permit.weight != 1 && !permit.counts()) lose_weight(permit, counters, lane, severity);
+  return finish(binding, severity_number, FOREBAY_RATE_LIMITED);
+}
+
+// It was not, after all: the caller will come again with it.
+[[gnu::noinline]] void undo(ThreadBinding& binding, const Permit& permit) noexcept {
+  enter(binding);
+  ThreadGate::undo(permit);
+  leave(binding);
+}
+
+// A record that stands for more than itself.
+[[gnu::noinline]] int32_t emit_weighted(ThreadBinding& binding, uint32_t lane,
+                                        model::RecordInput& input, uint32_t flags,
+                                        const Permit& permit) noexcept {
   const account::ThreadCounters& counters = binding.counters;
   const SeverityClass severity = severity_class(input.severity);
   counters.add(lane, EmitName::kEmitted, severity);
-  if (permit.answer != Permit::Answer::kAdmitted) [[unlikely]] {
-    int32_t outcome = FOREBAY_SAMPLED_OUT;
-    if (permit.answer == Permit::Answer::kSampledOut) {
-      counters.add(lane, EmitName::kSampledOut, severity);
-    } else {
-      counters.add(lane, EmitName::kRateLimited, severity);
-      // Of a counting rule it waits already.
-      if (permit.weight != 1 && !permit.counts()) lose_weight(permit, counters, lane, severity);
-      outcome = FOREBAY_RATE_LIMITED;
-    }
-    return finish(binding, input.severity, outcome);
-  }
   Admission admission = Admission::kDroppedMemory;
   uint64_t size = 0;
   if (binding.producer(lane) != nullptr) [[likely]] {
@@ -60,7 +71,7 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
       admission = Admission::kDroppedEarly;
     } else {
       input.weight = permit.weight;
-      if (permit.weight != 1 && input.extra == nullptr) input.extra = &kNothingElse;
+      if (input.extra == nullptr) input.extra = &kNothingElse;
       size = model::measure_record(input);
       admission = to_queue(binding, end, input, size, flags);
     }
@@ -68,23 +79,22 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
     counters.add(lane, EmitName::kDroppedMemory, severity);
   }
   if (admission == Admission::kAccepted) [[likely]] {
-    if (permit.weight != 1) {
-      counters.add(lane, EmitName::kExcessQueued, severity, permit.weight - 1);
-    }
+    counters.add(lane, EmitName::kExcessQueued, severity, permit.weight - 1);
     return finish(binding, input.severity, FOREBAY_ACCEPTED);
   }
   if (admission == Admission::kWouldBlock) {
     ThreadGate::undo(permit);
-  } else if (permit.weight != 1) {
+  } else {
     lose_weight(permit, counters, lane, severity);
   }
   return finish(binding, input.severity, answer(admission, binding, lane, severity, size));
 }
 
 // Any rules: lanes by attribute, sampling, limits.
-[[gnu::noinline]] int32_t emit_by_any_rules(ThreadBinding& binding, const LoggerBinding& bound,
-                                            const model::Site* site, const forebay_value* values,
-                                            Course course, const forebay_extra* extra) noexcept {
+[[gnu::always_inline]] inline int32_t emit_asked(ThreadBinding& binding, const LoggerBinding& bound,
+                                                 const model::Site* site,
+                                                 const forebay_value* values, Course course,
+                                                 const forebay_extra* extra) noexcept {
   model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
   ThreadGate* const gate = binding.gate();
   const admit::SiteRules* const rules =
@@ -97,27 +107,19 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
     lane = its.lane;
     gate->ask(*rules, its, input, permit);
   }
-  return emit_judged(binding, lane, input, course.flags(), permit);
-}
-
-[[gnu::always_inline]] inline int32_t emit_written(ThreadBinding& binding,
-                                                   const LoggerBinding& bound,
-                                                   const model::Site* site,
-                                                   const forebay_value* values, Course course,
-                                                   const forebay_extra* extra) noexcept {
-  model::RecordInput input = input_of(site, values, course, extra, severity_of(site, extra));
-  const ThreadGate* const gate = binding.thread_gate;
-  Permit permit;
-  if (gate == nullptr || !gate->ask_quickly(bound.rules, input, permit)) {
-    return emit_by_any_rules(binding, bound, site, values, course, extra);
+  if (permit.answer != Permit::Answer::kAdmitted) {
+    return leave_out(binding, lane, input.severity, permit);
   }
-  return emit_judged(binding, bound.rules.lanes[input.severity], input, course.flags(), permit);
+  if (permit.weight != 1) return emit_weighted(binding, lane, input, course.flags(), permit);
+  const int32_t outcome = emit_admitted(binding, lane, site, values, course, extra);
+  if (outcome == FOREBAY_WOULD_BLOCK) undo(binding, permit);
+  return outcome;
 }
 
-// The rules see what may be written down: what they match by is told to others, in summaries.
-[[gnu::noinline]] int32_t emit_redacted(ThreadBinding& binding, const LoggerBinding& bound,
-                                        const model::Site* site, const forebay_value* values,
-                                        Course course, const forebay_extra* extra) noexcept {
+// They see what may be written down: what they match by is told to others, in summaries.
+[[gnu::noinline]] int32_t emit_asked_redacted(ThreadBinding& binding, const LoggerBinding& bound,
+                                              const model::Site* site, const forebay_value* values,
+                                              Course course, const forebay_extra* extra) noexcept {
   std::optional<Redacted> redacted;
   if (!redact(binding, site, values, course, extra, redacted)) {
     const uint32_t severity = severity_of(site, extra);
@@ -126,8 +128,17 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
     binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
     return finish(binding, severity, FOREBAY_DROPPED_MEMORY);
   }
-  return emit_written(binding, bound, site, redacted ? redacted->values() : values, course,
-                      redacted ? redacted->extra() : extra);
+  return emit_asked(binding, bound, site, redacted ? redacted->values() : values, course.cleared(),
+                    redacted ? redacted->extra() : extra);
+}
+
+[[gnu::noinline]] int32_t emit_by_any_rules(ThreadBinding& binding, const LoggerBinding& bound,
+                                            const model::Site* site, const forebay_value* values,
+                                            Course course, const forebay_extra* extra) noexcept {
+  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+    return emit_asked_redacted(binding, bound, site, values, course, extra);
+  }
+  return emit_asked(binding, bound, site, values, course, extra);
 }
 
 }  // namespace
@@ -135,10 +146,22 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
 int32_t emit_by_rules(ThreadBinding& binding, const LoggerBinding& bound, const model::Site* site,
                       const forebay_value* values, Course course,
                       const forebay_extra* extra) noexcept {
-  if (may_be_redacted(site, course, extra)) [[unlikely]] {
-    return emit_redacted(binding, bound, site, values, course, extra);
+  const uint32_t severity = severity_of(site, extra);
+  const ThreadGate* const gate = binding.thread_gate;
+  if (gate == nullptr) [[unlikely]] {
+    return emit_by_any_rules(binding, bound, site, values, course, extra);
   }
-  return emit_written(binding, bound, site, values, course, extra);
+  const admit::QuickPermit quick =
+      gate->ask_quickly(bound.rules, input_of(site, values, course, extra, severity));
+  if (!quick.is_admitted()) {
+    return emit_by_any_rules(binding, bound, site, values, course, extra);
+  }
+  const uint32_t lane = bound.rules.lanes[severity];
+  if (!quick.is_free()) {
+    binding.quick_permit = quick;
+    course = course.with_quick_permit();
+  }
+  return emit_admitted(binding, lane, site, values, course, extra);
 }
 
 }  // namespace forebay::engine

@@ -29,9 +29,19 @@ class Course {
       : bits_(uint64_t{scope} << 32 | flags << 16 | std::min(value_count, model::kMaxKeys + 1)) {}
   [[nodiscard]] uint32_t scope() const noexcept { return bits_ >> 32; }
   [[nodiscard]] uint32_t flags() const noexcept { return bits_ >> 16 & 0xffff; }  // FOREBAY_EMIT_…
-  [[nodiscard]] uint32_t value_count() const noexcept { return bits_ & 0xffff; }
+  [[nodiscard]] uint32_t value_count() const noexcept { return bits_ & 0x3fff; }
+  // Nothing in the record is left for a rule of redaction.
+  [[nodiscard]] bool is_clear() const noexcept { return (bits_ & kClear) != 0; }
+  [[nodiscard]] Course cleared() const noexcept { return Course(bits_ | kClear); }
+  // ThreadBinding::quick_permit is the record's: to be undone where it would have to wait.
+  [[nodiscard]] bool has_quick_permit() const noexcept { return (bits_ & kQuickPermit) != 0; }
+  [[nodiscard]] Course with_quick_permit() const noexcept { return Course(bits_ | kQuickPermit); }
 
  private:
+  explicit Course(uint64_t bits) noexcept : bits_(bits) {}
+  // Above what value_count() needs.
+  static constexpr uint64_t kClear = uint64_t{1} << 15;
+  static constexpr uint64_t kQuickPermit = uint64_t{1} << 14;
   uint64_t bits_;
 };
 
@@ -107,6 +117,12 @@ inline int32_t finish(ThreadBinding& binding, uint32_t severity, int32_t outcome
   }
   return outcome;
 }
+
+// The rest of the way of a record that is inside (enter()) and that no rule is against, or all have
+// let in: into the queue of that lane, or not.
+int32_t emit_admitted(ThreadBinding& binding, uint32_t lane, const model::Site* site,
+                      const forebay_value* values, Course course,
+                      const forebay_extra* extra) noexcept;
 
 // The rest of the way of a record that is inside (enter()), and that rules are about
 // (LoggerRules::has_rules): emit_by_rules.cc.

@@ -53,6 +53,8 @@ struct ThreadBinding {
   account::ThreadCounters counters;
   const TickSource* ticks = nullptr;
   admit::ThreadGate* thread_gate = nullptr;
+  // What the record at hand was admitted by: of one whose Course says so.
+  admit::QuickPermit quick_permit;
   // A record of this severity number or above releases the flight recorder.
   uint32_t recorder_trigger = 25;
   // Set while this thread is inside emit: a signal handler that logs would write into the same

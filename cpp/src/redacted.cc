@@ -37,7 +37,8 @@ bool redact(const ThreadBinding& binding, const model::Site* site, const forebay
             Course course, const forebay_extra* extra, std::optional<Redacted>& redacted) noexcept
     try {
   const admit::Redaction* const rules = binding.incarnation->redaction;
-  if (rules != nullptr && is_hit(*rules, site, values, course.value_count(), extra)) {
+  if (rules != nullptr && !course.is_clear() &&
+      is_hit(*rules, site, values, course.value_count(), extra)) {
     redacted.emplace(*rules, site, values, course.value_count(), extra);
   }
   return true;

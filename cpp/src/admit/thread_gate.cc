@@ -164,7 +164,12 @@ SiteRules::Quick ThreadGate::quick_of(SiteRules& rules, bool has_extra) {
       rules.last_lane->tokens != nullptr ? Quick::kToken : Quick::kNothing;
   const auto unlike = [&](const SiteConditions& conditions) {
     const auto single = conditions.single();
-    if (!single || has_extra || without_sampling != Quick::kNothing) return Quick::kNo;
+    // Of a watched site the value may be another one by the time that it is asked about.
+    const bool is_watched =
+        rules.site != nullptr && rules.site->is_watched.load(std::memory_order_relaxed);
+    if (!single || has_extra || is_watched || without_sampling != Quick::kNothing) {
+      return Quick::kNo;
+    }
     rules.unlike = *single;
     return Quick::kUnlike;
   };

@@ -80,6 +80,24 @@ struct Permit {
   [[nodiscard]] bool counts() const noexcept { return sampling != nullptr; }
 };
 
+// What could be said of a record at once. Its weight is 1.
+struct QuickPermit {
+  SiteRules::Quick quick = SiteRules::Quick::kNo;
+  const SiteRules* rules = nullptr;
+
+  [[nodiscard]] bool is_admitted() const noexcept { return quick != SiteRules::Quick::kNo; }
+  // Nothing was taken for it that undo() would have to give back.
+  [[nodiscard]] bool is_free() const noexcept {
+    return quick != SiteRules::Quick::kToken && quick != SiteRules::Quick::kBurst;
+  }
+  [[nodiscard]] Permit permit() const noexcept {
+    Permit permit;
+    if (quick == SiteRules::Quick::kToken) permit.tokens = rules->quick_tokens;
+    if (quick == SiteRules::Quick::kBurst) permit.sampling = rules->quick_burst;
+    return permit;
+  }
+};
+
 class alignas(64) ThreadGate {
  public:
   explicit ThreadGate(Gate& gate) noexcept : gate_(gate) {}
@@ -99,41 +117,41 @@ class alignas(64) ThreadGate {
     return find_rules(logger, record);
   }
   // What most records need: there is nothing to ask, or a token at hand, or a burst that is young.
-  // False: the record must be asked about in full, and nothing has changed.
-  [[gnu::always_inline]] bool ask_quickly(const LoggerRules& logger,
-                                          const model::RecordInput& record,
-                                          Permit& permit) const noexcept {
+  // Otherwise the record must be asked about in full, and nothing has changed.
+  [[gnu::always_inline]] QuickPermit ask_quickly(const LoggerRules& logger,
+                                                 const model::RecordInput& record) const noexcept {
+    using Quick = SiteRules::Quick;
     const SiteRules* rules = recent_[slot_of(record.site, &logger, record.severity)];
     if (rules == nullptr || rules->site != record.site || rules->logger != &logger ||
         rules->severity != record.severity) {
-      return false;
+      return {};
     }
-    const SiteRules::Quick quick = rules->quick[record.extra != nullptr ? 1 : 0];
-    if (quick == SiteRules::Quick::kNothing) return true;
-    if (quick == SiteRules::Quick::kUnlike) {
+    const Quick quick = rules->quick[record.extra != nullptr ? 1 : 0];
+    if (quick == Quick::kNothing) return {quick, rules};
+    if (quick == Quick::kUnlike) {
       const uint32_t index = rules->unlike.value_index;
-      return index < record.value_count && record.values[index].type == FOREBAY_STRING &&
-             record.values[index].size != rules->unlike.size;
+      const bool is_unlike = index < record.value_count &&
+                             record.values[index].type == FOREBAY_STRING &&
+                             record.values[index].size != rules->unlike.size;
+      return {is_unlike ? quick : Quick::kNo, rules};
     }
-    if (quick == SiteRules::Quick::kToken) {
+    if (quick == Quick::kToken) {
       TokenCell& cell = *rules->quick_tokens;
-      if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return false;
+      if (cell.tokens == 0 || cell.epoch != gate_.epoch()) return {};
       --cell.tokens;
-      permit.tokens = &cell;
-      return true;
+      return {quick, rules};
     }
-    if (quick == SiteRules::Quick::kBurst) {
+    if (quick == Quick::kBurst) {
       SampleCell& cell = *rules->quick_cell;
       if (cell.count >= rules->quick_first || !cell.suppressed.is_empty() ||
           !cell.clock.may_skip(gate_.epoch())) {
-        return false;
+        return {};
       }
       cell.clock.skip();
       ++cell.count;
-      permit.sampling = rules->quick_burst;
-      return true;
+      return {quick, rules};
     }
-    return false;
+    return {};
   }
   static const SiteRules::Lane& lane_of(const SiteRules& rules,
                                         const model::RecordInput& record) noexcept {

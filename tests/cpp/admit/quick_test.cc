@@ -80,8 +80,10 @@ TEST_F(QuickTest, the_quick_answer_is_the_full_one_for_any_rules_and_records) {
 
       Permit permit;
       uint32_t lane_of_quick = quick_rules.lanes[input.severity];
-      if (quick.ask_quickly(quick_rules, input, permit)) {
+      const QuickPermit at_once = quick.ask_quickly(quick_rules, input);
+      if (at_once.is_admitted()) {
         ++quick_answers;
+        permit = at_once.permit();
       } else {
         permit = Permit{};
         const SiteRules& asked = *quick.rules_for(quick_rules, input);

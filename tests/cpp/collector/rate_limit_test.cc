@@ -105,6 +105,37 @@ TEST_F(RateLimitTest, sampling_is_decided_before_the_limit) {
   EXPECT_EQ(sum_of_adjusted_counts(received(api.take(collector))), 95);
 }
 
+// A record that would have to wait is as if it had not been: it took no token, and no place in a
+// burst.
+TEST_F(RateLimitTest, who_would_have_to_wait_takes_nothing) {
+  constexpr int64_t kAllowed = 50'000;
+  Api::Options limit = limited_lane(0.001, kAllowed, "lane");
+  Api::Options burst = {{"lanes[0].name", std::string("all")},
+                        {"sampling[0].type", std::string("burst")},
+                        {"sampling[0].first", kAllowed},
+                        {"sampling[0].then_every", int64_t{0}}};
+  for (Api::Options* options : {&limit, &burst}) {
+    SCOPED_TRACE((*options)[1].first);
+    options->emplace_back("lanes[0].on_full[0]", std::string("block"));
+    options->emplace_back("lanes[0].queue_records", int64_t{64});
+    forebay_collector* collector = create(*options);
+    forebay_logger* logger = api.logger(collector, "waits");
+    const forebay_site* site = api.site("waits");
+    int64_t accepted = 0;
+    int64_t would_wait = 0;
+    int32_t outcome = FOREBAY_ACCEPTED;
+    while (outcome == FOREBAY_ACCEPTED || outcome == FOREBAY_WOULD_BLOCK) {
+      outcome = api.table->emit(logger, site, nullptr, 0, nullptr,
+                                FOREBAY_EMIT_REPORT_BLOCK | FOREBAY_EMIT_FLAT);
+      accepted += outcome == FOREBAY_ACCEPTED ? 1 : 0;
+      would_wait += outcome == FOREBAY_WOULD_BLOCK ? 1 : 0;
+    }
+    EXPECT_EQ(accepted, kAllowed);
+    EXPECT_GT(would_wait, 0) << "the lane was never full";
+    EXPECT_EQ(api.stat(collector, "emitted"), kAllowed + 1);
+  }
+}
+
 TEST_F(RateLimitTest, an_attribute_chooses_the_lane) {
   forebay_collector* collector = create({{"lanes[0].name", std::string("gold")},
                                          {"lanes[0].attribute:tier", std::string("gold")},
