@@ -5,8 +5,6 @@
 #include <new>
 #include <string>
 
-#include "model/record_writer.h"
-
 namespace forebay::pipeline {
 namespace {
 
@@ -64,7 +62,10 @@ Result<std::unique_ptr<FlightRecorder>> FlightRecorder::create(const RecorderOpt
 
 FlightRecorder::FlightRecorder(const RecorderOptions& options, const TickSource& ticks,
                                std::unique_ptr<queue::LaneQueue> ring)
-    : options_(options), ticks_(ticks), ring_(std::move(ring)) {}
+    : options_(options),
+      ticks_(ticks),
+      ring_(std::move(ring)),
+      largest_record_(ring_->largest_record()) {}
 
 FlightRecorder::~FlightRecorder() = default;
 
@@ -95,22 +96,6 @@ void FlightRecorder::detach(const Writer& writer) noexcept {
   ring_->detach(writer.producer);
   const std::lock_guard lock(counters_mutex_);
   writer.row->is_leased = false;
-}
-
-void FlightRecorder::record(const Writer& writer, const model::RecordInput& input) noexcept {
-  if (writer.producer == nullptr) return;
-  const SeverityClass severity = severity_class(input.severity);
-  const uint64_t size = model::measure_record(input);
-  writer.counters.add(0, EmitName::kEmitted, severity);
-  if (size > ring_->largest_record()) {
-    writer.counters.add(0, EmitName::kDroppedTooLarge, severity);
-    return;
-  }
-  const queue::Admission admission =
-      ring_->emit(*writer.producer, input, static_cast<uint32_t>(size), ticks_, 0, writer.counters);
-  if (admission == queue::Admission::kRefusedShutdown) {
-    writer.counters.add(0, EmitName::kRefusedShutdown, severity);
-  }
 }
 
 bool FlightRecorder::ask(std::optional<Duration> window) noexcept {

@@ -23,6 +23,7 @@
 #include "base/status.h"
 #include "base/ticks.h"
 #include "model/record.h"
+#include "model/record_writer.h"
 #include "queue/lane_queue.h"
 
 namespace forebay::pipeline {
@@ -62,7 +63,24 @@ class FlightRecorder {
   void detach(const Writer& writer) noexcept;
   // Copies the record into the ring. A record that is larger than a quarter of the ring, or finds
   // no memory, is counted as overwritten at once.
-  void record(const Writer& writer, const model::RecordInput& input) noexcept;
+  [[gnu::always_inline]] void record(const Writer& writer,
+                                     const model::RecordInput& input) noexcept {
+    using account::EmitName;
+    if (writer.producer == nullptr) [[unlikely]]
+      return;
+    const SeverityClass severity = severity_class(input.severity);
+    const uint64_t size = model::measure_record(input);
+    writer.counters.add(0, EmitName::kEmitted, severity);
+    if (size > largest_record_) [[unlikely]] {
+      writer.counters.add(0, EmitName::kDroppedTooLarge, severity);
+      return;
+    }
+    const queue::Admission admission = ring_->emit(
+        *writer.producer, input, static_cast<uint32_t>(size), ticks_, 0, writer.counters);
+    if (admission == queue::Admission::kRefusedShutdown) [[unlikely]] {
+      writer.counters.add(0, EmitName::kRefusedShutdown, severity);
+    }
+  }
 
   // -- anyone --
   // Asks for what was recorded in the last `window` (none: the options'). The drain thread does it
@@ -99,7 +117,8 @@ class FlightRecorder {
 
   const RecorderOptions options_;
   const TickSource& ticks_;
-  std::unique_ptr<queue::LaneQueue> ring_;
+  const std::unique_ptr<queue::LaneQueue> ring_;
+  const uint64_t largest_record_;  // of the ring. Unit: bytes
   std::atomic<int64_t> window_ns_{kNotAsked};
 
   // As the ledger has them: a thread's row of counters, never zeroed, leased again.
