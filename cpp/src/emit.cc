@@ -99,12 +99,22 @@ using queue::Admission;
                redacted ? redacted->extra() : extra);
 }
 
+// As it is, if no rule is about it.
+[[gnu::noinline]] int32_t look_and_write(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                         const model::Site* site, const forebay_value* values,
+                                         Course course, const forebay_extra* extra) noexcept {
+  if (must_redact(binding, site, values, course, extra)) [[unlikely]] {
+    return write_redacted(binding, end, site, values, course, extra);
+  }
+  return write(binding, end, site, values, course, extra);
+}
+
 // To the queue. The gate has found no reason against it.
 [[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
                                      const model::Site* site, const forebay_value* values,
                                      Course course, const forebay_extra* extra) noexcept {
   if (may_be_redacted(site, course, extra)) [[unlikely]] {
-    return write_redacted(binding, end, site, values, course, extra);
+    return look_and_write(binding, end, site, values, course, extra);
   }
   return write(binding, end, site, values, course, extra);
 }

@@ -33,13 +33,18 @@ bool is_hit(const admit::Redaction& rules, const model::Site* site, const foreba
 
 }  // namespace
 
+bool must_redact(const ThreadBinding& binding, const model::Site* site, const forebay_value* values,
+                 Course course, const forebay_extra* extra) noexcept {
+  const admit::Redaction* const rules = binding.incarnation->redaction;
+  return rules != nullptr && !course.is_clear() &&
+         is_hit(*rules, site, values, course.value_count(), extra);
+}
+
 bool redact(const ThreadBinding& binding, const model::Site* site, const forebay_value* values,
             Course course, const forebay_extra* extra, std::optional<Redacted>& redacted) noexcept
     try {
-  const admit::Redaction* const rules = binding.incarnation->redaction;
-  if (rules != nullptr && !course.is_clear() &&
-      is_hit(*rules, site, values, course.value_count(), extra)) {
-    redacted.emplace(*rules, site, values, course.value_count(), extra);
+  if (must_redact(binding, site, values, course, extra)) {
+    redacted.emplace(*binding.incarnation->redaction, site, values, course.value_count(), extra);
   }
   return true;
 } catch (const std::bad_alloc&) {

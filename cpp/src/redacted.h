@@ -48,7 +48,13 @@ class Redacted {
          site->is_watched.load(std::memory_order_relaxed);
 }
 
-// Makes `redacted` where one of the collector's rules is about the record. False: there was no
+// Whether one of the collector's rules is about the record, or may be about what is in a nested
+// value of it.
+[[nodiscard]] bool must_redact(const ThreadBinding& binding, const model::Site* site,
+                               const forebay_value* values, Course course,
+                               const forebay_extra* extra) noexcept;
+
+// Makes `redacted` where must_redact(). False: there was no
 // memory for it. Better no record then than one that must not be seen.
 [[nodiscard]] bool redact(const ThreadBinding& binding, const model::Site* site,
                           const forebay_value* values, Course course, const forebay_extra* extra,
