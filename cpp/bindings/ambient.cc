@@ -138,6 +138,20 @@ bool has_name(PyObject* names, PyObject* name) noexcept {
   return false;
 }
 
+// Whether a record's names, or some of them, may be among those that are bound. Bound names are
+// interned, and keywords nearly always.
+bool shares_name(const Attributes* bound, PyObject* names) noexcept {
+  if (bound == nullptr || names == nullptr) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+    PyObject* const own = PyTuple_GET_ITEM(names, i);
+    if (!PyUnicode_CHECK_INTERNED(own)) return true;
+    for (PyObject* const name : bound->names) {
+      if (name == own) return true;
+    }
+  }
+  return false;
+}
+
 bool has_name(const Attributes* of, PyObject* name) noexcept {
   if (of == nullptr) return false;
   for (PyObject* own : of->names) {
@@ -204,9 +218,18 @@ Ambient::Ambient(const PyLogger* logger, PyObject* names)
     : extra_(empty_extra()), context_(bound_in_context()) {
   const Attributes* of_logger = as_bound(logger->bound);
   const Attributes* of_context = as_bound(context_);
-  if (of_logger != nullptr) add_all(of_logger, nullptr, names);
-  if (of_context != nullptr) add_all(of_context, of_logger, names);
-  extra_.attributes = many_.empty() ? few_.data() : many_.data();
+  const Attributes* const only = of_logger == nullptr ? of_context : of_logger;
+  if ((of_logger == nullptr || of_context == nullptr) && !shares_name(only, names)) {
+    // As they are: the record's own names are all others.
+    if (only != nullptr) {
+      extra_.attributes = only->cells.data();
+      count_ = static_cast<uint32_t>(only->cells.size());
+    }
+  } else {
+    if (of_logger != nullptr) add_all(of_logger, nullptr, names);
+    if (of_context != nullptr) add_all(of_context, of_logger, names);
+    extra_.attributes = many_.empty() ? few_.data() : many_.data();
+  }
   extra_.attribute_count = count_;
   add_trace(extra_, of_context);
   uint8_t any = 0;
