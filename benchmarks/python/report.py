@@ -35,12 +35,16 @@ GATES: list[tuple[str, str, float]] = [
     ("python.context_3_attributes_adds_ns", "<=", 40.0),
     ("python.trace_adds_ns", "<=", 150.0),
     ("python.stdlib_handler.noop_handler", ">=", 0.8),  # at most 1.25 times its time
+    ("python.stdlib_formatted_handler.stream_handler", ">=", 0.77),  # at most 1.3 times its time
     ("python.delivered_per_s.opentelemetry", ">=", 50.0),
     ("python.delivered_lost", "<=", 0.0),
     ("memory.growth_over_bound", "<=", 1.1),
     ("application.p99_over_up.down", "<=", 1.5),
     ("application.p99_over_up.hang", "<=", 1.5),
     ("application.p99_over_up.reset", "<=", 1.5),
+    ("command_line.import_adds_ms", "<=", 25.0),
+    ("command_line.tail_mb_per_s", ">=", 50.0),
+    ("command_line.tail_filtered_mb_per_s", ">=", 50.0),
 ]
 
 # Measured and promised nowhere.

@@ -239,14 +239,32 @@ def _forebay_in_trace() -> Prepared:
     return prepared
 
 
-def _forebay_handler() -> Prepared:
+def _formatted(handler: Any) -> Any:
+    """The handler with a formatter and a filter, as services set them."""
+    import logging
+
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(lambda record: record.name != "noisy")
+    return handler
+
+
+def _stream_handler() -> Prepared:
+    import logging
+    import os
+
+    stream = open(os.devnull, "w")  # noqa: SIM115
+    return _stdlib(_formatted(logging.StreamHandler(stream)))
+
+
+def _forebay_handler(*, formatted: bool = False) -> Prepared:
     import forebay_setup
 
     import forebay
 
     collector = forebay_setup.to_nowhere()
+    handler = forebay.LoggingHandler(logger=collector.logger("bench"))
     return _stdlib(
-        forebay.LoggingHandler(logger=collector.logger("bench")),
+        _formatted(handler) if formatted else handler,
         settle=lambda: forebay_setup.settle(collector),
         close=lambda: collector.shutdown(timeout=5),
         lost=lambda: forebay_setup.lost(collector),
@@ -287,5 +305,7 @@ SUBJECTS: dict[str, Subject] = {
             '"status": i, "elapsed_ms": 12.5})'
         },
     ),
+    "forebay_handler_formatted": Subject(lambda: _forebay_handler(formatted=True), _STDLIB_CALLS),
+    "stream_handler": Subject(_stream_handler, _STDLIB_CALLS),
     "noop_handler": Subject(_stdlib_noop, _STDLIB_CALLS),
 }
