@@ -28,7 +28,9 @@ _WRITE = """
 import pathlib, sys, forebay
 directory, wanted = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 collector = forebay.Collector(
-    "bench", exporter=forebay.FileExporter(directory), lanes=[forebay.Lane("all", on_full="block")]
+    service_name="bench",
+    exporter=forebay.FileExporter(directory),
+    lanes=[forebay.Lane("all", on_full="block")],
 )
 log = collector.logger("shop.orders")
 i = 0
@@ -99,7 +101,9 @@ class CommandLine:
             [str(peer_environment.python()), *arguments],
             capture_output=True,
             text=True,
-            check=True,
             env=peer_environment.variables(),
         )
+        if done.returncode != 0:
+            reason = peer_environment.last_line(done.stderr)
+            self._books.missing["command_line"] = f"ended with {done.returncode}: {reason}"
         return done.stdout
