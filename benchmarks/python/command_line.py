@@ -7,8 +7,8 @@ included.
 
 from __future__ import annotations
 
-import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -72,16 +72,10 @@ class CommandLine:
         self._books.set(_IMPORT, statistics.median(ours) - statistics.median(empty))
 
     def _processor_ms(self, *arguments: str) -> float:
-        before = os.times()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._python(*arguments)
-        after = os.times()
-        of_children = (
-            after.children_user
-            - before.children_user
-            + after.children_system
-            - before.children_system
-        )
-        return of_children * 1e3
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1e3
 
     def _tail(self, directory: pathlib.Path) -> None:
         self._python("-c", _WRITE, str(directory), str(_BYTES))
