@@ -101,6 +101,11 @@ class PyCollector {
     py::gil_scoped_release released;
     return core().collector_dump_recorder(handle_, last_ns);
   }
+  // False where its clock is the system's.
+  [[nodiscard]] bool advance(int64_t nanoseconds) const {
+    py::gil_scoped_release released;
+    return core().collector_advance(handle_, nanoseconds) == FOREBAY_OK;
+  }
   [[nodiscard]] uint32_t pressure() const noexcept {
     return __atomic_load_n(pressure_, __ATOMIC_RELAXED);
   }
@@ -169,6 +174,7 @@ void register_collector(py::module_& module) {
       .def("shutdown", &PyCollector::shutdown, py::arg("timeout"))
       .def("text", &PyCollector::text_of, py::arg("name"))
       .def("take_memory", &PyCollector::take_memory)
+      .def("advance", &PyCollector::advance, py::arg("nanoseconds"))
       .def("dump_recorder", &PyCollector::dump_recorder, py::arg("seconds"))
       .def_property_readonly("pressure", &PyCollector::pressure);
   module.def(
@@ -183,6 +189,10 @@ void register_collector(py::module_& module) {
     forebay_collector* handle = core().collector_default();
     if (handle == nullptr) return py::none();
     return py::cast(new PyCollector(handle), py::return_value_policy::take_ownership);
+  });
+  module.def("container_memory_limit", []() -> py::object {
+    const int64_t limit = core().container_memory_limit();
+    return limit < 0 ? py::object(py::none()) : py::object(py::int_(limit));
   });
   module.def("decompress", &decompress, py::arg("codec"), py::arg("data"), py::arg("max_bytes"));
 }

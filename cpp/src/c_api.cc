@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/cgroup.h"
 #include "base/codec.h"
 #include "collector.h"
 #include "model/site.h"
@@ -119,6 +120,20 @@ int32_t api_dump_recorder(forebay_collector* collector, int64_t last_ns) {
   return asked.dump_recorder(window) ? FOREBAY_OK : FOREBAY_CLOSED;
 }
 
+int32_t api_advance(forebay_collector* collector, int64_t ns) try {
+  const bool is_moved = ns >= 0 && unwrap(collector)->advance(Duration{ns});
+  return is_moved ? FOREBAY_OK : FOREBAY_INVALID_ARGUMENT;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_OK;  // moved; the drain thread comes to it when there is memory
+}
+
+int64_t api_container_memory_limit() try {
+  const std::optional<uint64_t> limit = container_memory_limit();
+  return limit && *limit <= INT64_MAX ? static_cast<int64_t>(*limit) : -1;
+} catch (const std::exception&) {
+  return -1;
+}
+
 int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_bytes,
                        forebay_text_visitor content, forebay_text_visitor error,
                        void* context) try {
@@ -228,6 +243,8 @@ const forebay_api table = {
     .simulate = api_simulate,
     .lane_notify_use = api_lane_notify_use,
     .code_places_wanted = &code_places_wanted,
+    .collector_advance = api_advance,
+    .container_memory_limit = api_container_memory_limit,
 };
 
 }  // namespace

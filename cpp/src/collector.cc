@@ -91,6 +91,8 @@ std::vector<admit::LaneRule> rules_of(const CollectorOptions& options) {
 Collector::Collector(CollectorOptions options, Surroundings surroundings)
     : options_(std::move(options)),
       surroundings_(std::move(surroundings)),
+      manual_clock_(options_.manual_clock ? std::make_unique<ManualClock>(*options_.manual_clock)
+                                          : nullptr),
       redaction_(watched(options_)),
       lane_rules_(rules_of(options_)),
       lanes_(admit::lanes_for_logger(lane_rules_, "")) {}
@@ -113,6 +115,7 @@ Incarnation* Collector::activate() noexcept try {
   incarnation->max_record_bytes = options_.max_record_bytes;
   pipeline::PipelineOptions made = options_.pipeline;
   const bool is_simulated = surroundings_.clock != nullptr;
+  const Clock* const clock = is_simulated ? surroundings_.clock : manual_clock_.get();
   // A simulation gives the same numbers each time, sizes of compressed batches included.
   incarnation->instance_id = made.instance_id = is_simulated ? "simulated" : make_instance_id();
   bool has_id = false;
@@ -125,11 +128,11 @@ Incarnation* Collector::activate() noexcept try {
   }
   CollectorOptions with_id = options_;
   with_id.pipeline.instance_id = made.instance_id;
-  MadeExporters exporters = is_simulated ? surroundings_.make_exporters(with_id)
-                                         : make_exporters(with_id, Clock::system());
+  MadeExporters exporters = is_simulated
+                                ? surroundings_.make_exporters(with_id)
+                                : make_exporters(with_id, clock ? *clock : Clock::system());
   incarnation->memory_exporter = exporters.memory;
-  auto pipeline =
-      pipeline::Pipeline::create(made, std::move(exporters.routes), surroundings_.clock);
+  auto pipeline = pipeline::Pipeline::create(made, std::move(exporters.routes), clock);
   if (!pipeline) {
     warn("activate", pipeline.status().message());
     return nullptr;
@@ -308,6 +311,16 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   }
   receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
   return complete;
+}
+
+bool Collector::advance(Duration by) {
+  if (manual_clock_ == nullptr) return false;
+  manual_clock_->advance(by);
+  Incarnation* const current = incarnation_.load();
+  if (current != nullptr && current->pid == getpid() && !is_closed_.load()) {
+    current->pipeline->look_again();
+  }
+  return true;
 }
 
 bool Collector::dump_recorder(std::optional<Duration> window) noexcept {

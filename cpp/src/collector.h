@@ -14,6 +14,7 @@
 #include "account/snapshot.h"
 #include "admit/lane_rules.h"
 #include "admit/redaction.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "collector_options.h"
 #include "exporter_factory.h"
@@ -60,6 +61,9 @@ class Collector {
   // The incarnation of this process: made at the first call (threads, files), again in a forked
   // child. Null after shutdown, and where it cannot be made. Under the registry's mutex.
   Incarnation* activate() noexcept;
+  // Moves a manual clock on, and lets the drain thread's work that is due then be done. False where
+  // the clock is the system's.
+  bool advance(Duration by);
   // The one that there is, or null.
   [[nodiscard]] Incarnation* incarnation() const noexcept { return incarnation_.load(); }
   [[nodiscard]] bool is_closed() const noexcept { return is_closed_.load(); }
@@ -95,6 +99,7 @@ class Collector {
 
   const CollectorOptions options_;
   const Surroundings surroundings_;
+  const std::unique_ptr<ManualClock> manual_clock_;  // null: it has the system's, or a simulation's
   const admit::Redaction* const redaction_;
   const std::vector<admit::LaneRule> lane_rules_;
   const admit::LaneTable lanes_;  // of records that came without a logger

@@ -87,6 +87,10 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   pipeline.run_directory = reader.text("run_directory", "");
   read_redaction(reader, options);
   options.is_disabled = reader.flag("disabled", false);
+  if (reader.has("manual_clock_unix_ns")) {
+    options.manual_clock = WallTime{Duration{
+        static_cast<int64_t>(reader.whole("manual_clock_unix_ns", 0, 0, uint64_t{1} << 62))}};
+  }
   pipeline.ledger_in_memory = reader.flag("ledger_in_memory", false);
   read_routes(reader, options);
   // What the first destination wants; the others transcode.

@@ -55,6 +55,8 @@ struct CollectorOptions {
   uint64_t memory_limit = 48u << 20;
   // Takes nothing: what is emitted into it is as if it was below the level. No thread, no file.
   bool is_disabled = false;
+  // The time at which a clock begins that only collector_advance() moves; none: the system's.
+  std::optional<WallTime> manual_clock;
 
   static Result<CollectorOptions> parse(const forebay_option* options, size_t count);
   // Whether any is the one that keeps batches; at most one is.

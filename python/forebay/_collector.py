@@ -17,6 +17,7 @@ from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
 from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
+from ._manual_clock import ManualClock
 from ._options import (
     BacklogOptions,
     BatchOptions,
@@ -32,7 +33,7 @@ from ._routes import Route, check_routes, in_default_directories, in_default_dir
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._upstream import Upstream
-from ._validation import suggests_fields
+from ._validation import Value, suggests_fields
 from ._validation import timeout as checked_timeout
 from ._warnings import say
 
@@ -79,6 +80,7 @@ class Collector(Upstream):
         run_directory: str | os.PathLike[str] | None = None,
         redact: Sequence[str] | bool | None = None,
         disabled: bool = False,
+        clock: ManualClock | None = None,
     ) -> None:
         """Check every option, and start nothing.
 
@@ -115,6 +117,7 @@ class Collector(Upstream):
                 not the message. None or True: the list alone. False: nothing is redacted.
             disabled: Take nothing: every record is as if it was below its logger's level. No
                 thread, no file, no connection.
+            clock: For tests: a `forebay.testing.ManualClock`. None: the system's clock.
 
         Raises:
             OptionError: an option has a bad value; the message begins with the option's path.
@@ -151,7 +154,7 @@ class Collector(Upstream):
             redact=redact,
             disabled=disabled,
         )
-        self._core = _core.Collector(options)
+        self._core = _core_collector(options, clock)
         for route in self._routes:
             for each in route.exporters:
                 if isinstance(each, MemoryExporter):
@@ -366,3 +369,11 @@ async def _in_thread(function: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="forebay-wait").start()
     return await future
+
+
+def _core_collector(options: list[tuple[str, Value]], clock: object) -> _core.Collector:
+    if clock is None:
+        return _core.Collector(options)
+    if not isinstance(clock, ManualClock):
+        raise OptionError(f"clock: {clock!r} is not a forebay.testing.ManualClock")
+    return clock._attached(options)

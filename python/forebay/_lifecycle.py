@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._exporters import Exporter
     from ._lanes import Lane
     from ._loggers import LoggerCache
+    from ._manual_clock import ManualClock
     from ._options import (
         BacklogOptions,
         BatchOptions,
@@ -70,6 +71,7 @@ def start(
     redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
     install_sigterm: bool = False,
+    clock: ManualClock | None = None,
 ) -> Collector:
     """Start the collector of this process, or return the one that was started.
 
@@ -95,7 +97,7 @@ def start(
             it is the first of them that is shown.
         resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
             max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, redact,
-            disabled: As for `Collector`.
+            disabled, clock: As for `Collector`.
         install_sigterm: A handler of SIGTERM before the one that is there. Where that is the
             application's (uvicorn has one, gunicorn's workers, too), what is held is flushed, 5 s
             at most, and then it is called. Where it is the system's, the collector is shut down,

@@ -17,6 +17,12 @@ For pytest there is a collector in memory, which is the process default for one 
         place_order(42)
         record = forebay_collector.record(level="INFO", logger="shop", order=42)
         assert record.body == "order placed"
+
+A test that also takes ``forebay_clock`` decides what time it is in that collector:
+
+    def test_a_limit_lets_go_after_a_minute(forebay_collector, forebay_clock):
+        ...
+        forebay_clock.advance(60)
 """
 
 from __future__ import annotations
@@ -36,18 +42,21 @@ from ._otlp.logs import LogRecord, Scope, Value
 from ._otlp.tally import Counts, Tally
 
 if TYPE_CHECKING:
-    from ._pytest_fixture import forebay_collector
+    from ._manual_clock import ManualClock
+    from ._pytest_fixture import forebay_clock, forebay_collector
     from ._testing_memory import MemoryCollector, memory_collector
 
 __all__ = [
     "Counts",
     "LogRecord",
+    "ManualClock",
     "MemoryCollector",
     "ReceivedRecord",
     "Receiver",
     "Scope",
     "TakenBatch",
     "Value",
+    "forebay_clock",
     "forebay_collector",
     "memory_collector",
 ]
@@ -325,10 +334,14 @@ def __getattr__(name: str) -> Any:
         from ._testing_memory import memory_collector
 
         return memory_collector
-    if name == "forebay_collector":
-        from ._pytest_fixture import forebay_collector
+    if name == "ManualClock":
+        from ._manual_clock import ManualClock
 
-        return forebay_collector
+        return ManualClock
+    if name in ("forebay_collector", "forebay_clock"):
+        from . import _pytest_fixture
+
+        return getattr(_pytest_fixture, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from forebay import _core
 from forebay.cli import main
-from forebay.cli.doctor_machine import cgroup_memory_limit
 from forebay.testing import Receiver
 
 Capture = pytest.CaptureFixture[str]
@@ -156,21 +156,26 @@ def test_a_directory_that_cannot_be_written_is_told(
 
 
 @pytest.mark.parametrize(
-    ("groups", "files", "limit"),
+    ("limit", "state", "text"),
     [
-        ("0::/a/b\n", {"a/memory.max": "1000\n", "a/b/memory.max": "max\n"}, 1000),
-        ("0::/not/there\n", {"memory.max": "7\n"}, 7),
-        ("3:cpu,memory:/x\n", {"memory/x/memory.limit_in_bytes": "99\n"}, 99),
-        ("3:memory:/x\n", {"memory/x/memory.limit_in_bytes": "9223372036854771712\n"}, None),
-        ("", {}, None),
+        (None, "ok", "no container's limit; 48 MiB a process"),
+        (1 << 30, "ok", "the container's limit is 1,024 MiB; 20 a process, 2 % of it"),
+        (32 << 20, "fail", "the container's limit is 32 MiB; 8 a process, 25 % of it"),
     ],
 )
-def test_the_containers_limit_is_read_as_the_core_reads_it(
-    tmp_path: Path, groups: str, files: dict[str, str], limit: int | None
+def test_the_containers_limit_is_the_cores(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, limit: int | None, state: str, text: str
 ) -> None:
-    """By both versions of cgroups."""
-    for name, text in {"proc/self/cgroup": groups, **files}.items():
-        path = tmp_path / (name if name.startswith("proc") else f"sys/fs/cgroup/{name}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert cgroup_memory_limit(tmp_path) == limit
+    """Against what a process takes by default."""
+    monkeypatch.setattr(_core, "container_memory_limit", lambda: limit)
+    found = examine(capsys)[1]["memory"]
+    assert (found["state"], found["text"]) == (state, text)
+
+
+def test_the_core_reads_this_machines_limit() -> None:
+    """What cgroup v2 says of this process, where it is not in a group below another's limit."""
+    found = _core.container_memory_limit()
+    limits = [p.read_text().strip() for p in Path("/sys/fs/cgroup").glob("memory.max")]
+    assert found is None or found > 0
+    if found is None:
+        assert all(text == "max" for text in limits)

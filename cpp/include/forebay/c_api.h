@@ -367,6 +367,13 @@ typedef struct forebay_api {
    * body is made for each call then want a site with the caller's file and line. A word to be read
    * with relaxed atomic loads. */
   const uint32_t* code_places_wanted;
+  /* For tests, of a collector with the option "manual_clock_unix_ns": moves its clock on by `ns`
+   * (0 or more), and does what is due then. FOREBAY_INVALID_ARGUMENT where its clock is the
+   * system's. */
+  int32_t (*collector_advance)(forebay_collector* collector, int64_t ns);
+  /* What the container that the process runs in may use of memory, by cgroup v1 or v2, in bytes;
+   * -1: there is no limit. */
+  int64_t (*container_memory_limit)(void);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

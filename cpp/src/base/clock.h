@@ -3,6 +3,7 @@
 // Two times that are never subtracted from one another: the monotonic one orders and ages, the wall
 // clock stamps. A stage takes a `MonotonicTime now` as a parameter and reads no clock itself.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -36,23 +37,29 @@ class Clock {
   static const Clock& system() noexcept;
 };
 
-// A clock that moves when told to. Not thread-safe: for tests and simulation.
+// A clock that moves when told to. For tests and simulation; safe from any thread.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(WallTime wall = WallTime{std::chrono::seconds{1'800'000'000}}) noexcept
-      : wall_(wall) {}
-  [[nodiscard]] MonotonicTime now() const noexcept override { return now_; }
-  [[nodiscard]] WallTime wall_now() const noexcept override { return wall_; }
-  void advance(Duration by) noexcept {
-    now_ += by;
-    wall_ += by;
+      : begin_(wall) {}
+  [[nodiscard]] MonotonicTime now() const noexcept override { return kBegin + elapsed_.load(); }
+  [[nodiscard]] WallTime wall_now() const noexcept override {
+    return begin_ + elapsed_.load() + stepped_.load();
   }
-  // Moves the wall clock alone, as NTP or an operator does.
-  void step_wall(Duration by) noexcept { wall_ += by; }
+  // Forwards only.
+  void advance(Duration by) noexcept {
+    Duration before = elapsed_.load();
+    while (!elapsed_.compare_exchange_weak(before, before + by)) {
+    }
+  }
+  // Moves the wall clock alone, as NTP or an operator does. From one thread.
+  void step_wall(Duration by) noexcept { stepped_.store(stepped_.load() + by); }
 
  private:
-  MonotonicTime now_{std::chrono::seconds{1000}};
-  WallTime wall_;
+  static constexpr MonotonicTime kBegin{std::chrono::seconds{1000}};
+  const WallTime begin_;
+  std::atomic<Duration> elapsed_{Duration::zero()};
+  std::atomic<Duration> stepped_{Duration::zero()};
 };
 
 }  // namespace forebay

@@ -51,7 +51,8 @@ TickConverter::TickConverter(const TickSource& source) noexcept : source_(source
 }
 
 TickConverter::Sample TickConverter::sample() const noexcept {
-  // The tightest of three: an interrupt between the two readings would skew the rate.
+  // The tightest of three: an interrupt between the two readings would skew the rate, and a clock
+  // that is moved by hand between them the time.
   Sample best{};
   uint64_t best_span = UINT64_MAX;
   for (int i = 0; i < 3; ++i) {
@@ -63,7 +64,6 @@ TickConverter::Sample TickConverter::sample() const noexcept {
       best_span = after - before;
       best = {before + (after - before) / 2, monotonic, wall};
     }
-    if (!source_.uses_tsc()) break;
   }
   return best;
 }

@@ -86,6 +86,16 @@ class Pipeline {
 
   // For a simulation, instead of threads: one round of both; or of one after the other.
   void step();
+  // After the clock was moved by hand, beside the threads: what the drain thread has to do by now
+  // is done when it returns; what is to be shipped is begun. May throw std::bad_alloc.
+  void look_again() {
+    {
+      const std::lock_guard lock(drain_mutex_);
+      (void)intake_->step(false);
+    }
+    drain_parker_.wake();
+    delivery_->wake();
+  }
   Intake& intake() noexcept { return *intake_; }
   Delivery& delivery() noexcept { return *delivery_; }
   Books& books() noexcept { return *books_; }

@@ -53,7 +53,9 @@ def checks() -> Iterator[Check]:
     else:
         mend = "set FOREBAY_RUN_DIR; without it `forebay stats` sees nothing"
         yield Check("fail", "ledger", f"{where} cannot be written: kept in memory", mend)
-    limit = cgroup_memory_limit()
+    from .. import _core  # as late as this: what is above can be told without it
+
+    limit = _core.container_memory_limit()
     if limit is None:
         yield Check("ok", "memory", f"no container's limit; {_MEMORY // _MIB} MiB a process")
     else:
@@ -74,31 +76,3 @@ def _fork() -> Check:
     )
     text = f"multiprocessing would {method}; a child begins with an empty ledger either way"
     return Check("ok", "processes", f"{os.cpu_count()} CPUs; {text}")
-
-
-def cgroup_memory_limit(root: Path = Path("/")) -> int | None:
-    """The container's limit in bytes, by cgroup v2 or v1; None: there is none."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    limits = []
-    for line in lines:
-        number, controllers, path = line.split(":", 2)
-        if number == "0" and not controllers:
-            base, name = root / "sys/fs/cgroup", "memory.max"
-        elif "memory" in controllers.split(","):
-            base, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
-        else:
-            continue
-        # In a container its own group may be mounted at the top.
-        below = Path(path.lstrip("/"))
-        for group in (below, *below.parents, Path(".")):
-            try:
-                text = (base / group / name).read_text().strip()
-            except OSError:
-                continue
-            # v1 writes a number of about 2^63 for none.
-            if text.isdigit() and int(text) < 1 << 60:
-                limits.append(int(text))
-    return min(limits, default=None)

@@ -38,15 +38,15 @@ struct Fixture {
     return poll();
   }
   // An endpoint that is known to take zstd.
-  static Fixture after_a_success() {
-    Fixture f;
-    EXPECT_EQ(f.answered(200).kind, Kind::kDelivered);
-    return f;
-  }
+  struct AfterASuccess;
 
   ManualClock clock;
   FakeTransport* transport = nullptr;
   std::unique_ptr<OtlpHttpExporter> exporter;
+};
+
+struct Fixture::AfterASuccess : Fixture {
+  AfterASuccess() { EXPECT_EQ(answered(200).kind, Kind::kDelivered); }
 };
 
 std::string partial(int64_t rejected, const std::string& message) {
@@ -142,7 +142,7 @@ TEST(OtlpHttpExporterTest, any_2xx_is_delivered) {
 TEST(OtlpHttpExporterTest, only_429_502_503_and_504_are_tried_again) {
   for (int status = 300; status <= 599; ++status) {
     if (status == 413) continue;
-    Fixture f = Fixture::after_a_success();
+    Fixture::AfterASuccess f;
     const bool retryable = status == 429 || status == 502 || status == 503 || status == 504;
     const Attempt attempt = f.answered(status);
     EXPECT_EQ(attempt.kind, retryable ? Kind::kRetry : Kind::kRejected) << status;
@@ -153,7 +153,7 @@ TEST(OtlpHttpExporterTest, only_429_502_503_and_504_are_tried_again) {
 
 TEST(OtlpHttpExporterTest, rejections_name_their_reason) {
   const auto reason = [](int status) {
-    return Fixture::after_a_success().answered(status).rejection;
+    return Fixture::AfterASuccess().answered(status).rejection;
   };
   EXPECT_EQ(reason(400), Rejection::kBadRequest);
   EXPECT_EQ(reason(401), Rejection::kUnauthorized);
@@ -185,7 +185,7 @@ TEST(OtlpHttpExporterTest, retry_after_is_read_on_every_retryable_status) {
   for (const int status : {429, 502, 503, 504}) {
     EXPECT_EQ(Fixture().answered(status, {}, "7").retry_after, Duration{7s}) << status;
   }
-  EXPECT_EQ(Fixture::after_a_success().answered(500, {}, "7").retry_after, std::nullopt);
+  EXPECT_EQ(Fixture::AfterASuccess().answered(500, {}, "7").retry_after, std::nullopt);
 }
 
 TEST(OtlpHttpExporterTest, partial_success_is_counted_and_clamped) {
@@ -257,7 +257,7 @@ TEST(OtlpHttpExporterTest, zstd_refused_at_first_falls_back_to_gzip_once_and_for
 }
 
 TEST(OtlpHttpExporterTest, after_zstd_was_taken_a_400_is_a_400) {
-  Fixture f = Fixture::after_a_success();
+  Fixture::AfterASuccess f;
   EXPECT_EQ(f.answered(400).kind, Kind::kRejected);
   EXPECT_EQ(f.exporter->codec(), Codec::kZstd);
   EXPECT_EQ(f.exporter->encoding_fallbacks(), 0u);
