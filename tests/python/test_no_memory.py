@@ -53,7 +53,8 @@ with memory_collector() as memory:
         emit()
     emit()
     bodies = sorted(memory.messages())
-    assert bodies == ["a first one", "all of it", "there was no memory to convert this record"], bodies
+    expected = ["a first one", "all of it", "there was no memory to convert this record"]
+    assert bodies == expected, bodies
     if sys.argv[1] == "bridge":
         assert [record.severity_number for record in memory.records()] == [17, 17, 17]
     assert memory.records(text="all of it")[0].attributes["attribute_5999"] == 5_999

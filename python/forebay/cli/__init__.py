@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 # Command -> module. In the order of `--help`.
-COMMANDS = ("demo", "stats", "cat", "tail", "doctor", "receive", "pipe", "simulate")
+COMMANDS = ("demo", "stats", "top", "cat", "tail", "doctor", "receive", "pipe", "simulate")
 
 OK = 0
 FINDING = 1

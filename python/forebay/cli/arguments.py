@@ -18,6 +18,14 @@ def duration(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def interval(text: str) -> float:
+    """As `duration`, between 50 ms and an hour."""
+    seconds = duration(text)
+    if not 0.05 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in 50ms..1h")
+    return seconds
+
+
 def size(text: str) -> int:
     """Bytes out of ``65536``, ``64k``, ``4M`` or ``1G`` (powers of 1024)."""
     match = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", text.strip().lower())

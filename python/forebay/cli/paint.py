@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import IO
 
 
@@ -45,3 +46,23 @@ class Style:
 def for_stream(stream: IO[str]) -> Style:
     """Colours on a terminal, unless ``NO_COLOR`` is set."""
     return Style(stream.isatty() and not os.environ.get("NO_COLOR"))
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def cut(line: str, columns: int) -> str:
+    """What fits so many columns; colours take none, and end with the line."""
+    if len(_COLOUR.sub("", line)) <= columns:
+        return line
+    result = ""
+    room = columns
+    at = 0
+    for match in [*_COLOUR.finditer(line), None]:
+        part = line[at : match.start() if match else len(line)]
+        result += part[:room]
+        room -= len(part[:room])
+        if match is not None:
+            result += match[0]
+            at = match.end()
+    return result

@@ -18,6 +18,7 @@ from .._stats_file import (
     run_directory,
 )
 from . import ledger_text, paint
+from .arguments import interval
 from .cat import time_text
 
 _DESCRIPTION = """\
@@ -43,6 +44,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--all", action="store_true", help="also those that have ended")
     parser.add_argument("--json", action="store_true", help="one JSON object a process")
     parser.add_argument(
+        "--watch",
+        type=interval,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="again and again, with rates, until Ctrl-C (default: every 2); without --pid and"
+        " --service the service whose process began last",
+    )
+    parser.add_argument(
         "--directory", type=Path, help="of stats files (default: $FOREBAY_RUN_DIR, else the user's)"
     )
     parser.set_defaults(run=run)
@@ -57,6 +67,10 @@ def run(args: argparse.Namespace) -> int:
         prune(directory)
     else:
         directory = args.directory
+    if args.watch is not None:
+        from . import stats_watch
+
+        return stats_watch.run(directory, args)
     files, failed = _wanted(directory, args)
     style = paint.for_stream(sys.stdout)
     balanced = True
@@ -67,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             if number:
                 print()
-            _print_ledger(file, style)
+            print("\n".join(ledger_lines(file, style)))
     if not files:
         print(f"forebay stats: no ledger in {directory} {_wish(args)}", file=sys.stderr)
     return 0 if files and balanced and not failed else 1
@@ -151,29 +165,29 @@ def as_object(file: StatsFile) -> dict[str, Any]:
     }
 
 
-def _print_ledger(file: StatsFile, style: paint.Style) -> None:
+def ledger_lines(file: StatsFile, style: paint.Style) -> list[str]:
+    """A process's ledger, its laws and what is wrong with it."""
     state = style.bad(file.state) if file.state == "killed" else file.state
-    print(
+    lines = [
         f"{file.service_name}  pid {file.pid}  {state}  since"
         f" {time_text(file.started_wall_ns, spec='seconds')}  {style.dim(str(file.path))}"
-    )
-    for line in ledger_text.table(file.numbers, list(file.lanes)):
-        print(f"  {line}")
+    ]
+    lines += [f"  {line}" for line in ledger_text.table(file.numbers, list(file.lanes))]
     for total in _laws(file):
         paint_verdict = style.good if total.difference == 0 else style.bad
-        print(f"  {total.text()}  {paint_verdict(total.verdict)}")
+        lines.append(f"  {total.text()}  {paint_verdict(total.verdict)}")
     for law in file.laws:
         if not law.holds:
             place = "intake" if law.route is None else f"route {law.route}"
-            print(style.bad(f"  {place}, lane {law.lane}: DIFFERS by {law.difference:+,}"))
-    for note, count in _notes(file).items():
-        print(f"  {count:,} {note}")
+            lines.append(style.bad(f"  {place}, lane {law.lane}: DIFFERS by {law.difference:+,}"))
+    lines += [f"  {count:,} {note}" for note, count in _notes(file).items()]
     if file.lost_in_crash is not None:
         margin = file.lost_in_crash_margin
         between = f" (up to {margin:,} more or less)" if margin else ""
-        print(f"  {style.bad('lost_in_crash')} {file.lost_in_crash:,}{between}")
+        lines.append(f"  {style.bad('lost_in_crash')} {file.lost_in_crash:,}{between}")
     if not file.exact:
-        print("  it wrote too fast to be read between two steps; the numbers may mix them")
+        lines.append("  it wrote too fast to be read between two steps; the numbers may mix them")
+    return lines
 
 
 def _notes(file: StatsFile) -> dict[str, int]:
