@@ -60,6 +60,10 @@ class PosixAppendFile final : public AppendFile {
   }
 
   [[nodiscard]] uint64_t size() const noexcept override { return size_; }
+  [[nodiscard]] bool is_deleted() const noexcept override {
+    struct stat now {};
+    return ::fstat(fd_.get(), &now) == 0 && now.st_nlink == 0;
+  }
 
  private:
   // Half a message at the end would spoil what comes after it.

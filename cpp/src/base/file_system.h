@@ -19,6 +19,8 @@ class AppendFile {
   virtual Status append(ByteView bytes) = 0;
   virtual Status sync() = 0;
   [[nodiscard]] virtual uint64_t size() const noexcept = 0;
+  // Somebody has deleted it: what is written to it nobody will ever read.
+  [[nodiscard]] virtual bool is_deleted() const noexcept = 0;
 };
 
 struct FileInfo {

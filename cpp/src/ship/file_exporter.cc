@@ -173,6 +173,7 @@ Status FileExporter::make_ready(Current& current, uint64_t more) {
       current.file->size() + more > options_.max_file_bytes) {
     current.file.reset();
   }
+  if (current.file && current.file->is_deleted()) current.file.reset();
   if (current.file) return Status::ok();
   const std::string name = prefix_ + padded(next_number_) + std::string(suffix_);
   Result<std::unique_ptr<AppendFile>> opened = files_.open_append(path_of(name));

@@ -76,6 +76,7 @@ class FakeFileSystem final : public FileSystem {
     }
     Status sync() override { return Status::ok(); }
     [[nodiscard]] uint64_t size() const noexcept override { return file_->bytes.size(); }
+    [[nodiscard]] bool is_deleted() const noexcept override { return file_.use_count() == 1; }
 
    private:
     FakeFileSystem& fs_;

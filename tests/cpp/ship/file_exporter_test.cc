@@ -184,14 +184,25 @@ TEST(FileExporterTest, what_nobody_wrote_to_for_max_age_goes) {
   EXPECT_EQ(f.files.files.count("/d/" + nth(2, kOther)), 1u);
 }
 
-TEST(FileExporterTest, a_file_that_somebody_removed_is_noticed) {
+TEST(FileExporterTest, nothing_is_written_to_a_file_that_somebody_deleted) {
   Fixture f;
   f.send(info_batch("a", 1));
   f.files.files.clear();
+  f.send(info_batch("b", 1));
+  EXPECT_EQ(f.names(), std::vector<std::string>{nth(2)});
+  EXPECT_GT(f.bytes(nth(2)).size(), 0u);
+}
+
+TEST(FileExporterTest, a_file_that_somebody_moved_away_is_noticed_at_the_next_look) {
+  Fixture f;
+  f.send(info_batch("a", 1));
+  auto moved = f.files.files.extract("/d/" + nth(1));
+  moved.key() = "/elsewhere/1";
+  f.files.files.insert(std::move(moved));
   f.tick(11s);
   f.send(info_batch("b", 1));
   f.send(info_batch("c", 1));
-  EXPECT_EQ(f.names(), std::vector<std::string>{nth(2)});
+  EXPECT_EQ(f.files.files.count("/d/" + nth(2)), 1u);
 }
 
 TEST(FileExporterTest, a_full_disk_is_tried_again_and_leaves_no_half_line) {
