@@ -92,15 +92,20 @@ class LoggingHandler(logging.Handler):
         """Hand the record over, with the formatter's output as body where there is one."""
         try:
             if self.formatter is not None or type(self).format is not logging.Handler.format:
-                record = _with_body(record, self.format(record))
+                formatted = _with_body(record, self.format(record))
             elif record.args:
                 # Formatted here, so that an error in it is handleError's.
-                record = _with_body(record, record.getMessage())
-            _core.handle_record(self._logger, record)
+                formatted = _with_body(record, record.getMessage())
+            else:
+                formatted = record
         except RecursionError:
             raise
         except Exception:
+            # What could not be formatted goes in raw, with the error beside it.
+            _core.handle_record(self._logger, record)
             self.handleError(record)
+        else:
+            _core.handle_record(self._logger, formatted)
 
     def flush(self) -> None:
         """Wait until what was emitted has left the process, 5 s at most."""
