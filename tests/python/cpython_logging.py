@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from test import test_logging as cpython
+from test import test_logging as cpython  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 import forebay
 

@@ -102,7 +102,7 @@ def test_a_filter_may_return_another_record(memory: MemoryCollector) -> None:
         return changed
 
     handler = forebay.LoggingHandler()
-    handler.addFilter(without_secrets)
+    handler.addFilter(without_secrets)  # type: ignore[arg-type, unused-ignore]
     record = logging.makeLogRecord({"msg": "as it was", "levelno": 20, "levelname": "INFO"})
     handler.handle(record)
     assert record.msg == "as it was"
