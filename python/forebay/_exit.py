@@ -61,10 +61,11 @@ def _finalize_in_child(_: _Hook) -> None:
     if util is None or process is None or process.parent_process() is None:
         return
     # The lowest priority: other finalizers may still log.
-    util.Finalize(None, _run, exitpriority=-1000)
+    util.Finalize(None, run, exitpriority=-1000)
 
 
-def _run() -> None:
+def run() -> None:
+    """Shut down what is open, as at exit."""
     if _shut_down_all is not None:
         _shut_down_all()
 

@@ -1,7 +1,16 @@
-"""SIGTERM, as orchestrators send it: what is held gets its chance to leave first."""
+"""SIGTERM, as orchestrators send it: what is held gets its chance to leave first.
+
+Servers such as uvicorn put handlers of their own while they run, put back what was there when they
+have stopped, and then raise the signal again, so that the process ends by it. Where the application
+is imported by the running server, what was there is the system's, which ends the process on the
+spot: what was logged while it stopped would be lost. So the main thread lets no further SIGTERM
+through, from the first one until the interpreter ends; then what is held is shipped, and the
+process ends by the one that waits, if one does.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -15,6 +24,8 @@ from ._warnings import warn_once
 
 if TYPE_CHECKING:
     from ._collector import Collector
+
+_held_back = False
 
 
 def install(collector: Collector) -> Callable[[], None]:
@@ -38,6 +49,7 @@ def install(collector: Collector) -> Callable[[], None]:
             if not collector.is_shut_down:
                 answers = collector.stats().destination_answered
                 collector.flush(_exit.TIMEOUT if answers else _exit.TIMEOUT_UNANSWERED)
+                _hold_back()
             before(number, frame)
         elif before != signal.SIG_IGN:
             collector._shutdown_at_exit(time.monotonic() + _exit.TIMEOUT)
@@ -54,3 +66,40 @@ def install(collector: Collector) -> Callable[[], None]:
 
     signal.signal(signal.SIGTERM, on_sigterm)
     return undo
+
+
+def _hold_back() -> None:
+    """Let no SIGTERM through to this, the main thread, until the interpreter ends.
+
+    One that is sent to the process finds another thread, and so the application's handler, as
+    before; what waits is what the main thread raises for itself.
+    """
+    global _held_back
+    if _held_back:
+        return
+    try:
+        # Begun first: threads inherit the mask, and this one is there to let it through.
+        waiting = threading.Event()
+        threading.Thread(target=waiting.wait, name="forebay-sigterm", daemon=True).start()
+        # What runs before threads are waited for, which the signal would not have done either.
+        getattr(threading, "_register_atexit", atexit.register)(_let_through)
+    except RuntimeError:  # no thread to be had, or the interpreter is ending
+        return
+    if signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}):
+        _held_back = True
+        os.register_at_fork(after_in_child=_unblock)
+
+
+def _let_through() -> None:
+    """Ship what is held, where a SIGTERM waits that ends the process; then let it."""
+    if _held_back:
+        if signal.SIGTERM in signal.sigpending():
+            _exit.run()
+        _unblock()
+
+
+def _unblock() -> None:
+    global _held_back
+    if _held_back:
+        _held_back = False
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from forebay._stats_file import list_stats_files, read_stats_file
 from forebay.testing import Receiver
 from tests.integration.gunicorn_process import Gunicorn
 from tests.waiting import wait_until
@@ -123,6 +126,94 @@ def test_sigterm_delivers_what_is_held(receiver: Receiver, own_handler: bool) ->
     assert process.returncode == (7 if own_handler else -signal.SIGTERM), err
     expected = ["held"] * 100 + (["in the application's handler"] if own_handler else [])
     assert sorted(bodies(receiver, "app")) == sorted(expected)
+
+
+IMPORTED = """
+import logging, os, threading, time
+import forebay
+
+forebay.start(
+    service_name="imported", exporter=forebay.OtlpHttpExporter(os.environ["RECEIVER"]),
+    capture_logging="INFO", console="off", install_sigterm=True,
+)
+log = logging.getLogger("app")
+# Nobody waits for it: SIGTERM ends the process.
+threading.Thread(target=time.sleep, args=(60,)).start()
+
+async def app(scope, receive, send):
+    assert scope["type"] == "lifespan"
+    while True:
+        stage = (await receive())["type"]
+        log.info(stage)
+        await send({"type": stage + ".complete"})
+        if stage == "lifespan.shutdown":
+            return
+"""
+
+
+def test_what_is_logged_while_uvicorn_stops_arrives_where_it_imports_the_application(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """It puts the system's handler back and raises the signal again, which ends the process."""
+    (tmp_path / "imported.py").write_text(IMPORTED)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "imported:app", "--port", "0", "--lifespan", "on"],
+        cwd=tmp_path,
+        env={**os.environ, "RECEIVER": receiver.endpoint, "FOREBAY_RUN_DIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "running on" not in (line := process.stderr.readline()):
+        assert line, process.wait(10)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM, err
+    assert time.monotonic() - began < 20, "it waited for a thread that the signal would have ended"
+    assert bodies(receiver, "app") == ["lifespan.startup", "lifespan.shutdown"]
+    (ledger,) = map(read_stats_file, list_stats_files(tmp_path))
+    assert ledger.balanced
+    assert ledger.numbers["held"] == 0
+
+
+def test_the_applications_handler_sees_each_sigterm(receiver: Receiver) -> None:
+    """The second is often the order to stop at once; and children are born as they would be."""
+    process = started(
+        """
+        import os, signal, subprocess, sys, time
+        import forebay
+
+        seen = []
+        signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+        forebay.start(
+            service_name="ends", exporter=forebay.OtlpHttpExporter(sys.argv[1]), console="off",
+            install_sigterm=True,
+        )
+        log = forebay.get_logger("app")
+        print("ready", flush=True)
+        while len(seen) < 2:
+            before = len(seen)
+            time.sleep(0.01)
+            if len(seen) > before:
+                print(len(seen), flush=True)
+        child = os.fork()
+        if not child:
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            os._exit(signal.SIGTERM in blocked)
+        assert os.waitpid(child, 0)[1] == 0
+        log.info("stopped")
+        """,
+        receiver,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    for number in (1, 2):
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == f"{number}\n"
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert bodies(receiver, "app") == ["stopped"]
 
 
 APPLICATION = """
