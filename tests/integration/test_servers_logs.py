@@ -192,11 +192,10 @@ def test_the_applications_handler_sees_each_sigterm(receiver: Receiver) -> None:
         )
         log = forebay.get_logger("app")
         print("ready", flush=True)
-        while len(seen) < 2:
-            before = len(seen)
-            time.sleep(0.01)
-            if len(seen) > before:
-                print(len(seen), flush=True)
+        for told in (1, 2):
+            while len(seen) < told:
+                time.sleep(0.01)
+            print(told, flush=True)
         child = os.fork()
         if not child:
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
