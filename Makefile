@@ -1,6 +1,6 @@
 # Each target does all of its own set-up: Debian packages (root or sudo), .venv, builds. A repeat is quick.
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-fast lint bench clean help
+.PHONY: build demo test test-fast lint bench wheel clean help
 
 build:  ## .venv with forebay installed, as `pip install .` would
 	@scripts/install-system-packages build
@@ -25,6 +25,10 @@ lint:  ## clang-format, clang-tidy, ruff, mypy --strict
 bench: build  ## benchmarks against the peers (benchmarks/README.md); ARGS="--only NAME" is passed on
 	@scripts/install-system-packages build bench
 	@.venv/bin/python benchmarks/run.py --json build/benchmarks.json $(ARGS)
+
+wheel:  ## dist/: the wheel with all that it needs inside, and the sdist; tried here and on a bare Debian 12
+	@scripts/build-wheel
+	@scripts/test-wheel
 
 clean:  ## removes build/ and .venv; .cache (the built Collector) stays
 	rm -rf build .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,25 +6,32 @@ endfunction()
 
 find_package(Threads REQUIRED)
 
-find_package(CURL QUIET)
-if(NOT CURL_FOUND)
-  forebay_missing("libcurl with its headers" libcurl4-openssl-dev)
-endif()
+set(FOREBAY_BUNDLE "$ENV{FOREBAY_BUNDLE}" CACHE PATH
+  "Prefix of static OpenSSL, libcurl, zlib and zstd to link (scripts/build-bundle); empty: the system's")
 
-find_package(ZLIB QUIET)
-if(NOT ZLIB_FOUND)
-  forebay_missing("zlib with its headers" zlib1g-dev)
-endif()
+if(FOREBAY_BUNDLE)
+  include(ForebayBundle)
+else()
+  find_package(CURL QUIET)
+  if(NOT CURL_FOUND)
+    forebay_missing("libcurl with its headers" libcurl4-openssl-dev)
+  endif()
 
-find_path(FOREBAY_ZSTD_INCLUDE_DIR zstd.h)
-find_library(FOREBAY_ZSTD_LIBRARY zstd)
-if(NOT FOREBAY_ZSTD_INCLUDE_DIR OR NOT FOREBAY_ZSTD_LIBRARY)
-  forebay_missing("libzstd with its headers" libzstd-dev)
+  find_package(ZLIB QUIET)
+  if(NOT ZLIB_FOUND)
+    forebay_missing("zlib with its headers" zlib1g-dev)
+  endif()
+
+  find_path(FOREBAY_ZSTD_INCLUDE_DIR zstd.h)
+  find_library(FOREBAY_ZSTD_LIBRARY zstd)
+  if(NOT FOREBAY_ZSTD_INCLUDE_DIR OR NOT FOREBAY_ZSTD_LIBRARY)
+    forebay_missing("libzstd with its headers" libzstd-dev)
+  endif()
+  add_library(forebay::zstd UNKNOWN IMPORTED)
+  set_target_properties(forebay::zstd PROPERTIES
+    IMPORTED_LOCATION "${FOREBAY_ZSTD_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${FOREBAY_ZSTD_INCLUDE_DIR}")
 endif()
-add_library(forebay::zstd UNKNOWN IMPORTED)
-set_target_properties(forebay::zstd PROPERTIES
-  IMPORTED_LOCATION "${FOREBAY_ZSTD_LIBRARY}"
-  INTERFACE_INCLUDE_DIRECTORIES "${FOREBAY_ZSTD_INCLUDE_DIR}")
 
 # Debian puts the header at concurrentqueue/, other installs at moodycamel/ or concurrentqueue/moodycamel/.
 find_path(FOREBAY_CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue.h

@@ -30,6 +30,22 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/ForebayConfigVersion.cmake
   DESTINATION ${FOREBAY_CMAKE_DIR})
 
+# A wheel that carries others' code says whose: licences and the bill of materials go where it has its
+# metadata (PEP 639, PEP 770).
+if(SKBUILD AND FOREBAY_BUNDLE)
+  file(READ ${FOREBAY_CONCURRENTQUEUE_INCLUDE_DIR}/concurrentqueue.h FOREBAY_QUEUE_HEADER LIMIT 8192)
+  string(REGEX MATCH "// Simplified BSD license:.*POSSIBILITY OF SUCH DAMAGE\\."
+    FOREBAY_QUEUE_LICENSE "${FOREBAY_QUEUE_HEADER}")
+  if(NOT FOREBAY_QUEUE_LICENSE)
+    message(FATAL_ERROR "concurrentqueue.h has no licence where it was: see cmake/ForebayInstall.cmake")
+  endif()
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/concurrentqueue.txt "${FOREBAY_QUEUE_LICENSE}\n")
+  install(DIRECTORY ${FOREBAY_BUNDLE}/licenses/ DESTINATION ${SKBUILD_METADATA_DIR}/licenses)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/concurrentqueue.txt
+    DESTINATION ${SKBUILD_METADATA_DIR}/licenses)
+  install(FILES ${FOREBAY_BUNDLE}/bundle.cdx.json DESTINATION ${SKBUILD_METADATA_DIR}/sboms)
+endif()
+
 set(FOREBAY_PC_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH FOREBAY_PC_TO_PREFIX /prefix/${FOREBAY_PC_DIR} /prefix)
 string(REGEX REPLACE "/$" "" FOREBAY_PC_TO_PREFIX "${FOREBAY_PC_TO_PREFIX}")

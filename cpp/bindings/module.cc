@@ -15,4 +15,5 @@ PYBIND11_MODULE(_core, module) {
   forebay_python::register_pressure(module);
   forebay_python::register_capsule(module);
   forebay_python::register_simulate(module);
+  forebay_python::register_library(module);
 }

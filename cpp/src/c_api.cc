@@ -8,8 +8,12 @@
 #include "base/cgroup.h"
 #include "base/codec.h"
 #include "collector.h"
+#include "library_parts.h"
 #include "model/site.h"
+#include "option_reader.h"
 #include "room_api.h"
+#include "ship/curl_loop.h"
+#include "ship/curl_transport.h"
 #include "ship/memory_exporter.h"
 #include "simulator.h"
 
@@ -134,6 +138,38 @@ int64_t api_container_memory_limit() try {
   return -1;
 }
 
+void api_library_parts(forebay_text_visitor visit, void* context) try {
+  const std::string text = library_parts();
+  visit(context, text.data(), text.size());
+} catch (const std::bad_alloc&) {
+}
+
+int32_t api_trusted_authorities(const forebay_option* options, size_t option_count,
+                                forebay_text_visitor visit, void* context) try {
+  OptionReader reader(options, option_count);
+  ship::AuthoritySources sources = ship::AuthoritySources::from_environment();
+  sources.ca_file = reader.text("ca_file", "");
+  sources.host_file = reader.text("host_ca_file", "");
+  sources.host_directory = reader.text("host_ca_directory", "");
+  sources.fallback_file = reader.text("fallback_ca_file", "");
+  if (const Status status = reader.status(); !status.is_ok()) {
+    visit(context, status.message().data(), status.message().size());
+    return FOREBAY_INVALID_ARGUMENT;
+  }
+  (void)ship::CurlLoop::prepare_process();
+  const auto found = ship::find_authorities_with_libcurl(sources);
+  if (!found) {
+    visit(context, ship::kNoAuthorities, std::strlen(ship::kNoAuthorities));
+    return FOREBAY_UNAVAILABLE;
+  }
+  for (const std::string* text : {&found->file, &found->directory, &found->from}) {
+    visit(context, text->data(), text->size());
+  }
+  return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
 int32_t api_decompress(forebay_string codec, forebay_string data, size_t max_bytes,
                        forebay_text_visitor content, forebay_text_visitor error,
                        void* context) try {
@@ -245,6 +281,8 @@ const forebay_api table = {
     .code_places_wanted = &code_places_wanted,
     .collector_advance = api_advance,
     .container_memory_limit = api_container_memory_limit,
+    .library_parts = api_library_parts,
+    .trusted_authorities = api_trusted_authorities,
 };
 
 }  // namespace

@@ -28,7 +28,10 @@ struct ExporterOptions {
   Codec codec = Codec::kZstd;
   int compression_level = 0;
   uint32_t max_in_flight = 2;
-  std::string ca_file;
+  std::string ca_file;       // only this one; else the first of ship::AuthoritySources,
+  std::string host_ca_file;  // among which are what a binding knows
+  std::string host_ca_directory;
+  std::string fallback_ca_file;
   std::string client_certificate;
   std::string client_key;
   bool verify = true;

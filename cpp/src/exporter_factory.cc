@@ -28,7 +28,11 @@ ship::OtlpHttpOptions http_options(const ExporterOptions& given) {
 
 ship::TlsOptions tls_options(const ExporterOptions& given) {
   ship::TlsOptions tls;
-  tls.ca_file = given.ca_file;
+  tls.authorities = ship::AuthoritySources::from_environment();
+  tls.authorities.ca_file = given.ca_file;
+  tls.authorities.host_file = given.host_ca_file;
+  tls.authorities.host_directory = given.host_ca_directory;
+  tls.authorities.fallback_file = given.fallback_ca_file;
   tls.certificate_file = given.client_certificate;
   tls.key_file = given.client_key;
   tls.verify = given.verify;

@@ -26,6 +26,9 @@ void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions&
     exporter.max_in_flight =
         static_cast<uint32_t>(reader.whole(at + "max_in_flight", exporter.max_in_flight, 1, 64));
     exporter.ca_file = reader.text(at + "ca_file", "");
+    exporter.host_ca_file = reader.text(at + "host_ca_file", "");
+    exporter.host_ca_directory = reader.text(at + "host_ca_directory", "");
+    exporter.fallback_ca_file = reader.text(at + "fallback_ca_file", "");
     exporter.client_certificate = reader.text(at + "client_certificate", "");
     exporter.client_key = reader.text(at + "client_key", "");
     exporter.verify = reader.flag(at + "verify", true);

@@ -2,7 +2,7 @@
 
 import logging
 from contextvars import ContextVar
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 __all__ = [
     "Bell",
@@ -29,6 +29,7 @@ __all__ = [
     "wait_for_room",
 ]
 
+_Options: TypeAlias = list[tuple[str, bool | int | float | str | bytes | None]]
 # The PyCapsule "forebay._core._C_API" that native extensions fetch (forebay/c_api.h).
 _C_API: object
 version: str
@@ -278,7 +279,7 @@ class Logger:
 class Collector:
     """The core's collector. `forebay.Collector` wraps it."""
 
-    def __init__(self, options: list[tuple[str, bool | int | float | str | bytes | None]]) -> None:
+    def __init__(self, options: _Options) -> None:
         """Validate everything, start nothing. Raises `forebay.OptionError`."""
 
     def stats(self) -> dict[str, int]: ...
@@ -387,11 +388,10 @@ def pass_over_frames_of(directory: str) -> None:
     """Take no call site from code in files whose names begin so."""
 
 def container_memory_limit() -> int | None: ...
+def library_parts() -> str: ...
+def trusted_authorities(options: _Options) -> tuple[str, str, str]: ...
 def decompress(codec: str, data: bytes, max_bytes: int) -> bytes: ...
-def simulate(
-    options: list[tuple[str, bool | int | float | str | bytes | None]],
-    scenario: list[tuple[str, bool | int | float | str | bytes | None]],
-) -> list[dict[str, int]]:
+def simulate(options: _Options, scenario: _Options) -> list[dict[str, int]]:
     """Run a collector under virtual time; samples in order, each with ``time_ns``.
 
     The names are those of the C ABI's `simulate`. Raises `forebay.OptionError`. The GIL is released

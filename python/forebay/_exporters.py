@@ -48,7 +48,8 @@ class OtlpHttpExporter:
     max_in_flight: int | None = None
     # False takes any certificate: anybody on the way can read and change what is sent.
     verify: bool = True
-    # PEM files: authorities to trust instead of the system's, and who we are (mutual TLS).
+    # PEM files: authorities to trust, and no others (None: those of ``SSL_CERT_FILE``, Python, the
+    # system, certifi: the first that has any), and who we are (mutual TLS).
     ca_file: str | os.PathLike[str] | None = None
     client_certificate: str | os.PathLike[str] | None = None
     client_key: str | os.PathLike[str] | None = None
@@ -96,6 +97,11 @@ class OtlpHttpExporter:
             value = getattr(self, name)
             if value is not None:
                 options.add(f"{path}.{name}", _file(f"{path}.{name}", value))
+        if self.verify and self.ca_file is None and self.url().startswith("https:"):
+            from ._authorities import known_to_python
+
+            for name, place in known_to_python().items():
+                options.add(f"{path}.{name}", place)
         if (self.client_certificate is None) != (self.client_key is None):
             missing = "client_key" if self.client_key is None else "client_certificate"
             raise OptionError(f"{path}.{missing}: None, but the other half of the pair is given")

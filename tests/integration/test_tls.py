@@ -174,3 +174,42 @@ def test_a_certificate_that_has_expired_gets_nothing_until_it_is_renewed(
         stats, counts = assert_same(collector, receiver)
         assert stats.delivered == counts.records == 100
         assert set(front.first_bytes) == {b"\x16"}
+
+
+def test_authorities_come_from_the_environment_where_none_are_given(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SSL_CERT_FILE`, or a directory in `SSL_CERT_DIR` as OpenSSL's rehash makes it."""
+    certificate = make_certificate(tmp_path, "environment", "IP:127.0.0.1")
+    hashed = tmp_path / "hashed"
+    hashed.mkdir()
+    (hashed / "ca.pem").write_bytes(certificate[0].read_bytes())
+    openssl("rehash", hashed)
+    with TlsFront(receiver, certificate) as front:
+        for variable, value in {"SSL_CERT_FILE": certificate[0], "SSL_CERT_DIR": hashed}.items():
+            with monkeypatch.context() as environment:
+                environment.delenv("SSL_CERT_FILE", raising=False)
+                environment.delenv("SSL_CERT_DIR", raising=False)
+                environment.setenv(variable, str(value))
+                with reporting_to(front.endpoint) as collector:
+                    emit(collector, 100)
+                    assert collector.flush(timeout=20).complete, collector.last_error
+                    assert collector.stats().delivered == 100
+
+
+def test_a_given_authority_is_the_only_one_that_counts(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment trusts the destination, `ca_file` does not: it gets nothing."""
+    certificate = make_certificate(tmp_path, "trusted", "IP:127.0.0.1")
+    other = make_certificate(tmp_path, "other", "IP:127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with (
+        TlsFront(receiver, certificate) as front,
+        reporting_to(front.endpoint, exporter_ca_file=other[0]) as collector,
+    ):
+        emit(collector, 100)
+        assert wait_until(lambda: "certificate" in collector.last_error, timeout=20)
+        collector.shutdown(timeout=0)
+        assert collector.stats().delivered == 0
+        assert receiver.counts().requests == 0

@@ -374,6 +374,15 @@ typedef struct forebay_api {
   /* What the container that the process runs in may use of memory, by cgroup v1 or v2, in bytes;
    * -1: there is no limit. */
   int64_t (*container_memory_limit)(void);
+  /* What the library is made with, for people: "libcurl/8.22.0 OpenSSL/3.5.4 zlib/1.3.1
+   * zstd/1.5.7", as it is in this process. */
+  void (*library_parts)(forebay_text_visitor visit, void* context);
+  /* Whose word an HTTPS exporter with these options takes (paths "ca_file", "host_ca_file",
+   * "host_ca_directory", "fallback_ca_file"; docs/options.md has the order). `visit` gets three
+   * texts: a PEM file and a directory (either may be empty), and who named them, for people.
+   * FOREBAY_UNAVAILABLE, and one text that says so, where there is nobody to trust. */
+  int32_t (*trusted_authorities)(const forebay_option* options, size_t option_count,
+                                 forebay_text_visitor visit, void* context);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

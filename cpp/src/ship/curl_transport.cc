@@ -8,10 +8,12 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "base/diagnostics.h"
 #include "ship/curl_loop.h"
 #include "ship/owned_sockets.h"
 
@@ -19,6 +21,8 @@ namespace forebay::ship {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
+// How soon authorities that were renewed in place count, for new connections.
+[[maybe_unused]] constexpr long kAuthoritiesKeptSeconds = 300;
 constexpr size_t kMostHeaderBytes = 8192;  // of a header line that is looked at
 
 struct FreeEasy {
@@ -67,7 +71,9 @@ class Transfer final : public CurlLoop::Request {
 
   void ended(CURLcode result) override { on_end_(*this, result); }
 
-  [[nodiscard]] bool set_up(CURL* easy, const TlsOptions& tls);
+  // None: no authorities; then only what needs none can be set up.
+  [[nodiscard]] bool set_up(CURL* easy, const TlsOptions& tls,
+                            const std::optional<Authorities>& authorities);
   // The answer, once libcurl is done with it.
   [[nodiscard]] HttpResponse response(CURLcode result);
 
@@ -163,7 +169,8 @@ size_t Transfer::on_body(char* data, size_t size, size_t count, void* user) noex
   return taken;
 }
 
-bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
+bool Transfer::set_up(CURL* handle, const TlsOptions& tls,
+                      const std::optional<Authorities>& authorities) {
   easy.reset(handle);
   if (!easy) return false;
   for (const auto& [name, value] : request_.headers) {
@@ -218,7 +225,17 @@ bool Transfer::set_up(CURL* handle, const TlsOptions& tls) {
 #else
   set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  if (!tls.ca_file.empty()) set(CURLOPT_CAINFO, tls.ca_file.c_str());
+  // Always both: what is not set here would be libcurl's default, and trusted as well.
+  const auto path = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
+  const Authorities none;
+  const Authorities& trusted = authorities ? *authorities : none;
+  set(CURLOPT_CAINFO, path(trusted.file));
+  set(CURLOPT_CAPATH, path(trusted.directory));
+  set(CURLOPT_PROXY_CAINFO, path(trusted.file));
+  set(CURLOPT_PROXY_CAPATH, path(trusted.directory));
+#if LIBCURL_VERSION_NUM >= 0x075700
+  set(CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesKeptSeconds);
+#endif
   if (!tls.certificate_file.empty()) {
     set(CURLOPT_SSLCERT, tls.certificate_file.c_str());
     set(CURLOPT_SSLKEY, tls.key_file.c_str());
@@ -262,7 +279,7 @@ Status TlsOptions::validate() const {
                                : "tls.certificate_file: given without tls.key_file");
   }
   const std::array<std::pair<const char*, const std::string*>, 3> files = {
-      {{"tls.ca_file", &ca_file},
+      {{"tls.ca_file", &authorities.ca_file},
        {"tls.certificate_file", &certificate_file},
        {"tls.key_file", &key_file}}};
   for (const auto& [field, path] : files) {
@@ -271,6 +288,22 @@ Status TlsOptions::validate() const {
     }
   }
   return Status::ok();
+}
+
+std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources) {
+#if LIBCURL_VERSION_NUM >= 0x075400
+  const Easy easy(curl_easy_init());
+  const auto text = [&](CURLINFO what) -> std::string {
+    char* value = nullptr;
+    if (!easy || curl_easy_getinfo(easy.get(), what, &value) != CURLE_OK || value == nullptr) {
+      return {};
+    }
+    return value;
+  };
+  sources.library_file = text(CURLINFO_CAINFO);
+  sources.library_directory = text(CURLINFO_CAPATH);
+#endif
+  return find_authorities(sources);
 }
 
 struct CurlTransport::State {
@@ -288,6 +321,7 @@ struct CurlTransport::State {
   void end(Transfer& transfer, CURLcode result);
 
   const TlsOptions tls;
+  std::optional<Authorities> authorities;  // once found, kept
   const std::shared_ptr<CurlLoop> loop;
   const OnEnd on_end;
   RequestId next_id = 1;
@@ -322,8 +356,16 @@ Transport::RequestId CurlTransport::start(HttpRequest request) {
     state_->refuse(id, "libcurl has no memory for a handle");
     return id;
   }
+  if (!state_->authorities) {
+    state_->authorities = find_authorities_with_libcurl(state_->tls.authorities);
+  }
+  if (!state_->authorities && state_->tls.verify && request.url.starts_with("https:")) {
+    warn("tls_no_ca", kNoAuthorities);
+    state_->refuse(id, kNoAuthorities);
+    return id;
+  }
   auto transfer = std::make_unique<Transfer>(id, std::move(request), state_->on_end);
-  if (!transfer->set_up(curl_easy_init(), state_->tls)) {
+  if (!transfer->set_up(curl_easy_init(), state_->tls, state_->authorities)) {
     state_->refuse(id, "libcurl refused an option or a header");
     return id;
   }

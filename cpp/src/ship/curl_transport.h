@@ -3,24 +3,30 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/transport.h"
+#include "ship/authorities.h"
 
 namespace forebay::ship {
 
 class CurlLoop;
 
 struct TlsOptions {
-  std::string ca_file;           // PEM; empty: the system's
+  AuthoritySources authorities;  // looked through at each request until one is found
   std::string certificate_file;  // PEM, of the client; needs key_file
   std::string key_file;          // PEM
   bool verify = true;            // false: any certificate will do. For tests only.
 
   [[nodiscard]] Status validate() const;  // names the field and what is wrong with it
 };
+
+// find_authorities, libcurl's own default among them: some distributions build it with a place that
+// only they know.
+std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources);
 
 // The connection and its handles are made by the first start(), in the thread and the process that
 // use them: a transport made before a fork holds nothing that the child could share.

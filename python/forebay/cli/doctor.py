@@ -85,6 +85,7 @@ def _checks(environ: Mapping[str, str], timeout: float) -> Iterator[Check]:
 
     python = ".".join(map(str, sys.version_info[:3]))
     yield Check("ok", "forebay", f"{_core.version}, Python {python}, {sys.platform}")
+    yield Check("ok", "made with", _core.library_parts())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         environment = read_environment(environ)

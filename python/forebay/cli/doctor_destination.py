@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from .._authorities import trusted
 from .._exporters import OtlpHttpExporter, _without_secrets
 from .doctor import Check
 
@@ -125,7 +126,11 @@ def _post(
 
 
 def _context(exporter: OtlpHttpExporter) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=exporter.ca_file)
+    # As the core does it, whose OpenSSL need not be Python's.
+    file, directory, _ = trusted(exporter.ca_file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if file or directory:
+        context.load_verify_locations(file or None, directory or None)
     if not exporter.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -137,10 +142,10 @@ def _context(exporter: OtlpHttpExporter) -> ssl.SSLContext:
 def _authorities(exporter: OtlpHttpExporter) -> str:
     if not exporter.verify:
         return "nobody's word (verify=False)"
-    if exporter.ca_file is not None:
-        return str(exporter.ca_file)
-    paths = ssl.get_default_verify_paths()
-    return paths.cafile or paths.capath or "no authorities at all"
+    file, directory, by = trusted(exporter.ca_file)
+    if not file and not directory:
+        return "no authorities at all (tls_no_ca)"
+    return f"{' and '.join(filter(None, (file, directory)))} ({by})"
 
 
 def _time(date: str | None) -> float | None:

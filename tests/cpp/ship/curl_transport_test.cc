@@ -311,7 +311,7 @@ TEST(TlsOptionsTest, each_wrong_field_is_named) {
   EXPECT_EQ(tls.validate().message(), "tls.certificate_file: given without tls.key_file");
   tls.key_file = "/dev/null";
   EXPECT_TRUE(tls.validate().is_ok());
-  tls.ca_file = "/nowhere/ca.pem";
+  tls.authorities.ca_file = "/nowhere/ca.pem";
   EXPECT_EQ(tls.validate().message(), "tls.ca_file: \"/nowhere/ca.pem\" cannot be read");
 }
 
