@@ -123,10 +123,14 @@ def _make_authority(folder: Path) -> tuple[Path, Path, Path]:
     ca, ca_key = folder / "ca.crt", folder / "ca.key"
     key, request, certificate = (folder / f"server.{end}" for end in ("key", "csr", "crt"))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    _openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", ca, "-subj", "/CN=try", "-days", 2)
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # Python 3.13 asks for it
+    named = ["-subj", "/CN=try", "-days", 2, *usage]
+    _openssl("req", "-x509", *curve, "-keyout", ca_key, "-out", ca, *named)
     _openssl("req", *curve, "-keyout", key, "-out", request, "-subj", "/CN=localhost")
     extensions = folder / "server.ext"
-    extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    extensions.write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n"
+    )
     signed = ["-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial"]
     _openssl("x509", "-req", *signed, "-extfile", extensions, "-days", 2, "-out", certificate)
     return ca, certificate, key
