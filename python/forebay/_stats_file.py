@@ -65,6 +65,10 @@ class StatsFile:
     routes: tuple[str, ...]
     # Every name of the ledger, named as in `Stats.numbers`: "lanes.normal.dropped.early_drop".
     numbers: Mapping[str, int]
+    # How each lane was when its process last looked, some hundredths of a second ago, or before it
+    # was killed: "lanes.normal.fill_permille" (of the queue's room), ".state" (0 normal, 1
+    # pressured, 2 full), and ".ms_to_full" where it fills. Empty where the file has none.
+    gauges: Mapping[str, int]
     # The intake's for each lane, then each route's for each lane.
     laws: tuple[Law, ...]
     # Records seen to leave before emit's count of them was seen; they are in `emitted`.
@@ -257,6 +261,7 @@ def _read(file: OpenStatsFile, modified_wall_ns: int) -> StatsFile:
         lanes=file.lanes,
         routes=file.routes,
         numbers=numbers.named(),
+        gauges=file.gauges(),
         laws=tuple(numbers.laws()),
         ahead=numbers.ahead,
         leased_slots=file.leased_slots,

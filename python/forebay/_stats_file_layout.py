@@ -24,6 +24,8 @@ _BYTE_ORDER = 0x01020304
 # Magic and sizes; process; state, times and sequence; where the flow side is; the emit slots.
 _FIXED = "8s6I 4Qq16s 2I2qQ 20I 5Q"
 _FIXED_BYTES = 240
+# What files of later versions have behind it: where the gauges are.
+_MORE = "2I"
 _TABLES = 9
 _MOST_HEADER_BYTES = 1 << 20
 _MOST_FILE_BYTES = 1 << 30
@@ -111,6 +113,10 @@ class OpenStatsFile:
         self.slot_bytes, self.slot_lane_bytes, self.slots_per_group, self.max_slots = take(4)
         self.groups_offset, self.group_bytes, self.groups = take(3)
         self.leased_slots, self.shared_leases = take(2)
+        self.gauges_offset = self.gauge_lane_bytes = 0
+        if fixed_bytes >= _FIXED_BYTES + struct.calcsize(_MORE):
+            more = self.bytes_at(_FIXED_BYTES, struct.calcsize(_MORE))
+            self.gauges_offset, self.gauge_lane_bytes = struct.unpack(self.order + _MORE, more)
         lanes_fit = 8 <= self.slot_lane_bytes <= self.slot_bytes
         slots_fit = 0 < self.slots_per_group * self.slot_bytes <= self.group_bytes
         groups_fit = self.groups * self.group_bytes <= _MOST_FILE_BYTES
@@ -122,7 +128,7 @@ class OpenStatsFile:
         at = 0
         tables = []
         try:
-            for _ in range(_TABLES):
+            for _ in range(_TABLES + bool(self.gauge_lane_bytes)):
                 (count,) = struct.unpack_from(self.order + "I", data, at)
                 at += 4
                 table = []
@@ -137,7 +143,8 @@ class OpenStatsFile:
         except struct.error:
             raise self.error("damaged: its tables of names end too soon") from None
         self.texts, self.classes, self.lanes, self.routes, self.emit_names = tables[:5]
-        self.intake_names, self.route_names, self.place_names, self.note_names = tables[5:]
+        self.intake_names, self.route_names, self.place_names, self.note_names = tables[5:9]
+        self.gauge_names = tables[_TABLES] if len(tables) > _TABLES else ()
         if len(self.texts) < 2 or not (self.lanes and self.routes and self.classes):
             raise self.error("damaged: its tables of names are empty")
         known = "emitted" in self.emit_names and "recovered" in self.route_names
@@ -170,6 +177,17 @@ class OpenStatsFile:
             if target + row_cells - 1 > len(cells):
                 raise self.error("damaged: its journal leads out of it")
             cells[target : target + row_cells - 1] = cells[start + 1 : start + row_cells]
+
+    def gauges(self) -> dict[str, int]:
+        """How each lane was when its process last looked: ``lanes.<lane>.fill_permille``."""
+        found = {}
+        names = self.gauge_names[: self.gauge_lane_bytes // 8]
+        for index, lane in enumerate(self.lanes if names else ()):
+            cells = self.cells_at(self.gauges_offset + index * self.gauge_lane_bytes, len(names))
+            for name, value in zip(names, cells, strict=True):
+                if name != "ms_to_full" or value:  # 0: it does not fill
+                    found[f"lanes.{lane}.{name}"] = value
+        return found
 
     def pending_moves(self) -> Iterable[PendingMove]:
         counts = len(self.classes)

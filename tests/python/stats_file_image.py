@@ -30,6 +30,7 @@ NOTES = [
     *("truncated_records", "retries"),
     *("represented_delivered", "represented_lost", "represented_remainders"),
 ]
+GAUGES = ["state", "fill_permille", "ms_to_full"]
 EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
 ROW = 64
 Key = tuple[str, int, str, int]  # section, lane, name, class
@@ -61,6 +62,7 @@ class Image:
     routes: tuple[str, ...] = ("main",)
     cells: dict[Key, int] = field(default_factory=dict)
     slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
+    gauges: dict[str, list[int]] = field(default_factory=dict)  # by lane; empty: an older file
     note_values: dict[str, int] = field(default_factory=dict)
     journal: list[tuple[Key, list[int]]] = field(default_factory=list)
     pending: list[tuple[int, int, int, str, int]] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Image:
         texts = [self.instance_id, "checkout"]
         for table in (
             *(texts, CLASSES, self.lanes, self.routes, EMIT, INTAKE, ROUTE, PLACES, NOTES),
+            *([GAUGES] if self.gauges else []),
         ):
             out += struct.pack(self.order + "I", len(table))
             for text in table:
@@ -86,7 +89,8 @@ class Image:
 
     def lay_out(self) -> None:
         lanes, routes = len(self.lanes), len(self.routes)
-        self.header_bytes = 240 + len(self.tables()) + 63 & ~63
+        self.fixed = 248 if self.gauges else 240
+        self.header_bytes = self.fixed + len(self.tables()) + 63 & ~63
         at = self.header_bytes
         self.intake = at
         at += lanes * INTAKE_SLOTS * ROW
@@ -101,6 +105,8 @@ class Image:
         self.slot_bytes = lanes * EMIT_SLOTS * ROW
         self.shared = at
         at += self.slot_bytes
+        self.gauges_at = at
+        at += lanes * 64 if self.gauges else 0
         self.groups_at = at + 4095 & ~4095
         self.group_bytes = 16 * self.slot_bytes
 
@@ -134,7 +140,7 @@ class Image:
         image = bytearray(self.groups_at + self.groups * self.group_bytes)
         head = b"FBLEDGER"
         head += struct.pack(o + "II", 0x01020304, self.version)
-        head += struct.pack(o + "4I", self.header_bytes, 240, 240, len(tables))
+        head += struct.pack(o + "4I", self.header_bytes, self.fixed, self.fixed, len(tables))
         head += struct.pack(o + "4Q", self.pid, namespace, ticks, 100)
         head += struct.pack(o + "q", int(self.started * 1e9)) + bytes.fromhex(boot.replace("-", ""))
         head += struct.pack(o + "II", self.state, 0)
@@ -149,9 +155,14 @@ class Image:
         head += struct.pack(o + "5I", self.shared, self.slot_bytes, EMIT_SLOTS * ROW, 16, 1024)
         head += struct.pack(o + "QQ", self.groups_at, self.group_bytes)
         head += struct.pack(o + "3Q", self.groups, self.leased, 0)
-        assert len(head) == 240
-        image[:240] = head
-        image[240 : 240 + len(tables)] = tables
+        if self.gauges:
+            head += struct.pack(o + "2I", self.gauges_at, 64)
+        assert len(head) == self.fixed
+        image[: self.fixed] = head
+        image[self.fixed : self.fixed + len(tables)] = tables
+        for of_lane, gauges in self.gauges.items():
+            start = self.gauges_at + self.lanes.index(of_lane) * 64
+            struct.pack_into(o + f"{len(gauges)}Q", image, start, *gauges)
         for key, n in self.cells.items():
             struct.pack_into(o + "Q", image, self.place_of(key) + key[3] * 8, n)
         for name, n in self.note_values.items():

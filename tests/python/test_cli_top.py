@@ -21,10 +21,12 @@ from pathlib import Path
 import pytest
 
 from forebay.cli.live import Watch, losses, rate_text, short, sparkline
+from forebay.cli.top import text
 from tests.python.in_memory import start_python
 
 # Emits so many records for each line that it reads, and says when they are in.
 _SERVICE = """
+import random
 import sys
 import forebay
 collector = forebay.start(
@@ -40,7 +42,7 @@ collector = forebay.start(
 log = forebay.get_logger("shop")
 for line in sys.stdin:
     for i in range(int(line)):
-        log.info("request finished", i=i)
+        log.info("request finished", i=i, noise=random.randbytes(300))
     log.warning("slow")
     print("done", flush=True)
 """
@@ -163,6 +165,22 @@ def test_the_newest_service_is_taken_and_then_kept(tmp_path: Path) -> None:
         assert states == {shop.pid: "running", second.pid: "killed"}
 
 
+def test_how_full_a_lane_is_comes_from_its_process(tmp_path: Path) -> None:
+    """The queue of `normal` stands still once a batch of it waits for room in the backlog."""
+    with service(tmp_path) as process:
+        watch = Watch(tmp_path)
+        for _ in range(100):
+            emit(process, 2_000)
+            (view,) = watch.look()
+            urgent, normal = view.lanes
+            if normal.state == "full" and normal.fill[-1] > 800:
+                break
+        assert (normal.state, normal.fill[-1] > 800) == ("full", True), view
+        assert (urgent.state, urgent.fill[-1] < 100) == ("normal", True)
+        assert (view.all_lanes.state, view.all_lanes.fill[-1]) == ("full", normal.fill[-1])
+        assert f"fill {normal.fill[-1] / 10:.0f}% (full" in "\n".join(text([view]))
+
+
 def test_without_a_process_it_says_where_it_looked(tmp_path: Path) -> None:
     for command in (("top",), ("stats", "--watch")):
         done = subprocess.run(
@@ -187,7 +205,8 @@ def test_top_fits_the_terminal_and_leaves_it_as_it_was(tmp_path: Path, columns: 
             assert all(len(line) <= columns for line in re.split(r"[\r\n]+", plain)), plain
             for word in ("urgent", "normal", "all lanes", "in/s", "queue_full_newest"):
                 assert word in plain
-            assert ("held" in plain) == (columns >= 72)
+            assert bool(re.search(r"fill.*\d+%", plain, re.DOTALL)) == (columns >= 50)
+            assert bool(re.search("[▁▂▃▄▅▆▇█]", plain)) == (columns >= 72)
             process.kill()
             read_until(screen, "killed")
             read_until(screen, "nothing runs any more")
@@ -245,6 +264,7 @@ def test_bars_are_drawn_against_the_highest() -> None:
     assert sparkline([5, 5, 5], 2) == "██"
     assert sparkline([0, 7], 2, ascii_only=True) == "_#"
     assert sparkline([1], 0) == ""
+    assert sparkline([0, 500, 1000, 1200], 4, highest=1000) == "▁▅██"
 
 
 def test_numbers_are_short_where_there_is_little_room() -> None:

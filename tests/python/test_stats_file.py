@@ -220,6 +220,23 @@ def test_a_move_that_was_under_way_is_told(tmp_path: Path) -> None:
     assert (move.from_place, move.to_place, move.records) == ("in_backlog", "in_spool", 8)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_how_each_lane_was_is_read_where_the_file_says_it(tmp_path: Path, order: str) -> None:
+    """Files of 0.1's first weeks have no such part; a time that is none is left out."""
+    gauges = {"urgent": [0, 4, 0], "normal": [2, 1000, 1]}
+    read = read_stats_file(a_busy_ledger(order=order, gauges=gauges).write(tmp_path))
+    assert read.gauges == {
+        "lanes.urgent.state": 0,
+        "lanes.urgent.fill_permille": 4,
+        "lanes.normal.state": 2,
+        "lanes.normal.fill_permille": 1000,
+        "lanes.normal.ms_to_full": 1,
+    }
+    older = read_stats_file(a_busy_ledger(order=order).write(tmp_path))
+    assert older.gauges == {}
+    assert older.numbers == read.numbers
+
+
 def test_a_file_of_the_other_byte_order_reads_the_same(tmp_path: Path) -> None:
     """A file may have come from another machine."""
     little = read_stats_file(a_busy_ledger().write(tmp_path))

@@ -118,6 +118,16 @@ void Ledger::note(NoteName name, uint64_t n) noexcept {
       n, std::memory_order_relaxed);
 }
 
+void Ledger::gauges(uint32_t lane, const Gauges& now) noexcept {
+  Cell* cells = state_->file.cells(state_->file.layout().gauges) + lane * kGaugeSlots;
+  const auto put = [cells](GaugeName name, uint64_t value) {
+    cells[static_cast<size_t>(name)].store(value, std::memory_order_relaxed);
+  };
+  put(GaugeName::kState, now.state);
+  put(GaugeName::kFillPermille, now.fill_permille);
+  put(GaugeName::kMsToFull, now.ms_to_full ? std::max<uint64_t>(*now.ms_to_full, 1) : 0);
+}
+
 void Ledger::heartbeat(WallTime now) noexcept {
   state_->file.header().heartbeat_wall_ns.store(now.time_since_epoch().count(),
                                                 std::memory_order_relaxed);
@@ -150,6 +160,7 @@ LaneLosses Ledger::losses(uint32_t lane) const {
 
 void Ledger::mark_ended() noexcept {
   if (!state_->is_ours()) return;
+  for (uint32_t lane = 0; lane < state_->lanes.size(); ++lane) gauges(lane, {});
   StatsHeader& header = state_->file.header();
   header.ended_wall_ns.store(state_->clock.wall_now().time_since_epoch().count(),
                              std::memory_order_relaxed);

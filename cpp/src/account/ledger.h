@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,13 @@ class Ledger {
   // -- any thread --
   // Counts what is in no law.
   void note(NoteName name, uint64_t n = 1) noexcept;
+  // How a lane is now: for readers of the file.
+  struct Gauges {
+    uint32_t state = 0;  // as GaugeName::kState
+    uint32_t fill_permille = 0;
+    std::optional<uint64_t> ms_to_full;
+  };
+  void gauges(uint32_t lane, const Gauges& now) noexcept;
   // Written by the drain thread now and then: a reader sees that it still runs.
   void heartbeat(WallTime now) noexcept;
 

@@ -124,6 +124,17 @@ inline constexpr size_t kPlaces = 3;
 inline constexpr std::array<std::string_view, kPlaces> kPlaceTexts = {"in_backlog", "in_spool",
                                                                       "in_flight"};
 
+// How a lane is at the moment, as the drain thread saw it last: numbers that go up and down.
+enum class GaugeName : uint8_t {
+  kState,         // 0 normal, 1 pressured, 2 full
+  kFillPermille,  // of the queue's room
+  kMsToFull,      // at the present rates, at least 1; 0: it does not fill
+};
+inline constexpr size_t kGauges = 3;
+inline constexpr size_t kGaugeSlots = 8;
+inline constexpr std::array<std::string_view, kGauges> kGaugeTexts = {"state", "fill_permille",
+                                                                      "ms_to_full"};
+
 // Numbers of the whole process that are in no law.
 enum class NoteName : uint8_t {
   kTruncatedRecords,

@@ -57,6 +57,7 @@ std::string tables_of(const StatsFileOptions& options) {
   writer.add(kRouteNameTexts);
   writer.add(kPlaceTexts);
   writer.add(kNoteTexts);
+  writer.add(kGaugeTexts);
   return writer.bytes();
 }
 
@@ -210,6 +211,8 @@ void StatsFile::write_header(const StatsFileOptions& options, std::string_view t
   header.max_slots = kMaxSlots;
   header.groups_offset = layout_.groups;
   header.group_bytes = layout_.group_bytes;
+  header.gauges_offset = layout_.gauges;
+  header.gauge_lane_bytes = kGaugeLaneBytes;
 
   // A reader in another process sees the magic only after all of the above.
   std::atomic_signal_fence(std::memory_order_release);

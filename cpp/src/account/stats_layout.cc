@@ -26,6 +26,7 @@ StatsLayout StatsLayout::of(size_t lanes, size_t routes, size_t tables_bytes, si
   layout.journal = place(sizeof(Journal));
   layout.pending = place(routes * kPendingMoves * sizeof(PendingMove));
   layout.shared_slot = place(layout.slot_bytes);
+  layout.gauges = place(lanes * kGaugeLaneBytes);
   layout.groups = rounded_up(at, page_bytes);
   layout.group_bytes = rounded_up(uint64_t{kSlotsPerGroup} * layout.slot_bytes, page_bytes);
   return layout;

@@ -31,6 +31,8 @@ inline constexpr uint32_t kIntakeLaneBytes = kIntakeNameSlots * kRowBytes;
 inline constexpr uint32_t kPlacesOffset = kRouteNameSlots * kRowBytes;  // in a route's lane
 inline constexpr uint32_t kRouteLaneBytes = kPlacesOffset + kPlaceSlots * kRowBytes;
 
+inline constexpr uint32_t kGaugeLaneBytes = kGaugeSlots * sizeof(uint64_t);
+
 inline constexpr uint32_t kSlotsPerGroup = 16;
 inline constexpr uint32_t kMaxSlots = 1024;
 
@@ -111,8 +113,11 @@ struct StatsHeader {
   Cell groups;           // whose room is in the file
   Cell leased_slots;     // now
   Cell shared_leases;    // now
+
+  uint32_t gauges_offset;  // [lane][gauge]
+  uint32_t gauge_lane_bytes;
 };
-static_assert(sizeof(StatsHeader) == 240 && offsetof(StatsHeader, pid) == 32 &&
+static_assert(sizeof(StatsHeader) == 248 && offsetof(StatsHeader, pid) == 32 &&
               offsetof(StatsHeader, state) == 88 && offsetof(StatsHeader, sequence) == 112 &&
               offsetof(StatsHeader, groups_offset) == 200 && offsetof(StatsHeader, groups) == 216);
 
@@ -127,6 +132,7 @@ struct StatsLayout {
   uint32_t journal = 0;
   uint32_t pending = 0;
   uint32_t shared_slot = 0;
+  uint32_t gauges = 0;
   uint32_t slot_bytes = 0;
   uint64_t groups = 0;
   uint64_t group_bytes = 0;

@@ -1,5 +1,6 @@
 // What a function that can fail returns. No exception crosses a stage.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>

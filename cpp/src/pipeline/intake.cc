@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/diagnostics.h"
+#include "pipeline/pressure_watch.h"
 
 namespace forebay::pipeline {
 namespace {
@@ -48,7 +49,7 @@ Intake::Step Intake::step(bool everything) {
     converter_renewed_ = now;
     ledger_.heartbeat(ticks_.clock().wall_now());
   }
-  look_at_pressure(now);
+  look_at_pressure(lanes_, pressure_, ledger_, now);
   // Also in between: the closer it looks, the better it knows when something was lost.
   if (now - looked_for_losses_ >= kLossLook) {
     looked_for_losses_ = now;
@@ -189,21 +190,6 @@ bool Intake::append(Lane& lane, const uint8_t* record, SeverityClass severity,
 
 void Intake::add_source(InternalSource& source, Duration interval) {
   sources_.push_back({&source, interval, ticks_.clock().now()});
-}
-
-// Before anything is drained: what emit met with is what counts.
-void Intake::look_at_pressure(MonotonicTime now) {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    const bool was_short = std::exchange(lane.was_short, false) || lane.queue->wants_reclaim() ||
-                           lane.queue->waiters() != 0;
-    pressure_.look(i,
-                   {.slots = lane.queue->slots(),
-                    .room = lane.queue->room(),
-                    .was_short = was_short,
-                    .is_held = lane.waiting.has_value()},
-                   now);
-  }
 }
 
 void Intake::collect_internal(MonotonicTime now, bool final) {

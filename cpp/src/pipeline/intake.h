@@ -83,7 +83,6 @@ class Intake final : private InternalSink {
   account::LaneLosses look_for_losses(size_t index);
   // Where there is something to tell: encodes the lane's gap record into gap_, and counts it.
   bool write_gap(size_t index) noexcept;
-  void look_at_pressure(MonotonicTime now);
   void collect_internal(MonotonicTime now, bool final);
   bool push(Lane& lane, Step& step);
 

@@ -1,5 +1,6 @@
 #include "ship/authorities.h"
 
+#include <curl/curl.h>
 #include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,6 +115,23 @@ std::optional<Authorities> find_authorities(const AuthoritySources& sources,
   }
   if (!found) found = both(sources.fallback_file, {}, "certifi", "");
   return found;
+}
+
+std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources) {
+#if LIBCURL_VERSION_NUM >= 0x075400
+  const auto free = [](CURL* handle) { curl_easy_cleanup(handle); };
+  const std::unique_ptr<CURL, decltype(free)> easy(curl_easy_init(), free);
+  const auto text = [&](CURLINFO what) -> std::string {
+    char* value = nullptr;
+    if (!easy || curl_easy_getinfo(easy.get(), what, &value) != CURLE_OK || value == nullptr) {
+      return {};
+    }
+    return value;
+  };
+  sources.library_file = text(CURLINFO_CAINFO);
+  sources.library_directory = text(CURLINFO_CAPATH);
+#endif
+  return find_authorities(sources);
 }
 
 }  // namespace forebay::ship

@@ -35,6 +35,10 @@ struct Authorities {
 std::optional<Authorities> find_authorities(const AuthoritySources& sources,
                                             const std::string& root = {});
 
+// find_authorities, libcurl's own default among them: some distributions build it with a place that
+// only they know.
+std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources);
+
 // What to say then, in one line: "tls_no_ca: …".
 extern const char* const kNoAuthorities;
 

@@ -290,22 +290,6 @@ Status TlsOptions::validate() const {
   return Status::ok();
 }
 
-std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources) {
-#if LIBCURL_VERSION_NUM >= 0x075400
-  const Easy easy(curl_easy_init());
-  const auto text = [&](CURLINFO what) -> std::string {
-    char* value = nullptr;
-    if (!easy || curl_easy_getinfo(easy.get(), what, &value) != CURLE_OK || value == nullptr) {
-      return {};
-    }
-    return value;
-  };
-  sources.library_file = text(CURLINFO_CAINFO);
-  sources.library_directory = text(CURLINFO_CAPATH);
-#endif
-  return find_authorities(sources);
-}
-
 struct CurlTransport::State {
   State(TlsOptions options, std::shared_ptr<CurlLoop> shared)
       : tls(std::move(options)),

@@ -3,7 +3,6 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,10 +22,6 @@ struct TlsOptions {
 
   [[nodiscard]] Status validate() const;  // names the field and what is wrong with it
 };
-
-// find_authorities, libcurl's own default among them: some distributions build it with a place that
-// only they know.
-std::optional<Authorities> find_authorities_with_libcurl(AuthoritySources sources);
 
 // The connection and its handles are made by the first start(), in the thread and the process that
 // use them: a transport made before a fork holds nothing that the child could share.

@@ -15,6 +15,8 @@ from . import ledger_text
 HISTORY = 40
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
+# As the gauge `state` counts them.
+_STATES = ("normal", "pressured", "full")
 # Names of the ledger under which a record is lost, with reasons below them or none.
 _LOSSES = ("refused", "dropped", "rejected", "expired", "unknown")
 
@@ -36,6 +38,13 @@ class LaneView:
     lost: Mapping[str, int]
     # Records held at the last looks, the newest last.
     held: Sequence[int]
+    # Of the queue's room that is taken, at the last looks; of all lanes: of the fullest. Unit:
+    # 1/1000. Empty where the process does not tell.
+    fill: Sequence[int]
+    # "normal", "pressured" or "full"; of all lanes: the worst.
+    state: str
+    # When the queue, or the first of them, is full at the present rates. None: it does not fill.
+    seconds_to_full: float | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class _Past:
     at: float = 0.0
     numbers: Mapping[str, int] = field(default_factory=dict)
     held: dict[str, deque[int]] = field(default_factory=dict)
+    fill: dict[str, deque[int]] = field(default_factory=dict)
     began: bool = False
 
 
@@ -96,23 +106,19 @@ class Watch:
     def _view(self, file: StatsFile, now: float) -> ProcessView:
         past = self._past.setdefault(file.path, _Past())
         elapsed = now - past.at if past.began else None
+        gauges = [ledger_text.below(file.gauges, "lanes", lane) for lane in file.lanes]
         lanes = tuple(
             _lane(
                 lane,
                 ledger_text.below(file.numbers, "lanes", lane),
                 ledger_text.below(past.numbers, "lanes", lane),
                 elapsed,
-                past.held.setdefault(lane, deque(maxlen=HISTORY)),
+                past,
+                of_lane,
             )
-            for lane in file.lanes
+            for lane, of_lane in zip(file.lanes, gauges, strict=True)
         )
-        total = _lane(
-            "all lanes",
-            file.numbers,
-            past.numbers,
-            elapsed,
-            past.held.setdefault("", deque(maxlen=HISTORY)),
-        )
+        total = _lane("all lanes", file.numbers, past.numbers, elapsed, past, _worst(gauges))
         past.at, past.numbers, past.began = now, file.numbers, True
         return ProcessView(file, lanes, total)
 
@@ -122,9 +128,15 @@ def _lane(
     numbers: Mapping[str, int],
     before: Mapping[str, int],
     elapsed: float | None,
-    held: deque[int],
+    past: _Past,
+    gauges: Mapping[str, int],
 ) -> LaneView:
+    held = past.held.setdefault(name, deque(maxlen=HISTORY))
     held.append(numbers.get("held", 0))
+    fill = past.fill.setdefault(name, deque(maxlen=HISTORY))
+    if "fill_permille" in gauges:
+        fill.append(gauges["fill_permille"])
+    ms_to_full = gauges.get("ms_to_full")
 
     def rate(*names: str) -> float | None:
         if elapsed is None:
@@ -142,7 +154,20 @@ def _lane(
         lost_rate=rate(*_LOSSES),
         lost=losses(numbers),
         held=tuple(held),
+        fill=tuple(fill),
+        state=dict(enumerate(_STATES)).get(gauges.get("state", 0), "full"),
+        seconds_to_full=None if ms_to_full is None else ms_to_full / 1000,
     )
+
+
+def _worst(lanes: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Of each gauge the value that there is most reason to look at."""
+    worst: dict[str, int] = {}
+    for gauges in lanes:
+        for name, value in gauges.items():
+            choose = min if name == "ms_to_full" else max
+            worst[name] = choose(worst.get(name, value), value)
+    return worst
 
 
 def losses(numbers: Mapping[str, int]) -> dict[str, int]:
@@ -162,15 +187,19 @@ def losses(numbers: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def sparkline(values: Sequence[int], width: int, *, ascii_only: bool = False) -> str:
-    """The last values as bars against the highest of them, at the right of so many columns."""
+def sparkline(
+    values: Sequence[int], width: int, *, highest: int | None = None, ascii_only: bool = False
+) -> str:
+    """The last values as bars against the highest of them, or one given; at the right of so many
+    columns."""
     bars = _ASCII_BARS if ascii_only else _BARS
     shown = list(values)[-width:] if width > 0 else []
-    highest = max(shown, default=0)
+    highest = max(shown, default=0) if highest is None else highest
     if highest <= 0:
         line = bars[0] * len(shown)
     else:
-        line = "".join(bars[-(-value * (len(bars) - 1) // highest)] for value in shown)
+        top = len(bars) - 1
+        line = "".join(bars[min(top, -(-value * top // highest))] for value in shown)
     return line.rjust(width)
 
 

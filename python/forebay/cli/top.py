@@ -21,8 +21,10 @@ _DESCRIPTION = """\
 Shows what the processes of a service hold, send and lose, lane by lane, without asking them: their
 stats files are read. Without --pid and --service it is the service whose process began last.
 
-The bars are the records held at the last looks, against the most of them. Not on a terminal, or
-with --once, it is text, a block a look.
+"fill" is how much of a lane's queue is taken: bars for the last looks, and now. Yellow: the lane is
+pressured; red: it is full, or loses records. A lane that fills says when it will be full. (For a
+process with an older Forebay the bars are what is held, against the most of it.) Not on a
+terminal, or with --once, it is text, a block a look.
 
 Ends with 1 if no process is found.
 """
@@ -91,6 +93,24 @@ def _lost(lane: LaneView) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in lane.lost.items()) or "nothing"
 
 
+def _percent(lane: LaneView) -> str:
+    return f"{lane.fill[-1] / 10:.0f}%" if lane.fill else ""
+
+
+def _fill_text(lane: LaneView) -> str:
+    if not lane.fill:
+        return ""
+    soon = lane.seconds_to_full
+    when = "" if soon is None else f", full in {_duration(soon)}"
+    return f"fill {_percent(lane)} ({lane.state}{when})  "
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
 def text(processes: list[ProcessView]) -> list[str]:
     """The same as lines without colours."""
     lines = []
@@ -98,7 +118,8 @@ def text(processes: list[ProcessView]) -> list[str]:
         lines.append(_title(process))
         for lane in (*process.lanes, process.all_lanes):
             lines.append(
-                f"  {lane.name:<12} queue {lane.in_queue:,}  waiting {lane.waiting:,}"
+                f"  {lane.name:<12} {_fill_text(lane)}"
+                f"queue {lane.in_queue:,}  waiting {lane.waiting:,}"
                 f"  in/s {rate_text(lane.emitted_rate)}  out/s {rate_text(lane.delivered_rate)}"
                 f"  lost/s {rate_text(lane.lost_rate)}  delivered {lane.delivered:,}"
                 f"  lost: {_lost(lane)}"
@@ -111,7 +132,7 @@ def text(processes: list[ProcessView]) -> list[str]:
 # From this width on a column is shown, and numbers are whole; what is not there is in
 # `forebay stats`.
 _BARS_FROM = 72
-_WAITING_FROM = 50
+_MORE_FROM = 50
 _DELIVERED_FROM = 92
 _WHOLE_FROM = 72
 
@@ -155,10 +176,13 @@ def _table(process: ProcessView, width: int) -> Any:
     )
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("lane", no_wrap=True, min_width=6, overflow="ellipsis")
+    fills = any(lane.fill for lane in process.lanes)
     if width >= _BARS_FROM:
-        table.add_column("held", no_wrap=True, width=_bars(width))
+        table.add_column("fill" if fills else "held", no_wrap=True, width=_bars(width))
+    if fills and width >= _MORE_FROM:
+        table.add_column("" if width >= _BARS_FROM else "fill", justify="right", no_wrap=True)
     table.add_column("queue", justify="right", no_wrap=True)
-    if width >= _WAITING_FROM:
+    if width >= _MORE_FROM:
         table.add_column("waiting", justify="right", no_wrap=True)
     for heading in ("in/s", "out/s", "lost/s"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=5)
@@ -166,23 +190,28 @@ def _table(process: ProcessView, width: int) -> Any:
         table.add_column("delivered", justify="right", no_wrap=True)
         table.add_column("lost", justify="right", no_wrap=True)
     for lane in process.lanes:
-        table.add_row(*_cells(lane, width))
+        table.add_row(*_cells(lane, width, fills))
     if len(process.lanes) > 1:
         table.add_section()
-        table.add_row(*_cells(process.all_lanes, width), style="bold")
+        table.add_row(*_cells(process.all_lanes, width, fills), style="bold")
+    soon = [
+        Text(f"  {lane.name} is full in {_duration(lane.seconds_to_full)} at this rate", "yellow")
+        for lane in process.lanes
+        if lane.seconds_to_full is not None and lane.state != "full"
+    ]
     lost = [
         Text.assemble((f"  {lane.name} lost ", "red"), _lost(lane))
         for lane in process.lanes
         if lane.lost
     ]
-    return Group(title, table, *lost, "")
+    return Group(title, table, *soon, *lost, "")
 
 
 def _bars(width: int) -> int:
     return min(HISTORY, 14 + (width - _BARS_FROM) // 4)
 
 
-def _cells(lane: LaneView, width: int) -> list[Any]:
+def _cells(lane: LaneView, width: int, fills: bool) -> list[Any]:
     from rich.text import Text
 
     number = whole if width >= _WHOLE_FROM else short
@@ -192,10 +221,14 @@ def _cells(lane: LaneView, width: int) -> list[Any]:
         return rate_text(value) if value is None or width >= _WHOLE_FROM else short(value)
 
     cells: list[Any] = [lane.name]
+    style = {"pressured": "yellow", "full": "red"}.get("full" if loses else lane.state, "cyan")
     if width >= _BARS_FROM:
-        cells.append(Text(sparkline(lane.held, _bars(width)), style="red" if loses else "cyan"))
+        values, highest = (lane.fill, 1000) if fills else (lane.held, None)
+        cells.append(Text(sparkline(values, _bars(width), highest=highest), style=style))
+    if fills and width >= _MORE_FROM:
+        cells.append(Text(_percent(lane), style=style))
     cells.append(number(lane.in_queue))
-    if width >= _WAITING_FROM:
+    if width >= _MORE_FROM:
         cells.append(number(lane.waiting))
     cells += [rate(lane.emitted_rate), rate(lane.delivered_rate)]
     cells.append(Text(rate(lane.lost_rate), style="bold red" if loses else ""))

@@ -83,6 +83,25 @@ TEST(StatsFileTest, the_header_says_whose_ledger_it_is) {
   EXPECT_EQ(ours.str(), boot_id);
 }
 
+TEST(StatsFileTest, how_each_lane_is_stands_in_the_file_until_the_end) {
+  ScratchDirectory scratch;
+  auto ledger = Ledger::create(ledger_options(scratch.path()), Clock::system());
+  ledger->gauges(1, {.state = 2, .fill_permille = 875, .ms_to_full = 40});
+  const auto gauge = [&](uint32_t lane, GaugeName name) {
+    return StatsImage(ledger->path()).gauge(lane, name);
+  };
+  EXPECT_EQ(gauge(1, GaugeName::kState), 2u);
+  EXPECT_EQ(gauge(1, GaugeName::kFillPermille), 875u);
+  EXPECT_EQ(gauge(1, GaugeName::kMsToFull), 40u);
+  EXPECT_EQ(gauge(0, GaugeName::kFillPermille), 0u) << "the other lane";
+  ledger->gauges(1, {.state = 2, .fill_permille = 1000, .ms_to_full = 0});
+  EXPECT_EQ(gauge(1, GaugeName::kMsToFull), 1u) << "zero is: it does not fill";
+  ledger->mark_ended();
+  EXPECT_EQ(gauge(1, GaugeName::kState), 0u) << "nothing presses on who has ended";
+  EXPECT_EQ(gauge(1, GaugeName::kFillPermille), 0u);
+  EXPECT_EQ(gauge(1, GaugeName::kMsToFull), 0u);
+}
+
 TEST(StatsFileTest, file_and_directory_are_for_this_user_alone) {
   ScratchDirectory scratch;
   auto ledger = Ledger::create(ledger_options(scratch.path() + "/deep/run"), Clock::system());

@@ -94,6 +94,14 @@ class StatsImage {
     return row(route_lane(route, lane) + header().places_offset +
                static_cast<uint64_t>(place) * kRowBytes);
   }
+  [[nodiscard]] uint64_t gauge(uint32_t lane, GaugeName name) const {
+    uint64_t value = 0;
+    std::memcpy(&value,
+                bytes_.data() + header().gauges_offset +
+                    uint64_t{lane} * header().gauge_lane_bytes + static_cast<size_t>(name) * 8,
+                sizeof value);
+    return value;
+  }
 
  private:
   [[nodiscard]] uint64_t route_lane(uint32_t route, uint32_t lane) const {
