@@ -3,7 +3,8 @@
 `atexit` serves the main process and children made by ``os.fork`` that leave with ``sys.exit``.
 Children of `multiprocessing` leave with ``os._exit`` and run its finalizers instead, but the
 registry of those is emptied after the child has begun; so ours is registered by an after-fork
-callback of multiprocessing's own. ``os._exit`` and signals without a handler run nothing: what
+callback of multiprocessing's own. The children of Celery's pool run not even those, but send a
+signal of Celery's. ``os._exit`` and signals without a handler run nothing: what
 was held then can be read from the stats file.
 """
 
@@ -15,6 +16,8 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+from . import _celery
 
 # Both in seconds, for all collectors together.
 TIMEOUT = 5.0
@@ -41,8 +44,15 @@ def install(shut_down_all: Callable[[], None]) -> None:
     if _shut_down_all is None:
         _shut_down_all = shut_down_all
         atexit.register(shut_down_all)
-        os.register_at_fork(before=_tell_multiprocessing)
+        os.register_at_fork(before=_before_fork)
         _finalize_in_child(_hook)
+    _tell_multiprocessing()
+
+
+def _before_fork() -> None:
+    # As late as that: who listens to the same signal since the module was loaded comes first, and
+    # what is logged there still goes out.
+    _celery.end_with_children(run)
     _tell_multiprocessing()
 
 

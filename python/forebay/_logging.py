@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import TYPE_CHECKING
 
-from . import _core
+from . import _celery, _core
 
 if TYPE_CHECKING:
     from ._collector import Collector
@@ -187,8 +187,10 @@ def capture(collector: Collector, level: int) -> Callable[[], None]:
         root.setLevel(level)
     set_to = root.level
     root.addHandler(handler)
+    end_following = _celery.follow(handler)
 
     def undo() -> None:
+        end_following()
         root.removeHandler(handler)
         handler.close()
         if root.level == set_to:

@@ -13,7 +13,11 @@ import pytest
 import forebay
 
 ROOT = Path(__file__).resolve().parents[2]
-TUTORIALS = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "back-pressure.md"]
+TUTORIALS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("guide", "back-pressure", "losses", "migrate")),
+    ROOT / "docs" / "services.md",
+]
 PAGES = sorted(
     {
         *ROOT.glob("*.md"),
@@ -24,11 +28,13 @@ PAGES = sorted(
 )
 EXAMPLES = sorted(ROOT.glob("examples/*.py"))
 
+# A block that is a file of its own; tests/integration/test_services_page.py runs these.
+FILE = re.compile(r"# [a-z_/]+\.py\n")
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(?:-m forebay|`forebay) ([a-z]+)\b")
 TARGET = re.compile(r"(?<![\w-])make ([a-z][a-z-]*)\b")
-PUBLIC_NAME = re.compile(r"\bforebay\.([A-Za-z_]+)")
+PUBLIC_NAME = re.compile(r"(?<![\"'])\bforebay\.([A-Za-z_]+)")  # not a key of attributes
 CODE = re.compile(r"^```.*?^```$|^ {4}[^\n]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 
@@ -38,6 +44,8 @@ def blocks() -> list[tuple[str, str]]:
     for page in TUTORIALS:
         text = page.read_text()
         for match in PYTHON_BLOCK.finditer(text):
+            if FILE.match(match.group(1)):
+                continue
             line = text.count("\n", 0, match.start(1))
             found.append((f"{page.name}:{line + 1}", "\n" * line + match.group(1)))
     return found
