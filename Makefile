@@ -30,7 +30,7 @@ wheel:  ## dist/: the wheel with all that it needs inside, and the sdist; tried 
 	@scripts/build-wheel
 	@scripts/test-wheel
 
-clean:  ## removes build/ and .venv; .cache (the built Collector) stays
+clean:  ## removes build/ and .venv; .cache (the built Collector, the wheel's libraries) stays
 	rm -rf build .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help:

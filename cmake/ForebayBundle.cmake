@@ -1,5 +1,5 @@
 # What a wheel carries inside its library, instead of the system's: FOREBAY_BUNDLE is a prefix that
-# scripts/build-bundle has made. Nothing of it is visible outside the library (--exclude-libs).
+# scripts/build-bundle has made. Nothing of it is visible outside the library (cmake/forebay.map).
 
 function(forebay_bundled target)
   cmake_parse_arguments(arg "" "" "ARCHIVES;NEEDS;DEFINITIONS" ${ARGN})

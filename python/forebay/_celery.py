@@ -31,7 +31,9 @@ def follow(handler: logging.Handler) -> Callable[[], None]:
     attached: list[logging.Logger] = []
 
     def attach(logger: logging.Logger, **_: object) -> None:
-        if handler not in logger.handlers:
+        # Where the logger of tasks propagates after all, the root logger has its records already.
+        propagates = logger.parent is not None and logger.propagate
+        if handler not in logger.handlers and not propagates:
             logger.addHandler(handler)
             attached.append(logger)
 

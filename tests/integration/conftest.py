@@ -1,4 +1,4 @@
-"""What the integration tests share: the real OpenTelemetry Collector."""
+"""What the integration tests share: a receiver, and the real OpenTelemetry Collector."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from forebay.testing import Receiver
 from tests.integration.otelcol_process import OtelCollector
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of this test's own, running."""
+    with Receiver() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -19,6 +18,7 @@ import pytest
 
 from forebay._stats_file import list_stats_files, read_stats_file
 from forebay.testing import Receiver
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 UVICORN = """
@@ -68,19 +68,6 @@ if __name__ == "__main__":
     sys.modules["served"] = sys.modules["__main__"]
     execute_from_command_line(["served.py", "runserver", os.environ["ADDRESS"]])
 """
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

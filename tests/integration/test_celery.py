@@ -7,11 +7,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import pytest
 
 from forebay._stats_file import StatsFile, StatsFileError, list_stats_files, read_stats_file
 from forebay.testing import Receiver
@@ -52,12 +49,6 @@ def work(n):
 # One child at a time, and each leaves after three tasks.
 TASKS = 18
 CHILDREN = TASKS // 3
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def ledgers(folder: Path) -> list[StatsFile]:

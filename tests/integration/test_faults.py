@@ -6,7 +6,7 @@ import email.utils
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,12 +14,6 @@ import forebay
 from forebay.testing import Receiver
 from tests.integration.reporting import assert_same, emit, reporting_to, uids
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def wait_for_answer(receiver: Receiver, collector: forebay.Collector) -> None:

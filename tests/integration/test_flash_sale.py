@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from examples.flash_sale import load
 from tests.integration.otelcol_process import OtelCollector
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 EXAMPLE = Path(load.__file__).parent
@@ -52,11 +52,6 @@ def ended(process: subprocess.Popen[str]) -> dict[str, object]:
     result = json.loads(out.splitlines()[-1])
     assert isinstance(result, dict)
     return result
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def answers(url: str) -> bool:

@@ -97,12 +97,6 @@ class Shop(Gunicorn):
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def serve(tmp_path: Path, receiver: Receiver) -> Iterator[Callable[[bool], Shop]]:
     running: list[Shop] = []
 

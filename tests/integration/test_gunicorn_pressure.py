@@ -60,12 +60,6 @@ application = PressureMiddleware(shop, lane="audit", routes=["/orders/*"], metho
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def server(tmp_path: Path, receiver: Receiver) -> Iterator[Gunicorn]:
     running = Gunicorn(
         tmp_path,

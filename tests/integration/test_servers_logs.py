@@ -10,7 +10,6 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from forebay._stats_file import list_stats_files, read_stats_file
 from forebay.testing import Receiver
 from tests.integration.gunicorn_process import Gunicorn
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def bodies(receiver: Receiver, scope: str) -> list[str]:

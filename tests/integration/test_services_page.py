@@ -18,6 +18,7 @@ import pytest
 
 from forebay._stats_file import list_stats_files, read_stats_file
 from forebay.testing import Receiver
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
@@ -25,12 +26,6 @@ FILE = re.compile(r"^```python\n# ([a-z_/]+\.py)\n(.*?)^```$", re.MULTILINE | re
 
 
 DJANGO = ("django_shop.wsgi", "--bind")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 @pytest.fixture
@@ -67,12 +62,6 @@ def running(
     for path in list_stats_files(folder / "run"):
         ledger = read_stats_file(path)
         assert (ledger.state, ledger.balanced, ledger.numbers["held"]) == ("ended", True, 0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def can_connect(port: int) -> bool:

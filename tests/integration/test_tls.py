@@ -6,7 +6,6 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,12 +96,6 @@ def _copy(source: socket.socket, to: socket.socket) -> None:
     for end in (source, to):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def test_a_destination_that_is_trusted_gets_everything(receiver: Receiver, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ struct Missed {
 // time, the heavy side does the same with its own word. Where the heavy side saw `r`, the light
 // side's store of r + 1 was unseen, so the look after that store must have seen the heavy side's.
 Missed race(bool light) {
-  constexpr uint32_t kStores = kIsSlow ? 50'000 : 3'000'000;
+  constexpr uint32_t kStores = kIsSlow ? 500'000 : 3'000'000;
   alignas(64) std::atomic<uint64_t> light_word{0};
   alignas(64) std::atomic<uint64_t> heavy_word{0};
   std::atomic<bool> started{false};
