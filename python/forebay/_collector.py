@@ -161,8 +161,10 @@ class Collector(Upstream):
                     each._core = self._core
         self._loggers = LoggerCache(self._core)
         self._receipt: Receipt | None = None
-        # Called once, after shutdown: what was hung into `logging` is taken out again.
+        # Called once, after shutdown: what was hung into the process is taken out again. What was
+        # hung into `logging` stays there at exit: what threads log after it is refused and counted.
         self._undo: list[Callable[[], None]] = []
+        self._uncapture: list[Callable[[], None]] = []
         _live.add(self)
         _open.add(self)
         _exit.install(_shut_down_all)
@@ -276,8 +278,9 @@ class Collector(Upstream):
         if self._receipt is None:
             self._receipt = receipt
         _open.discard(self)
-        while self._undo:
-            self._undo.pop()()
+        for hung in (self._uncapture, self._undo):
+            while hung:
+                hung.pop()()
         return self._receipt
 
     async def aflush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
@@ -326,6 +329,7 @@ class Collector(Upstream):
             if time.monotonic() < until or until >= deadline:
                 break
             until = min(deadline, time.monotonic() + _exit.LOOK_EVERY)
+        self._uncapture.clear()
         self.shutdown(_exit.seconds_left(deadline))
         lost = self.stats().dropped_by_reason.get("shutdown", 0)
         if lost:

@@ -138,7 +138,7 @@ def start(
         if level is not None and not is_disabled:
             from ._logging import capture
 
-            collector._undo.append(capture(collector, level))
+            collector._uncapture.append(capture(collector, level))
         return collector
 
 

@@ -107,6 +107,30 @@ def test_emitting_from_atexit_and_del_after_our_own_shutdown_is_refused() -> Non
         assert bodies(receiver) == ["m"]
 
 
+def test_what_is_logged_after_our_own_shutdown_at_exit_is_refused_and_counted() -> None:
+    """Through a captured `logging` too: a record under no name at all would be lost unseen."""
+    done = run_python(
+        """
+        import atexit, logging
+        import forebay
+
+        def late():
+            logging.getLogger("late").warning("after the shutdown")
+            stats = collector.stats()
+            print(stats.emitted, stats.delivered, stats.refused_by_reason["shutdown"])
+            print(collector.audit().balanced)
+
+        atexit.register(late)  # runs after ours, which comes later
+        collector = forebay.start(
+            service_name="s", exporter=forebay.MemoryExporter(), capture_logging="INFO",
+            console="off",
+        )
+        logging.getLogger("early").info("in time")
+        """
+    )
+    assert done.stdout.split() == ["2", "1", "1", "True"], done.stderr
+
+
 def test_logging_shutdown_after_ours_is_quick() -> None:
     """Its atexit handler flushes ours once more."""
     with Receiver() as receiver:
