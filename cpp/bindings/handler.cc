@@ -127,8 +127,27 @@ const forebay_site* placed_site(const Fields& fields, uint32_t severity, long le
   return site_cache().site_at(place, placed_keys, severity, level);
 }
 
-int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
-  Scratch scratch;
+// Takes over the error that is set, which says why a template did not take its arguments. An
+// interrupt is not the template's: it comes again once this call is over.
+void take_format_error(Scratch& scratch, AttributeList& extras, PyObject** error) {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0) PyErr_SetInterrupt();
+  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  if (trace != nullptr && value != nullptr) PyException_SetTraceback(value, trace);
+  if (value != nullptr) {
+    Py_INCREF(value);
+    scratch.keep(value);
+    *error = value;
+  }
+  PyErr_Restore(type, value, trace);
+  add_format_error(extras);
+}
+
+// `format_error` gets the error where the arguments did not fit the template; borrowed from
+// `scratch`.
+int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict, Scratch& scratch,
+                    PyObject** format_error) {
   AttributeList extras(scratch);
   Fields fields;
   read(dict, fields, extras);
@@ -148,7 +167,7 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   if (message == nullptr) {
     // The arguments do not fit the template. It goes in raw, with the error beside it: a typo in a
     // log call is the application's to find, not to stumble over.
-    add_format_error(extras);
+    take_format_error(scratch, extras, format_error);
     message = fields[kMsg] != nullptr ? fields[kMsg] : Py_None;
   }
   if (fields[kExcInfo] != nullptr && fields[kExcInfo] != Py_None && fields[kExcInfo] != Py_False) {
@@ -202,23 +221,41 @@ int32_t emit_record(PyLogger* logger, PyObject* record, PyObject* dict) {
   return emit_with_gil(logger->handle, site, cells, used, &extra, FOREBAY_EMIT_BRIDGE);
 }
 
+// Where nothing was overridden, what logging does with an error in a log call: it tells it on
+// standard error, unless logging.raiseExceptions is off. Nothing that goes wrong in here may reach
+// the application.
+void tell_format_error(PyObject* record, PyObject* error) {
+  PyObject* module = PyImport_ImportModule("forebay._logging");
+  PyObject* told = module == nullptr
+                       ? nullptr
+                       : PyObject_CallMethod(module, "tell_format_error", "OO", record, error);
+  Py_XDECREF(module);
+  Py_XDECREF(told);
+  PyErr_Clear();
+}
+
 PyObject* handle_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  PyLogger* logger = count == 2 ? as_logger(args[0]) : nullptr;
+  PyLogger* logger = count == 2 || count == 3 ? as_logger(args[0]) : nullptr;
   if (logger == nullptr) {
-    PyErr_SetString(PyExc_TypeError, "handle_record(logger, record)");
+    PyErr_SetString(PyExc_TypeError, "handle_record(logger, record, tells_errors=False)");
     return nullptr;
   }
+  const bool caller_tells = count == 3 && PyObject_IsTrue(args[2]) == 1;
   PyObject* dict = PyObject_GenericGetDict(args[1], nullptr);
   if (dict == nullptr) return nullptr;
+  Scratch scratch;
+  PyObject* format_error = nullptr;
   const int32_t outcome = [&] {
     try {
-      return emit_record(logger, args[1], dict);
+      return emit_record(logger, args[1], dict, scratch, &format_error);
     } catch (const std::bad_alloc&) {
       return emit_unconverted(logger, 0, FOREBAY_EMIT_BRIDGE);
     }
   }();
   Py_DECREF(dict);
   if (outcome < 0) return nullptr;
+  if (format_error != nullptr && !caller_tells) [[unlikely]]
+    tell_format_error(args[1], format_error);
   // Through a bridge nobody asked for an exception, and stdlib wants a true value.
   return PyBool_FromLong(outcome < FOREBAY_WOULD_BLOCK);
 }

@@ -102,7 +102,7 @@ class LoggingHandler(logging.Handler):
             raise
         except Exception:
             # What could not be formatted goes in raw, with the error beside it.
-            _core.handle_record(self._logger, record)
+            _core.handle_record(self._logger, record, True)
             self.handleError(record)
         else:
             _core.handle_record(self._logger, formatted)
@@ -149,6 +149,20 @@ class LoggingHandler(logging.Handler):
         )
         if plain:
             own["handle"] = MethodType(_core.handle_record, self._logger)
+
+
+# Whose handleError tells what logging's does.
+_PLAIN = logging.NullHandler()
+
+
+def tell_format_error(record: logging.LogRecord, error: BaseException) -> None:
+    """What `logging` does where a template does not take its arguments; called by the core."""
+    try:
+        raise error
+    except Exception:
+        _PLAIN.handleError(record)
+    except BaseException:  # the core has seen to it that it comes again
+        return
 
 
 def _overrides_nothing(cls: type[LoggingHandler]) -> bool:
