@@ -7,46 +7,14 @@ import logging
 import logging.config
 import logging.handlers
 import threading
-from collections.abc import Iterator
-from types import MethodType
 from typing import Any
 
 import pytest
 
 import forebay
-from forebay import _core
 from forebay.testing import LogRecord
-from tests.python.in_memory import InMemory, in_memory
-
-
-class Bridge(InMemory):
-    """A collector behind a logger of stdlib's with one handler."""
-
-    handler: forebay.LoggingHandler
-    stdlib: logging.Logger
-
-    def attach(self, handler: forebay.LoggingHandler) -> None:
-        self.handler = handler
-        self.stdlib.handlers = [handler]
-
-
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    made = Bridge()
-    made.stdlib = logging.getLogger("tests.bridge")
-    made.stdlib.propagate = False
-    made.stdlib.setLevel(1)
-    made.attach(forebay.LoggingHandler(logger=made.collector.logger("logging", level=1)))
-    yield made
-    made.stdlib.handlers = []
-    made.collector.shutdown(timeout=30)
-    assert made.collector.audit().balanced
-
-
-def takes_the_short_way(handler: logging.Handler) -> bool:
-    handle: Any = handler.handle
-    return isinstance(handle, MethodType) and handle.__func__ is _core.handle_record
-
+from tests.python.in_memory import in_memory
+from tests.python.logging_bridge import Bridge, takes_the_short_way
 
 # What each record has besides what the call brought.
 STANDARD = {
@@ -129,72 +97,6 @@ def test_a_level_of_the_users_own_keeps_its_name(bridge: Bridge) -> None:
     first, second = bridge.records()
     assert (first.severity_number, first.severity_text) == (16, "NOTEWORTHY")
     assert second.severity_number == 4
-
-
-@pytest.mark.parametrize("way", ["short", "long"])
-def test_an_error_in_formatting_is_never_raised(
-    bridge: Bridge, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Neither way lets a typo in a log call into the application."""
-    if way == "long":
-        bridge.handler.addFilter(lambda record: True)
-    assert takes_the_short_way(bridge.handler) == (way == "short")
-    monkeypatch.setattr(logging, "raiseExceptions", False)
-    bridge.stdlib.info("%d", "not a number")
-    bridge.stdlib.info("next")
-    assert [record.body for record in bridge.records()] == ["%d", "next"]
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("way", ["short", "long"])
-def test_an_error_in_formatting_is_told_once_on_stderr_as_stdlib_does(
-    bridge: Bridge, way: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`logging.raiseExceptions` is on by default: a typo in a log call is seen while developing."""
-    if way == "long":
-        bridge.handler.addFilter(lambda record: True)
-    assert takes_the_short_way(bridge.handler) == (way == "short")
-    bridge.attach(bridge.handler)  # alone: pytest has hung its own handler in, which raises
-    bridge.stdlib.info("%d", "not a number")
-    told = capsys.readouterr().err
-    assert told.count("--- Logging error ---") == 1
-    assert "TypeError: %d format" in told
-    assert "Message: '%d'\nArguments: ('not a number',)" in told
-    (record,) = bridge.records()
-    assert record.body == "%d"
-    assert "TypeError" not in record.attributes
-    assert "format" in str(record.attributes["forebay.format_error"])
-
-
-def test_an_interrupt_while_a_record_is_formatted_is_not_swallowed(bridge: Bridge) -> None:
-    """Ctrl-C in an argument's own `__str__` still ends the program; the record is there, too."""
-
-    class Interrupted:
-        def __str__(self) -> str:
-            raise KeyboardInterrupt
-
-    def log_and_go_on() -> None:
-        bridge.stdlib.info("%s", Interrupted())
-        for _ in range(10_000):  # it comes with one of the next steps of the interpreter
-            pass
-
-    assert takes_the_short_way(bridge.handler)
-    with pytest.raises(KeyboardInterrupt):
-        log_and_go_on()
-    assert [record.body for record in bridge.records()] == ["%s"]
-
-
-def test_an_error_in_formatting_is_handle_errors_where_that_is_overridden(bridge: Bridge) -> None:
-    """As for every handler of stdlib's."""
-    failed: list[object] = []
-
-    class Mine(forebay.LoggingHandler):
-        def handleError(self, record: logging.LogRecord) -> None:
-            failed.append(record.msg)
-
-    bridge.attach(Mine(logger=bridge.collector.logger("logging", level=1)))
-    bridge.stdlib.info("%d", "not a number")
-    assert failed == ["%d"]
 
 
 def test_a_stdlib_logger_does_not_change_the_level_of_a_forebay_logger_of_that_name() -> None:
