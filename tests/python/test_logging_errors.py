@@ -1,4 +1,4 @@
-"""What LoggingHandler does with an error in a log call: what stdlib does, and the record goes in."""
+"""What LoggingHandler does with an error in a log call: as stdlib, and the record goes in."""
 
 from __future__ import annotations
 
