@@ -1,0 +1,154 @@
+#include "metrics/series.h"
+
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "metrics/stream.h"
+
+namespace forebay::metrics {
+namespace {
+
+template <typename T>
+std::atomic_ref<T> shared(T& value) noexcept {
+  return std::atomic_ref<T>(value);
+}
+
+void add_shared(double& sum, double value) noexcept {
+  double before = shared(sum).load(std::memory_order_relaxed);
+  while (!shared(sum).compare_exchange_weak(before, before + value, std::memory_order_relaxed)) {
+  }
+}
+
+template <typename Better>
+void replace_shared(double& extreme, double value, Better better) noexcept {
+  double before = shared(extreme).load(std::memory_order_relaxed);
+  while (better(value, before) &&
+         !shared(extreme).compare_exchange_weak(before, value, std::memory_order_relaxed)) {
+  }
+}
+
+// False: the sum would wrap.
+bool add_integer(SumPart& part, int64_t value, bool is_shared) noexcept {
+  if (!is_shared) {
+    int64_t sum = 0;
+    if (__builtin_add_overflow(part.integer, value, &sum)) return false;
+    part.integer = sum;
+    ++part.count;
+    return true;
+  }
+  int64_t before = shared(part.integer).load(std::memory_order_relaxed);
+  int64_t sum = 0;
+  do {
+    if (__builtin_add_overflow(before, value, &sum)) return false;
+  } while (!shared(part.integer).compare_exchange_weak(before, sum, std::memory_order_relaxed));
+  shared(part.count).fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+bool add_to_sum(SumPart& part, Measure value, bool is_shared) noexcept {
+  if (value.is_integer) return add_integer(part, value.integer, is_shared);
+  if (!is_shared) {
+    part.real += value.real;
+    ++part.count;
+  } else {
+    add_shared(part.real, value.real);
+    shared(part.count).fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+void add_to_histogram(HistogramPart& part, std::span<const double> bounds, double value,
+                      bool is_shared) noexcept {
+  const auto bucket =
+      static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
+  if (!is_shared) {
+    ++part.count;
+    part.sum += value;
+    part.min = std::min(part.min, value);
+    part.max = std::max(part.max, value);
+    ++part.counts()[bucket];
+    return;
+  }
+  shared(part.count).fetch_add(1, std::memory_order_relaxed);
+  add_shared(part.sum, value);
+  replace_shared(part.min, value, std::less<>{});
+  replace_shared(part.max, value, std::greater<>{});
+  shared(part.counts()[bucket]).fetch_add(1, std::memory_order_relaxed);
+}
+
+bool add_to_exponential(Cell& cell, uint32_t half, double value) noexcept {
+  ExponentialHistogram& histogram = *cell.exponentials[half];
+  if (!cell.is_shared()) return histogram.record(value);
+  // Only the ninth thread of a series and those after it come here; what is done inside takes some
+  // tens of nanoseconds.
+  while (cell.lock.exchange(1, std::memory_order_acquire) != 0) std::this_thread::yield();
+  const bool is_recorded = histogram.record(value);
+  cell.lock.store(0, std::memory_order_release);
+  return is_recorded;
+}
+
+void set_last(LastValue& last, Measure value, uint64_t ticks) noexcept {
+  if (value.is_integer) {
+    last.integer.store(value.integer, std::memory_order_relaxed);
+    last.integer_turn.store(ticks, std::memory_order_release);
+  } else {
+    last.real.store(value.real, std::memory_order_relaxed);
+    last.real_turn.store(ticks, std::memory_order_release);
+  }
+}
+
+// NaN and infinities are no measurements; a counter does not go down.
+bool is_valid(const Series& series, Measure value) noexcept {
+  if (!value.is_integer && !std::isfinite(value.real)) return false;
+  const bool only_grows = series.is_monotonic && series.aggregation == Aggregation::kSum;
+  return !only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);
+}
+
+}  // namespace
+
+Cell* find_cell(Series& series, Writer& writer) noexcept {
+  uint32_t nobody = Cell::kNobody;
+  if (series.cell.owner.compare_exchange_strong(nobody, writer.number, std::memory_order_relaxed)) {
+    return &series.cell;
+  }
+  Cell* cell = series.stream->find_cell(series, writer.number);
+  if (cell != nullptr) writer.recent[series.id % Writer::kRecent] = {series.id, cell};
+  return cell;
+}
+
+bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
+                   uint64_t ticks) noexcept {
+  if (!is_valid(series, value)) {
+    Writer::count(writer.invalid);
+    return false;
+  }
+  if (series.aggregation == Aggregation::kLastValue) {
+    set_last(series.cell.last, value, ticks);
+    return true;
+  }
+  Cell* const cell = cell_of(series, writer);
+  if (cell == nullptr) {
+    Writer::count(writer.out_of_memory);
+    return false;
+  }
+  switch (series.aggregation) {
+    case Aggregation::kSum:
+      if (add_to_sum(cell->sums[half], value, cell->is_shared())) return true;
+      Writer::count(writer.invalid);
+      return false;
+    case Aggregation::kHistogram:
+      add_to_histogram(*cell->histograms[half], series.stream->options().bounds, value.real,
+                       cell->is_shared());
+      return true;
+    case Aggregation::kExponentialHistogram:
+      if (add_to_exponential(*cell, half, value.real)) return true;
+      Writer::count(writer.out_of_memory);
+      return false;
+    case Aggregation::kLastValue:
+      break;
+  }
+  return true;
+}
+
+}  // namespace forebay::metrics

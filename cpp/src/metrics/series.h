@@ -1,0 +1,121 @@
+// One series of a stream: the measurements of one set of attributes.
+//
+// Made at the first measurement with these attributes, under the stream's lock; read by anyone who
+// is inside (writer.h). What a thread touches at each measurement lies in the first two cache
+// lines.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "metrics/cell.h"
+#include "metrics/instrument.h"
+#include "metrics/writer.h"
+
+namespace forebay::metrics {
+
+class Stream;
+
+// What all collections so far came to: `total` since the series began, `pending` since the last one
+// that took it (of streams with delta temporality). Only a collection touches them.
+struct Totals {
+  SumPart sum_total;
+  SumPart sum_pending;
+  OwnedHistogramPart histogram_total;
+  OwnedHistogramPart histogram_pending;
+  std::unique_ptr<ExponentialHistogram> exponential_total;
+  std::unique_ptr<ExponentialHistogram> exponential_pending;
+  bool has_real = false;      // a floating point number was added: it is one from then on
+  bool has_negative = false;  // of a histogram: there is no sum any more
+  uint64_t set_turn = 0;      // of a gauge: of the value that was collected last
+};
+
+struct Series {
+  Series() = default;
+  ~Series();
+  Series(const Series&) = delete;
+  Series& operator=(const Series&) = delete;
+
+  Cell cell;
+  // 0: the store is closed, or this is a forked child; else the half that is written to, and 1.
+  const std::atomic<uint32_t>* phase = nullptr;
+  Aggregation aggregation = Aggregation::kSum;  // in the cells: what is observed is a last value
+  bool is_monotonic = false;
+  bool is_overflow = false;
+  bool is_retired = false;  // taken out of the table; the collector's
+  Stream* stream = nullptr;
+  std::atomic<Cell*> more{nullptr};
+  uint64_t id = 0;         // never used again
+  Series* also = nullptr;  // the same set in the instrument's next stream; null: there is none
+
+  uint64_t hash = 0;
+  ByteBuffer attributes;  // a set (model/attribute_set.h)
+  WallTime start{};
+  std::atomic<uint32_t> handles{0};  // that are bound to it: it stays for them
+  Totals totals;
+};
+
+// A measurement's value.
+struct Measure {
+  bool is_integer;
+  int64_t integer;
+  double real;
+
+  static constexpr Measure of(int64_t value) noexcept {
+    return {true, value, static_cast<double>(value)};
+  }
+  static constexpr Measure of(double value) noexcept { return {false, 0, value}; }
+};
+
+// The thread's cell of a series that it does not own the first cell of. Null where there is no
+// memory for one.
+Cell* find_cell(Series& series, Writer& writer) noexcept;
+
+inline Cell* cell_of(Series& series, Writer& writer) noexcept {
+  if (series.cell.owner.load(std::memory_order_relaxed) == writer.number) [[likely]]
+    return &series.cell;
+  const Writer::Recent& recent = writer.recent[series.id % Writer::kRecent];
+  if (recent.series == series.id) return recent.cell;
+  return find_cell(series, writer);
+}
+
+// The ways that are not a plain addition. False: the value is none that can be taken, or there was
+// no memory (then `out_of_memory` was counted).
+bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
+                   uint64_t ticks) noexcept;
+
+// Takes one measurement; the thread is inside, and `half` is what the phase says. False: it was
+// left out and counted.
+inline bool record(Series& series, Writer& writer, uint32_t half, int64_t value,
+                   uint64_t ticks) noexcept {
+  if (series.aggregation == Aggregation::kSum &&
+      series.cell.owner.load(std::memory_order_relaxed) == writer.number &&
+      (value >= 0 || !series.is_monotonic)) [[likely]] {
+    SumPart& part = series.cell.sums[half];
+    int64_t sum = 0;
+    if (!__builtin_add_overflow(part.integer, value, &sum)) [[likely]] {
+      part.integer = sum;
+      ++part.count;
+      return true;
+    }
+  }
+  return record_slowly(series, writer, half, Measure::of(value), ticks);
+}
+
+inline bool record(Series& series, Writer& writer, uint32_t half, double value,
+                   uint64_t ticks) noexcept {
+  if (series.aggregation == Aggregation::kSum &&
+      series.cell.owner.load(std::memory_order_relaxed) == writer.number && value >= 0 &&
+      value <= std::numeric_limits<double>::max()) [[likely]] {
+    SumPart& part = series.cell.sums[half];
+    part.real += value;
+    ++part.count;
+    return true;
+  }
+  return record_slowly(series, writer, half, Measure::of(value), ticks);
+}
+
+}  // namespace forebay::metrics

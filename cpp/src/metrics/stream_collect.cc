@@ -1,0 +1,347 @@
+// The collector's part of a stream: what the cells have goes into the totals, and these go out as
+// points.
+#include <algorithm>
+#include <cmath>
+
+#include "metrics/stream.h"
+
+namespace forebay::metrics {
+namespace {
+
+using model::ExponentialHistogramPoint;
+using model::HistogramPoint;
+using model::NumberPoint;
+
+bool add_clamped(int64_t& sum, int64_t more) noexcept {
+  int64_t result = 0;
+  if (!__builtin_add_overflow(sum, more, &result)) {
+    sum = result;
+    return true;
+  }
+  sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+  return false;
+}
+
+bool merge(SumPart& into, const SumPart& part) noexcept {
+  into.real += part.real;
+  into.count += part.count;
+  return add_clamped(into.integer, part.integer);
+}
+
+ExponentialHistogramPoint::Buckets buckets_of(const ExponentialBuckets* buckets) noexcept {
+  if (buckets == nullptr || buckets->empty()) return {};
+  return {buckets->low(), buckets->counts()};
+}
+
+model::PointKind point_kind(Aggregation aggregation) noexcept {
+  switch (aggregation) {
+    case Aggregation::kLastValue:
+      return model::PointKind::kGauge;
+    case Aggregation::kHistogram:
+      return model::PointKind::kHistogram;
+    case Aggregation::kExponentialHistogram:
+      return model::PointKind::kExponentialHistogram;
+    case Aggregation::kSum:
+      break;
+  }
+  return model::PointKind::kSum;
+}
+
+}  // namespace
+
+class Stream::Points {
+ public:
+  Points(const StreamOptions& options, bool is_delta, WallTime interval_start, WallTime now,
+         uint64_t since, model::MetricSink& sink)
+      : since(since),
+        is_delta(is_delta),
+        options_(options),
+        interval_start_(interval_start),
+        now_(now),
+        sink_(sink) {}
+
+  const uint64_t since;
+  const bool is_delta;
+
+  template <typename Point>
+  void add(const Series& series, Point& point) {
+    if (!has_begun_) {
+      sink_.begin_stream({
+          .scope = options_.scope,
+          .name = options_.name,
+          .description = options_.description,
+          .unit = options_.unit,
+          .kind = point_kind(options_.aggregation),
+          .temporality = is_delta ? model::Temporality::kDelta : model::Temporality::kCumulative,
+          .is_monotonic = options_.is_monotonic(),
+      });
+      has_begun_ = true;
+    }
+    point.attributes = series.attributes.view();
+    point.time = now_;
+    if (options_.aggregation != Aggregation::kLastValue) {
+      point.start = is_delta ? interval_start_ : series.start;
+    }
+    sink_.add(point);
+  }
+
+ private:
+  const StreamOptions& options_;
+  const WallTime interval_start_;
+  const WallTime now_;
+  model::MetricSink& sink_;
+  bool has_begun_ = false;
+};
+
+void Stream::fold_cell(Series& series, Cell& cell, uint32_t half) noexcept {
+  Totals& totals = series.totals;
+  const bool has_pending = options_.temporality == model::Temporality::kDelta;
+  if (series.aggregation == Aggregation::kSum) {
+    SumPart& part = cell.sums[half];
+    if (part.count == 0) return;
+    totals.has_real |= part.real != 0;
+    bool fits = merge(totals.sum_total, part);
+    if (has_pending) fits &= merge(totals.sum_pending, part);
+    if (!fits) clamped_.fetch_add(1, std::memory_order_relaxed);
+    part = {};
+  } else if (series.aggregation == Aggregation::kHistogram) {
+    HistogramPart& part = *cell.histograms[half];
+    if (part.count == 0) return;
+    totals.has_negative |= part.min < 0;
+    totals.histogram_total->merge(part);
+    if (has_pending) totals.histogram_pending->merge(part);
+    part.clear();
+  } else if (series.aggregation == Aggregation::kExponentialHistogram) {
+    ExponentialHistogram& part = *cell.exponentials[half];
+    if (part.count() == 0) return;
+    // Where there is no memory it stays where it is, for the next time that this half is read.
+    if (!totals.exponential_total->prepare(part)) return;
+    if (has_pending && !totals.exponential_pending->prepare(part)) return;
+    totals.has_negative |= part.min() < 0;
+    totals.exponential_total->merge(part);
+    if (has_pending) totals.exponential_pending->merge(part);
+    part.clear();
+  }
+}
+
+void Stream::fold_series(Series& series, uint32_t half) noexcept {
+  fold_cell(series, series.cell, half);
+  for (Cell* cell = series.more.load(std::memory_order_acquire); cell != nullptr;
+       cell = cell->next) {
+    fold_cell(series, *cell, half);
+  }
+}
+
+void Stream::fold(uint32_t half) {
+  {
+    const std::lock_guard lock(mutex_);
+    settle_retired(half);
+    collected_.clear();
+    collected_.reserve(series_.size());
+    for (const auto& series : series_) collected_.push_back(series.get());
+  }
+  for (Series* series : collected_) fold_series(*series, half);
+}
+
+// Nobody can know the retired series any more, but for who came here before they were: what these
+// still measured goes to the living series of the same set, or it lives on.
+void Stream::settle_retired(uint32_t half) {
+  tables_.erase(tables_.begin(), tables_.begin() + static_cast<std::ptrdiff_t>(old_tables_));
+  old_tables_ = 0;
+  std::vector<Series*> gone;
+  gone.reserve(retired_.size());
+  for (Series* series : retired_) {
+    fold_series(*series, half);
+    if (!is_idle(*series)) {
+      Series* live = look_up(*tables_.back(), series->attributes.view(), series->hash);
+      if (live == nullptr) {
+        grow_table(live_.load(std::memory_order_relaxed) + 2);
+        insert(*tables_.back(), series);
+        live_.fetch_add(1, std::memory_order_relaxed);
+        series->is_retired = false;
+        continue;
+      }
+      adopt(*live, *series);
+    }
+    gone.push_back(series);
+  }
+  retired_.clear();
+  if (gone.empty()) return;
+  std::ranges::sort(gone);
+  std::erase_if(series_, [&](const std::unique_ptr<Series>& series) {
+    if (!std::ranges::binary_search(gone, series.get())) return false;
+    surroundings_.memory->give_back(cell_bytes() + sizeof(Series) + series->attributes.size());
+    return true;
+  });
+}
+
+bool Stream::is_idle(const Series& series) const noexcept {
+  const Totals& totals = series.totals;
+  switch (series.aggregation) {
+    case Aggregation::kHistogram:
+      return totals.histogram_pending->count == 0;
+    case Aggregation::kExponentialHistogram:
+      return totals.exponential_pending->count() == 0;
+    case Aggregation::kLastValue:
+      return std::max(series.cell.last.integer_turn.load(std::memory_order_relaxed),
+                      series.cell.last.real_turn.load(std::memory_order_relaxed)) ==
+             totals.set_turn;
+    case Aggregation::kSum:
+      break;
+  }
+  return totals.sum_pending.count == 0;
+}
+
+void Stream::adopt(Series& live, Series& retired) noexcept {
+  Totals& to = live.totals;
+  const Totals& from = retired.totals;
+  to.has_real |= from.has_real;
+  to.has_negative |= from.has_negative;
+  if (live.aggregation == Aggregation::kSum) {
+    merge(to.sum_total, from.sum_pending);
+    merge(to.sum_pending, from.sum_pending);
+  } else if (live.aggregation == Aggregation::kHistogram) {
+    to.histogram_total->merge(*from.histogram_pending);
+    to.histogram_pending->merge(*from.histogram_pending);
+  } else if (live.aggregation == Aggregation::kExponentialHistogram) {
+    to.exponential_total->merge(*from.exponential_pending);
+    to.exponential_pending->merge(*from.exponential_pending);
+  }
+}
+
+// Takes them out of the table. They are freed by a later fold().
+void Stream::retire(const std::vector<Series*>& idle) {
+  const std::lock_guard lock(mutex_);
+  const size_t slots = tables_.back()->mask + 1;
+  retired_.reserve(retired_.size() + idle.size());
+  tables_.reserve(tables_.size() + 1);
+  auto table = std::make_unique<Table>(slots);
+  uint32_t count = 0;
+  for (Series* series : idle) {
+    if (series->handles.load(std::memory_order_relaxed) != 0) continue;
+    series->is_retired = true;
+    retired_.push_back(series);
+    ++count;
+  }
+  for (const auto& series : series_) {
+    if (!series->is_retired) insert(*table, series.get());
+  }
+  old_tables_ = tables_.size();
+  tables_.push_back(std::move(table));
+  live_.fetch_sub(count, std::memory_order_relaxed);
+  table_.store(tables_.back().get(), std::memory_order_release);
+}
+
+void Stream::collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink) {
+  Points points(options_, is_delta(reader), interval_start_, now, since, sink);
+  std::vector<Series*> idle;
+  const bool wants_room = is_delta(reader) && !is_observable(options_.kind) &&
+                          live_.load(std::memory_order_relaxed) > options_.cardinality_limit / 2;
+  for (Series* series : collected_) {
+    if (series->is_retired) continue;
+    if (wants_room && !series->is_overflow && is_idle(*series)) idle.push_back(series);
+    emit(*series, points);
+  }
+  if (!is_delta(reader)) return;
+  interval_start_ = now;
+  if (!idle.empty()) retire(idle);
+}
+
+void Stream::emit(Series& series, Points& points) {
+  switch (series.aggregation) {
+    case Aggregation::kSum:
+      emit_sum(series, points);
+      break;
+    case Aggregation::kLastValue:
+      emit_last_value(series, points);
+      break;
+    case Aggregation::kHistogram:
+      emit_histogram(series, points);
+      break;
+    case Aggregation::kExponentialHistogram:
+      emit_exponential(series, points);
+      break;
+  }
+}
+
+void Stream::emit_sum(Series& series, Points& points) {
+  Totals& totals = series.totals;
+  const SumPart& part = points.is_delta ? totals.sum_pending : totals.sum_total;
+  if (part.count == 0) return;
+  NumberPoint point;
+  point.is_integer = !options_.is_real && !totals.has_real;
+  point.integer = part.integer;
+  point.real = static_cast<double>(part.integer) + part.real;
+  points.add(series, point);
+  if (points.is_delta) totals.sum_pending = {};
+}
+
+void Stream::emit_last_value(Series& series, Points& points) {
+  const LastValue& last = series.cell.last;
+  Totals& totals = series.totals;
+  const uint64_t integer_turn = last.integer_turn.load(std::memory_order_acquire);
+  const uint64_t real_turn = last.real_turn.load(std::memory_order_acquire);
+  const uint64_t turn = std::max(integer_turn, real_turn);
+  if (turn == 0 || (is_observable(options_.kind) && turn < points.since)) return;
+  if (!is_observable(options_.kind) && points.is_delta && turn == totals.set_turn) return;
+  totals.has_real |= options_.is_real || real_turn > integer_turn;
+  NumberPoint point;
+  point.is_integer = !totals.has_real;
+  point.integer = last.integer.load(std::memory_order_relaxed);
+  point.real = integer_turn >= real_turn ? static_cast<double>(point.integer)
+                                         : last.real.load(std::memory_order_relaxed);
+  if (options_.aggregation == Aggregation::kSum && points.is_delta) {
+    // What was reported so far; a counter that went down began anew.
+    SumPart& before = totals.sum_pending;
+    const SumPart now{point.integer, point.real, 1};
+    const bool began_anew = options_.is_monotonic() && point.real < before.real;
+    if (!began_anew) {
+      point.real -= before.real;
+      if (__builtin_sub_overflow(point.integer, before.integer, &point.integer)) {
+        point.is_integer = false;
+      }
+    }
+    points.add(series, point);
+    before = now;
+    return;
+  }
+  points.add(series, point);
+  if (points.is_delta) totals.set_turn = turn;
+}
+
+void Stream::emit_histogram(Series& series, Points& points) {
+  Totals& totals = series.totals;
+  HistogramPart& part = points.is_delta ? *totals.histogram_pending : *totals.histogram_total;
+  if (part.count == 0) return;
+  HistogramPoint point;
+  point.count = part.count;
+  point.has_sum = !totals.has_negative;
+  point.sum = part.sum;
+  point.min = part.min;
+  point.max = part.max;
+  point.bounds = options_.bounds;
+  point.bucket_counts = {part.counts(), part.buckets};
+  points.add(series, point);
+  if (points.is_delta) part.clear();
+}
+
+void Stream::emit_exponential(Series& series, Points& points) {
+  Totals& totals = series.totals;
+  ExponentialHistogram& part =
+      points.is_delta ? *totals.exponential_pending : *totals.exponential_total;
+  if (part.count() == 0) return;
+  ExponentialHistogramPoint point;
+  point.count = part.count();
+  point.has_sum = !totals.has_negative;
+  point.sum = part.sum();
+  point.min = part.min();
+  point.max = part.max();
+  point.scale = part.scale();
+  point.zero_count = part.zero_count();
+  point.positive = buckets_of(&part.positive());
+  point.negative = buckets_of(part.negative());
+  points.add(series, point);
+  if (points.is_delta) part.clear();
+}
+
+}  // namespace forebay::metrics
