@@ -88,8 +88,9 @@ struct alignas(64) Cell {
   static constexpr uint32_t kNobody = 0;
   static constexpr uint32_t kShared = ~uint32_t{0};
 
-  std::atomic<uint32_t> owner{kNobody};  // Writer::number
-  std::atomic<uint32_t> lock{0};         // of a shared exponential histogram: 1, a thread is in it
+  // Writer::number. Of a series' first cell: see there.
+  std::atomic<uint32_t> owner{kNobody};
+  std::atomic<uint32_t> lock{0};  // of a shared exponential histogram: 1, a thread is in it
   Cell* next = nullptr;
   union {
     SumPart sums[kHalves];

@@ -60,7 +60,7 @@ ExponentialBuckets::ExponentialBuckets(uint32_t max_buckets)
     : max_buckets_(max_buckets), counts_(std::make_unique<uint64_t[]>(max_buckets)) {}
 
 std::span<const uint64_t> ExponentialBuckets::counts() const noexcept {
-  return {counts_.get(), empty() ? 0 : static_cast<size_t>(high_ - low_ + 1)};
+  return {counts_.get(), empty() ? 0 : static_cast<size_t>(high_ - low_) + 1};
 }
 
 void ExponentialBuckets::add(int32_t index, uint64_t count) noexcept {
@@ -68,7 +68,7 @@ void ExponentialBuckets::add(int32_t index, uint64_t count) noexcept {
     low_ = high_ = index;
   } else if (index < low_) {
     const auto by = static_cast<size_t>(low_ - index);
-    const auto used = static_cast<size_t>(high_ - low_ + 1);
+    const auto used = static_cast<size_t>(high_ - low_) + 1;
     std::memmove(counts_.get() + by, counts_.get(), used * sizeof(uint64_t));
     std::fill_n(counts_.get(), std::min(by, used), uint64_t{0});
     low_ = index;

@@ -109,11 +109,16 @@ bool is_valid(const Series& series, Measure value) noexcept {
 
 Cell* find_cell(Series& series, Writer& writer) noexcept {
   uint32_t nobody = Cell::kNobody;
-  if (series.cell.owner.compare_exchange_strong(nobody, writer.number, std::memory_order_relaxed)) {
+  if (series.owner.compare_exchange_strong(nobody, writer.number, std::memory_order_relaxed)) {
     return &series.cell;
   }
-  Cell* cell = series.stream->find_cell(series, writer.number);
-  if (cell != nullptr) writer.recent[series.id % Writer::kRecent] = {series.id, cell};
+  Writer::Recent& recent = writer.recent[series.id % Writer::kRecent];
+  if (recent.series == series.id) return recent.cell != nullptr ? recent.cell : recent.shared;
+  Cell* const cell = series.stream->find_cell(series, writer.number);
+  if (cell != nullptr) {
+    const bool is_shared = cell->is_shared();
+    recent = {series.id, is_shared ? nullptr : cell, is_shared ? cell : nullptr};
+  }
   return cell;
 }
 
@@ -127,7 +132,8 @@ bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
     set_last(series.cell.last, value, ticks);
     return true;
   }
-  Cell* const cell = cell_of(series, writer);
+  Cell* cell = own_cell(series, writer);
+  if (cell == nullptr) cell = find_cell(series, writer);
   if (cell == nullptr) {
     Writer::count(writer.out_of_memory);
     return false;

@@ -2,7 +2,7 @@
 //
 // Made at the first measurement with these attributes, under the stream's lock; read by anyone who
 // is inside (writer.h). What a thread touches at each measurement lies in the first two cache
-// lines.
+// lines, the first of which is only read.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -33,23 +33,26 @@ struct Totals {
   uint64_t set_turn = 0;      // of a gauge: of the value that was collected last
 };
 
-struct Series {
+struct alignas(64) Series {
   Series() = default;
   ~Series();
   Series(const Series&) = delete;
   Series& operator=(const Series&) = delete;
 
-  Cell cell;
   // 0: the store is closed, or this is a forked child; else the half that is written to, and 1.
   const std::atomic<uint32_t>* phase = nullptr;
+  // Whose the first cell is. Not in the cell: other threads ask, and its line is written to.
+  std::atomic<uint32_t> owner{Cell::kNobody};
   Aggregation aggregation = Aggregation::kSum;  // in the cells: what is observed is a last value
   bool is_monotonic = false;
   bool is_overflow = false;
   bool is_retired = false;  // taken out of the table; the collector's
+  uint64_t id = 0;          // never used again
   Stream* stream = nullptr;
   std::atomic<Cell*> more{nullptr};
-  uint64_t id = 0;         // never used again
   Series* also = nullptr;  // the same set in the instrument's next stream; null: there is none
+
+  Cell cell;  // begins a line
 
   uint64_t hash = 0;
   ByteBuffer attributes;  // a set (model/attribute_set.h)
@@ -74,12 +77,12 @@ struct Measure {
 // memory for one.
 Cell* find_cell(Series& series, Writer& writer) noexcept;
 
-inline Cell* cell_of(Series& series, Writer& writer) noexcept {
-  if (series.cell.owner.load(std::memory_order_relaxed) == writer.number) [[likely]]
+// The thread's own cell, where it is at hand; null: it has to be looked for, or it is shared.
+inline Cell* own_cell(Series& series, const Writer& writer) noexcept {
+  if (series.owner.load(std::memory_order_relaxed) == writer.number) [[likely]]
     return &series.cell;
   const Writer::Recent& recent = writer.recent[series.id % Writer::kRecent];
-  if (recent.series == series.id) return recent.cell;
-  return find_cell(series, writer);
+  return recent.series == series.id ? recent.cell : nullptr;
 }
 
 // The ways that are not a plain addition. False: the value is none that can be taken, or there was
@@ -91,12 +94,12 @@ bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
 // left out and counted.
 inline bool record(Series& series, Writer& writer, uint32_t half, int64_t value,
                    uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum &&
-      series.cell.owner.load(std::memory_order_relaxed) == writer.number &&
-      (value >= 0 || !series.is_monotonic)) [[likely]] {
-    SumPart& part = series.cell.sums[half];
+  if (series.aggregation == Aggregation::kSum && (value >= 0 || !series.is_monotonic)) [[likely]] {
+    Cell* const cell = own_cell(series, writer);
     int64_t sum = 0;
-    if (!__builtin_add_overflow(part.integer, value, &sum)) [[likely]] {
+    if (cell != nullptr && !__builtin_add_overflow(cell->sums[half].integer, value, &sum))
+        [[likely]] {
+      SumPart& part = cell->sums[half];
       part.integer = sum;
       ++part.count;
       return true;
@@ -107,13 +110,13 @@ inline bool record(Series& series, Writer& writer, uint32_t half, int64_t value,
 
 inline bool record(Series& series, Writer& writer, uint32_t half, double value,
                    uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum &&
-      series.cell.owner.load(std::memory_order_relaxed) == writer.number && value >= 0 &&
+  if (series.aggregation == Aggregation::kSum && value >= 0 &&
       value <= std::numeric_limits<double>::max()) [[likely]] {
-    SumPart& part = series.cell.sums[half];
-    part.real += value;
-    ++part.count;
-    return true;
+    if (Cell* const cell = own_cell(series, writer)) [[likely]] {
+      cell->sums[half].real += value;
+      ++cell->sums[half].count;
+      return true;
+    }
   }
   return record_slowly(series, writer, half, Measure::of(value), ticks);
 }

@@ -36,7 +36,8 @@ struct alignas(64) Writer {
   // Where this thread's cell of a series is, for those that it does not own the first one of.
   struct Recent {
     uint64_t series = 0;
-    Cell* cell = nullptr;
+    Cell* cell = nullptr;    // its own
+    Cell* shared = nullptr;  // or one that others add to as well
   };
   static constexpr size_t kRecent = 64;
   std::array<Recent, kRecent> recent{};
