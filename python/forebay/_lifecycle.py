@@ -295,7 +295,7 @@ def _local_exporter(service_name: str | None, console: str | None) -> Exporter:
     if directory is not None and can_be_written(directory):
         say_once(
             f"no endpoint is set, so records go to {directory} "
-            f"(read them: python -m forebay cat {directory})"
+            f"(read them: python -m forebay tail {directory})"
         )
         return FileExporter(directory)
     where = "there is no home directory" if directory is None else f"{directory} cannot be written"
