@@ -143,6 +143,26 @@ def test_variables_are_shown_and_bad_ones_are_to_be_mended(
     assert out.splitlines()[-1] == "2 to mend"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "and Forebay speaks http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b", "has no effect: no endpoint is set"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b;c", "is ignored: there is a ; in it"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "true", "is ignored: it is for gRPC"),
+        ("OTEL_LOGS_EXPORTER", "otlp,console", ": 'console' ignored beside 'otlp'"),
+    ],
+)
+def test_what_start_would_warn_of_is_to_be_mended(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    """In the words of `forebay.start`."""
+    monkeypatch.setenv(variable, value)
+    assert main(["doctor"]) == 1
+    (line, *_) = (line for line in capsys.readouterr().out.splitlines() if told in line)
+    assert line.startswith(f"fail  variable     {variable}")
+
+
 def test_a_directory_that_cannot_be_written_is_told(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -106,6 +106,8 @@ def _checks(environ: Mapping[str, str], timeout: float) -> Iterator[Check]:
         yield Check("fail", "variable", str(warning.message), "correct it, or unset it")
     if environment.disabled:
         yield Check("note", "destination", "none: the environment disables Forebay")
+    elif environment.no_exporter:
+        yield Check("note", "destination", "none (OTEL_LOGS_EXPORTER), unless code names one")
     elif environment.exporter is not None:
         yield from doctor_destination.checks(environment.exporter, timeout)
     elif environment.console:
