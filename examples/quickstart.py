@@ -1,7 +1,7 @@
 """Ten lines that log, and a ledger that says what became of each record.
 
     python examples/quickstart.py
-    python -m forebay cat
+    python -m forebay tail
 
 No account, no network: without an endpoint records go into local files, and standard error says
 where. With OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 they go there instead.

@@ -1,7 +1,7 @@
 """A program that logs with the standard library, and needs one line.
 
     python examples/stdlib_logging.py
-    python -m forebay cat
+    python -m forebay tail
 
 `extra` becomes attributes of any type, exceptions become exception.type, .message and .stacktrace,
 and place and thread of the call become code.* and thread.*.

@@ -31,7 +31,7 @@ class context:
 
     __slots__ = ("_attributes", "_entered", "_trace")
 
-    def __init__(self, **attributes: object) -> None:
+    def __init__(self, /, **attributes: object) -> None:
         self._attributes: dict[str, object] = attributes
         self._trace: bytes | None = None
         self._entered: list[tuple[Token[_core.Bound], _core.Bound | None]] = []

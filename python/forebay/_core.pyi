@@ -59,7 +59,7 @@ class Logger:
 
     @property
     def _owner(self) -> Collector | None: ...
-    def bind(self, **attributes: object) -> Logger:
+    def bind(self, /, **attributes: object) -> Logger:
         """The same logger with attributes that each of its records has.
 
         What this one has bound is bound to the new one too; of one name the later counts, and a

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._environment_destination import pairs, read_destination
 from ._errors import OptionError
-from ._exporters import OtlpHttpExporter, _without_secrets
+from ._exporters import OtlpHttpExporter
 from ._options import BatchOptions
 from ._validation import OptionList
 from ._warnings import warn_once
-
-_LONGEST_TIMEOUT_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -28,35 +27,64 @@ class Environment:
     service_name: str | None = None
     # Without service.name, which is in service_name.
     resource: Mapping[str, str] = field(default_factory=dict)
-    # None where no endpoint is named.
+    # None where no endpoint is named that can be followed.
     exporter: OtlpHttpExporter | None = None
-    # Records are to go to the console.
+    # An endpoint is named, whether or not it can be followed.
+    names_endpoint: bool = False
+    # Records are to go to the console, or nowhere: unless code says where.
     console: bool = False
+    no_exporter: bool = False
+    # Whatever code says.
     disabled: bool = False
     batch: BatchOptions | None = None
+    # Where an option came from: "timeout" and "batch.max_delay" by the name of a variable.
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
-    """Read the variables that `forebay.start` follows."""
+def read_environment(
+    environ: Mapping[str, str] = os.environ, *, has_destination: bool = False
+) -> Environment:
+    """Read the variables that `forebay.start` follows.
+
+    Args:
+        has_destination: Code says where records go, so it is not told where they go instead. Bad
+            values are told all the same.
+    """
+    sources: dict[str, str] = {}
     resource = _resource(environ)
     in_resource = resource.pop("service.name", None)
-    kinds = _kinds_of_exporter(environ)
+    disabled = _disabled(environ)
+    kind = _kind_of_exporter(environ)
     _refuse_what_is_not_followed(environ)
+    otlp = read_destination(environ)
+    if kind == "otlp" and not has_destination and not disabled:
+        otlp.tell_what_has_no_effect()
+    exporter = otlp.exporter if kind == "otlp" else None
+    if exporter is not None:
+        sources.update(otlp.sources)
     return Environment(
-        service_name=environ.get("OTEL_SERVICE_NAME") or in_resource or None,
+        service_name=environ.get("OTEL_SERVICE_NAME", "").strip() or in_resource or None,
         resource=resource,
-        exporter=_exporter(environ) if "otlp" in kinds else None,
-        console="console" in kinds and "otlp" not in kinds,
-        disabled=_disabled(environ) or kinds == {"none"},
-        batch=_batch(environ),
+        exporter=exporter,
+        names_endpoint=otlp.names_endpoint,
+        console=kind == "console",
+        no_exporter=kind == "none",
+        disabled=disabled,
+        batch=_batch(environ, sources),
+        sources=sources,
     )
 
+
+# Of several the first is followed.
+_KINDS = ("otlp", "console", "none")
 
 # Variables of the specification that Forebay has nothing for, and what to do instead.
 _NOT_FOLLOWED = {
     "OTEL_CONFIG_FILE": "use forebay.from_config",
     "OTEL_EXPERIMENTAL_CONFIG_FILE": "use forebay.from_config",
     "OTEL_LOG_LEVEL": "Forebay's own messages are few, and told once each",
+    "OTEL_EXPORTER_OTLP_INSECURE": "it is for gRPC; the scheme of the endpoint decides",
+    "OTEL_EXPORTER_OTLP_LOGS_INSECURE": "it is for gRPC; the scheme of the endpoint decides",
     "OTEL_BLRP_EXPORT_TIMEOUT": "OTEL_EXPORTER_OTLP_TIMEOUT holds for each request",
     "OTEL_BLRP_MAX_QUEUE_SIZE": "give lanes=[forebay.Lane(queue_records=…)]",
     "OTEL_ATTRIBUTE_COUNT_LIMIT": "give max_record_bytes",
@@ -79,17 +107,25 @@ def _disabled(environ: Mapping[str, str]) -> bool:
     return value == "true"
 
 
-def _kinds_of_exporter(environ: Mapping[str, str]) -> set[str]:
+def _kind_of_exporter(environ: Mapping[str, str]) -> str:
+    """The one of the list that is followed: there is one destination from the environment."""
     value = environ.get("OTEL_LOGS_EXPORTER", "").strip().lower()
     kinds = {part.strip() for part in value.split(",") if part.strip()}
-    unknown = kinds - {"otlp", "console", "none"}
+    unknown = kinds - set(_KINDS)
     if unknown:
         names = ", ".join(sorted(map(repr, unknown)))
-        warn_once(f"OTEL_LOGS_EXPORTER: {names} ignored; there are otlp, console, none")
-    return (kinds - unknown) or {"otlp"}
+        warn_once(f"OTEL_LOGS_EXPORTER: {names} ignored; there are {', '.join(_KINDS)}")
+    known = [kind for kind in _KINDS if kind in kinds]
+    for kind in known[1:]:
+        instead = '; forebay.start(console="pretty") or "json" shows records there, too'
+        warn_once(
+            f"OTEL_LOGS_EXPORTER: {kind!r} ignored beside {known[0]!r}"
+            + (instead if kind == "console" else "")
+        )
+    return known[0] if known else "otlp"
 
 
-def _batch(environ: Mapping[str, str]) -> BatchOptions | None:
+def _batch(environ: Mapping[str, str], sources: dict[str, str]) -> BatchOptions | None:
     fields: dict[str, Any] = {}
     for variable, name, scale in (
         ("OTEL_BLRP_SCHEDULE_DELAY", "max_delay", 1000),
@@ -108,138 +144,15 @@ def _batch(environ: Mapping[str, str]) -> BatchOptions | None:
             warn_once(f"{variable} is ignored: {error}")
             continue
         fields[name] = number
+        sources[f"batch.{name}"] = variable
     return BatchOptions(**fields) if fields else None
 
 
 def _resource(environ: Mapping[str, str]) -> dict[str, str]:
     value = environ.get("OTEL_RESOURCE_ATTRIBUTES", "").strip()
     try:
-        return _pairs(value)
+        return pairs(value)
     except ValueError as error:
         # Half a resource would be worse than none: the specification says to discard all of it.
         warn_once(f"OTEL_RESOURCE_ATTRIBUTES is ignored: {error}")
         return {}
-
-
-def _exporter(environ: Mapping[str, str]) -> OtlpHttpExporter | None:
-    for name, field_name in (("LOGS_ENDPOINT", "logs_endpoint"), ("ENDPOINT", "endpoint")):
-        variable = f"OTEL_EXPORTER_OTLP_{name}"
-        url = environ.get(variable, "").strip()
-        if not url:
-            continue
-        if _speaks_grpc(environ, variable, url):
-            return None
-        exporter = _checked(variable, {field_name: url})
-        if exporter is not None:
-            return _with_settings(environ, {field_name: url})
-    return None
-
-
-def _speaks_grpc(environ: Mapping[str, str], variable: str, url: str) -> bool:
-    """Whether what listens there is for gRPC, by what the environment says; then it is told."""
-    protocol_variable, protocol = _per_signal(environ, "PROTOCOL")
-    if protocol.lower() == "grpc":
-        found = f"{protocol_variable}=grpc"
-    elif not protocol and re.search(r":4317(?:/|$)", url):
-        found = f"{variable}={_without_secrets(url)} has gRPC's port"
-    else:
-        return False
-    warn_once(
-        f"{found}, and Forebay speaks http/protobuf: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf "
-        "and the receiver's HTTP port, usually 4318; meanwhile records go to local files"
-    )
-    return True
-
-
-def _with_settings(environ: Mapping[str, str], fields: dict[str, Any]) -> OtlpHttpExporter:
-    """Add each further setting, unless it is bad."""
-    readers = (
-        ("HEADERS", "headers", _headers),
-        ("TIMEOUT", "timeout", _timeout_seconds),
-        ("COMPRESSION", "compression", _compression),
-        ("CERTIFICATE", "ca_file", str),
-    )
-    for name, field_name, read in readers:
-        variable, value = _per_signal(environ, name)
-        if not value:
-            continue
-        try:
-            parsed = read(value)
-        except ValueError as error:
-            warn_once(f"{variable} is ignored: {error}")
-            continue
-        if _checked(variable, {**fields, field_name: parsed}) is not None:
-            fields[field_name] = parsed
-    certificate, certificate_file = _per_signal(environ, "CLIENT_CERTIFICATE")
-    key, key_file = _per_signal(environ, "CLIENT_KEY")
-    if certificate_file or key_file:
-        pair = {"client_certificate": certificate_file or None, "client_key": key_file or None}
-        if _checked(f"{certificate}, {key}", {**fields, **pair}) is not None:
-            fields.update(pair)
-    protocol_variable, protocol = _per_signal(environ, "PROTOCOL")
-    if protocol and protocol.lower() != "http/protobuf":
-        warn_once(f"{protocol_variable} is ignored: {protocol!r} is not http/protobuf")
-    return OtlpHttpExporter(**fields)
-
-
-def _per_signal(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """The variable for logs where it is set, else the one for all signals."""
-    for variable in (f"OTEL_EXPORTER_OTLP_LOGS_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
-        value = environ.get(variable, "").strip()
-        if value:
-            break
-    return variable, value
-
-
-def _checked(variable: str, fields: Mapping[str, Any]) -> OtlpHttpExporter | None:
-    exporter = OtlpHttpExporter(**fields)
-    try:
-        exporter._flatten(OptionList())
-    except OptionError as error:
-        warn_once(f"{variable} is ignored: {error}")
-        return None
-    return exporter
-
-
-def _headers(value: str) -> dict[str, str]:
-    # Never the value in the text: it may be a token.
-    try:
-        return _pairs(value)
-    except ValueError:
-        raise ValueError("it is not name=value,name=value in percent-encoding") from None
-
-
-def _timeout_seconds(value: str) -> float:
-    if not re.fullmatch(r"\+?[0-9]+", value) or int(value) > _LONGEST_TIMEOUT_MS:
-        raise ValueError(f"{value!r} is not a number of milliseconds in 0..{_LONGEST_TIMEOUT_MS}")
-    return int(value) / 1000
-
-
-def _compression(value: str) -> str:
-    if value.lower() not in ("none", "gzip", "zstd"):
-        raise ValueError(f"{value!r} is not one of none, gzip, zstd")
-    return value.lower()
-
-
-def _pairs(text: str) -> dict[str, str]:
-    """``key=value,key2=value2``, percent-encoded; spaces around either are not part of it."""
-    from urllib.parse import unquote
-
-    result: dict[str, str] = {}
-    for part in text.split(","):
-        if not part.strip():
-            continue
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip():
-            raise ValueError(f"{part.strip()!r} is not key=value")
-        if re.search(r"%(?![0-9A-Fa-f]{2})", part):
-            raise ValueError(f"{part.strip()!r} has a % that begins no %XX")
-        result[_decoded(unquote, key)] = _decoded(unquote, value)
-    return result
-
-
-def _decoded(unquote: Any, text: str) -> str:
-    try:
-        return str(unquote(text.strip(), errors="strict"))
-    except UnicodeDecodeError:
-        raise ValueError(f"{text.strip()!r} is not UTF-8 in percent-encoding") from None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from ._collector import Collector
+    from ._environment import Environment
     from ._exporters import Exporter
     from ._lanes import Lane
     from ._loggers import LoggerCache
@@ -80,8 +81,8 @@ def start(
     ``…_HEADERS``, ``…_TIMEOUT``, ``…_COMPRESSION``, ``…_CERTIFICATE``, ``…_CLIENT_CERTIFICATE``,
     ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``; ``OTEL_LOGS_EXPORTER``,
     ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``. Without an endpoint
-    records go into local files. ``OTEL_SDK_DISABLED=true`` is ``disabled=True``, whatever is given
-    here.
+    records go into local files. ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless
+    ``exporter`` or ``routes`` is given; ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
 
     Args:
         service_name: What the service is called.
@@ -212,14 +213,24 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     console = arguments["console"]
     # "auto" is for start() to decide.
     check_console(None if console == "auto" else console, exporter, CONSOLE_FORMATS)
-    environment = read_environment()
+    routes = arguments["routes"]
+    has_destination = not (routes is None and exporter is None)
+    environment = read_environment(has_destination=has_destination or arguments["disabled"])
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
-    routes = arguments["routes"]
     disabled = arguments["disabled"] or environment.disabled
-    if routes is None and exporter is None and console == "auto" and environment.console:
-        exporter = ConsoleExporter()
-    has_destination = not (routes is None and exporter is None and environment.exporter is None)
+    if not has_destination:
+        disabled = disabled or environment.no_exporter
+        if environment.console and console not in (None, "off"):
+            exporter = ConsoleExporter(format=console)
+        elif environment.console and not disabled:
+            said = "None" if console is None else '"off"'
+            warn_once(
+                f"OTEL_LOGS_EXPORTER=console is ignored: start() was given console={said}; records "
+                "go to local files",
+                3,
+            )
+        has_destination = not (exporter is None and environment.exporter is None)
     if routes is not None:
         # What the environment says of a destination is not for these.
         first = check_routes(routes)[0].exporters[0]
@@ -228,7 +239,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
             exporter = environment.exporter
         if exporter is None and disabled:
             exporter = MemoryExporter()  # never used
-        first = exporter = exporter or _local_exporter(name, console)
+        first = exporter = exporter or _local_exporter(name, console, environment)
     options = {
         k: v for k, v in arguments.items() if k not in ("capture_logging", "install_sigterm")
     }
@@ -287,16 +298,16 @@ def from_config(source: Mapping[str, Any] | str | os.PathLike[str]) -> Collector
         raise OptionError(f"{prefix}{error}") from None
 
 
-def _local_exporter(service_name: str | None, console: str | None) -> Exporter:
+def _local_exporter(
+    service_name: str | None, console: str | None, environment: Environment
+) -> Exporter:
     from ._exporters import ConsoleExporter, FileExporter
     from ._local_files import can_be_written, default_directory
 
     directory = default_directory(service_name)
     if directory is not None and can_be_written(directory):
-        say_once(
-            f"no endpoint is set, so records go to {directory} "
-            f"(read them: python -m forebay cat {directory})"
-        )
+        why = "" if environment.names_endpoint else "no endpoint is set, so "
+        say_once(f"{why}records go to {directory} (read them: python -m forebay tail {directory})")
         return FileExporter(directory)
     where = "there is no home directory" if directory is None else f"{directory} cannot be written"
     if console in (None, "off") and directory is not None:

@@ -13,7 +13,8 @@ from . import _celery, _core
 if TYPE_CHECKING:
     from ._collector import Collector
 
-# The scope of records that come through a handler without a logger of its own.
+# The logger of a handler that was given none. The scope of its records is the name of the logger of
+# `logging` that was called.
 SCOPE = "logging"
 # Lower than any level that a record can have: it is `logging` that decides what comes here.
 _EVERYTHING = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from . import _core
@@ -16,6 +16,8 @@ from ._validation import text
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _INFO, _ERROR = 20, 40
+# Where the request lies in a WSGI environ or an ASGI scope, for who knows its route.
+_KEY = "forebay.request"
 
 
 def trace_of(traceparent: str | None) -> bytes | None:
@@ -81,6 +83,10 @@ class Request:
         self._is_written = is_written
         self._begun = time.perf_counter()
 
+    def lie_in(self, environ: MutableMapping[str, Any]) -> None:
+        """From now on `tell_route` finds it there, also in a copy."""
+        environ[_KEY] = self
+
     def bound(self) -> context:
         """What is logged inside is of this request."""
         return bind(self._attributes, self._trace)
@@ -114,3 +120,10 @@ class Request:
                 0,
                 None,
             )
+
+
+def tell_route(environ: Mapping[str, Any], route: str) -> None:
+    """The request of this WSGI environ, or ASGI scope, has that route; where there is one."""
+    request = environ.get(_KEY)
+    if isinstance(request, Request):
+        request.route = route

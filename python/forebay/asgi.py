@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from ._collector import Collector
 from ._pressure import Pressure
-from ._requests import RequestLog
+from ._requests import RequestLog, tell_route
 from ._turnstile import Turnstile, answer
 from ._validation import suggests_fields
 
-__all__ = ["PressureMiddleware", "RequestMiddleware"]
+__all__ = ["PressureMiddleware", "RequestMiddleware", "set_route"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -102,9 +102,13 @@ class RequestMiddleware:
     ``url.scheme``, ``client.address``, and the trace of the header ``traceparent`` (where there is
     a current span of OpenTelemetry, its trace comes first). The record at the end ("request
     finished", or "request failed" with the exception) has besides them
-    ``http.response.status_code``, ``http.route`` where the framework tells it, and
-    ``http.server.request.duration`` in seconds, until the last byte of the answer. It is an ERROR
-    from status 500 on. WebSockets and lifespan pass untouched.
+    ``http.response.status_code``, ``http.route``, and ``http.server.request.duration`` in seconds,
+    until the last byte of the answer. It is an ERROR from status 500 on. WebSockets and lifespan
+    pass untouched.
+
+    The route of Starlette, FastAPI and Litestar is found; Django's
+    `forebay.django.route_middleware` tells, and any other application may with `set_route`. Where
+    nobody tells, or no route matched, there is no ``http.route``.
     """
 
     def __init__(
@@ -142,6 +146,7 @@ class RequestMiddleware:
             client[0] if client else None,
             _header(scope, b"traceparent"),
         )
+        request.lie_in(scope)
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -156,8 +161,17 @@ class RequestMiddleware:
                 error = raised
                 raise
             finally:
-                request.route = _route(scope)
+                if request.route is None:
+                    request.route = _route(scope)
                 request.end(error)
+
+
+def set_route(scope: Scope, route: str) -> None:
+    """Tell `RequestMiddleware` the route of a request: its path with names for what varies.
+
+    What `forebay.wsgi.set_route` is for WSGI; a copy of the request's scope will do.
+    """
+    tell_route(scope, route)
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
@@ -170,4 +184,5 @@ def _header(scope: Scope, name: bytes) -> str | None:
 def _route(scope: Scope) -> str | None:
     """Where the framework has put it: Starlette's and FastAPI's route, Litestar's template."""
     path = getattr(scope.get("route"), "path", None) or scope.get("path_template")
-    return path if isinstance(path, str) else None
+    # A mount is part of the root path, for what is inside.
+    return f"{scope.get('root_path', '')}{path}" if isinstance(path, str) else None

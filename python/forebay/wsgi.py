@@ -4,6 +4,8 @@ from forebay.wsgi import PressureMiddleware, RequestMiddleware
 
 app.wsgi_app = PressureMiddleware(app.wsgi_app, lane="audit", routes=["/orders/*"])
 app.wsgi_app = RequestMiddleware(app.wsgi_app, exclude=["/healthz"])
+
+For Django's routes see `forebay.django`.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ._collector import Collector
 from ._pressure import Pressure
-from ._requests import Request, RequestLog
+from ._requests import Request, RequestLog, tell_route
 from ._turnstile import Turnstile, answer
 from ._validation import suggests_fields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["PressureMiddleware", "RequestMiddleware"]
+__all__ = ["PressureMiddleware", "RequestMiddleware", "set_route"]
 
 
 @suggests_fields
@@ -76,6 +78,10 @@ class RequestMiddleware:
 
     What `forebay.asgi.RequestMiddleware` is for ASGI, with the same options. What the application
     logs while its answer is being read has the context, too.
+
+    WSGI has no place for the route. Flask's is found; Django's `forebay.django.route_middleware`
+    tells, and any other application may with `set_route`. An exception that leaves Flask before an
+    answer was begun (``PROPAGATE_EXCEPTIONS``) leaves a record without ``http.route``.
     """
 
     def __init__(
@@ -98,10 +104,13 @@ class RequestMiddleware:
             environ.get("REMOTE_ADDR"),
             environ.get("HTTP_TRACEPARENT"),
         )
+        request.lie_in(environ)
 
         def start_on(status: str, *rest: Any) -> Any:
             # An application may start over with an error, as long as nothing was sent.
             request.status = int(status[:3]) if status[:3].isdigit() else None
+            if request.route is None:
+                request.route = _flask_route(environ)
             return start_response(status, *rest)
 
         try:
@@ -111,6 +120,26 @@ class RequestMiddleware:
             request.end(error)
             raise
         return _Answer(answer, request)
+
+
+def set_route(environ: WSGIEnvironment, route: str) -> None:
+    """Tell `RequestMiddleware` the route of a request: its path with names for what varies.
+
+    For applications whose framework it does not know: ``set_route(environ, "/orders/<number>")``
+    anywhere in the request. The last word counts. Without the middleware nothing happens.
+
+    Args:
+        environ: The request's.
+        route: ``http.route`` of its record. A part that the application is mounted at belongs to
+            it.
+    """
+    tell_route(environ, route)
+
+
+def _flask_route(environ: WSGIEnvironment) -> str | None:
+    """While an answer begins, Flask's request still lies there."""
+    rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+    return f"{environ.get('SCRIPT_NAME', '')}{rule}" if isinstance(rule, str) else None
 
 
 class _Answer:

@@ -25,7 +25,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
 FILE = re.compile(r"^```python\n# ([a-z_/]+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-DJANGO = ("django_shop.wsgi", "--bind")
+GUNICORN = ("gunicorn", "--preload", "--logger-class", "forebay.gunicorn.Logger")
 
 
 @pytest.fixture
@@ -75,27 +75,29 @@ def fetch(url: str) -> bytes:
         return bytes(answer.read())
 
 
-def check_one_request(receiver: Receiver, path: str) -> None:
+def check_one_request(receiver: Receiver, path: str, route: str) -> None:
     """The endpoint's record has what the middleware bound, and the request has one of its own."""
     records = receiver.records()
     (looked_up,) = (r.record for r in records if r.record.body == "order looked up")
     assert looked_up.attributes["number"] == 7
     assert looked_up.attributes["url.path"] == path
     finished = [r.record for r in records if "http.response.status_code" in r.record.attributes]
-    assert [r.attributes["url.path"] for r in finished].count(path) == 1
+    (of_path,) = (r for r in finished if r.attributes["url.path"] == path)
+    assert of_path.attributes["http.route"] == route
     assert {r.resource["service.name"] for r in records} == {"shop"}
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "route"),
     [
-        ["uvicorn", "fastapi_shop:app", "--no-access-log", "--port"],
-        [*("gunicorn", "--preload", "--logger-class", "forebay.gunicorn.Logger"), *DJANGO],
+        (["uvicorn", "fastapi_shop:app", "--no-access-log", "--port"], "/orders/{number}"),
+        ([*GUNICORN, "django_shop.wsgi", "--bind"], "/orders/<int:number>"),
+        ([*GUNICORN, "flask_shop:app", "--bind"], "/orders/<int:number>"),
     ],
-    ids=["fastapi", "django"],
+    ids=["fastapi", "django", "flask"],
 )
 def test_a_service_of_the_page_reports_its_requests(
-    receiver: Receiver, environment: dict[str, str], tmp_path: Path, command: list[str]
+    receiver: Receiver, environment: dict[str, str], tmp_path: Path, command: list[str], route: str
 ) -> None:
     port = free_port()
     address = str(port) if command[0] == "uvicorn" else f"127.0.0.1:{port}"
@@ -103,7 +105,7 @@ def test_a_service_of_the_page_reports_its_requests(
         url = f"http://127.0.0.1:{port}/orders/7"
         assert wait_until(lambda: can_connect(port), 30), (tmp_path / "log").read_text()
         assert json.loads(fetch(url)) == {"number": 7}
-    check_one_request(receiver, "/orders/7")
+    check_one_request(receiver, "/orders/7", route)
 
 
 def mails(receiver: Receiver) -> list[object]:

@@ -1,51 +1,22 @@
-"""``forebay doctor``: each finding, with a real receiver and without."""
+"""``forebay doctor``: what is in force here, and whether the machine has room."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import socket
-import threading
-import time
-from collections.abc import Iterator
+import re
+import shutil
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
 from forebay import _core
 from forebay.cli import main
-from forebay.testing import Receiver
-
-Capture = pytest.CaptureFixture[str]
+from tests.python.doctor_command import ROOT, Capture, clean, examine, findings
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
-    from forebay import _warnings
-
-    for name in list(os.environ):
-        if name.startswith(("OTEL_", "FOREBAY_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("FOREBAY_RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("FOREBAY_DIR", str(tmp_path / "records"))
-    _warnings._said.clear()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-def examine(capsys: Capture, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit code, and the last finding of each subject."""
-    code = main(["doctor", "--json", *arguments])
-    found = json.loads(capsys.readouterr().out)
-    assert found["ok"] is (code == 0)
-    return code, {check["subject"]: check for check in found["checks"]}
+    clean(monkeypatch, tmp_path)
 
 
 def test_without_an_endpoint_local_files_are_fine(capsys: Capture, tmp_path: Path) -> None:
@@ -55,76 +26,6 @@ def test_without_an_endpoint_local_files_are_fine(capsys: Capture, tmp_path: Pat
     assert found["destination"]["text"] == f"local files in {tmp_path / 'records'}"
     assert found["service"]["state"] == "note"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_receiver_that_is_well_is_reached(capsys: Capture, receiver: Receiver) -> None:
-    """Name, connection, an empty batch and zstd; no record arrives."""
-    code, found = examine(capsys, "--endpoint", receiver.endpoint)
-    assert code == 0
-    for subject in ("name", "connection", "empty batch", "zstd"):
-        assert found[subject]["state"] == "ok", found[subject]
-    assert receiver.counts().records == 0
-
-
-def test_what_the_receiver_refuses_is_told(capsys: Capture, receiver: Receiver) -> None:
-    """zstd costs no more than a note; a missing token does."""
-    receiver.refuse_codec("zstd")
-    code, found = examine(capsys, "--endpoint", receiver.endpoint)
-    assert (code, found["zstd"]["state"]) == (0, "note")
-    receiver.fail(401, times=1)
-    code, found = examine(capsys, "--endpoint", receiver.endpoint)
-    assert code == 1
-    assert "401" in found["empty batch"]["text"]
-    assert "OTEL_EXPORTER_OTLP_HEADERS" in found["empty batch"]["mend"]
-
-
-@pytest.mark.parametrize(("off", "state"), [(0, "ok"), (-3600, "fail"), (3600, "fail")])
-def test_clocks_are_compared(capsys: Capture, off: int, state: str) -> None:
-    """By the Date of the answer."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() + off)
-
-        def log_message(self, *_: object) -> None:
-            """Quietly."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        _, found = examine(capsys, "--endpoint", f"http://127.0.0.1:{server.server_address[1]}")
-        server.shutdown()
-        thread.join()
-    assert found["clock"]["state"] == state, found["clock"]
-    if off:
-        assert ("behind" if off > 0 else "ahead") in found["clock"]["text"]
-
-
-def test_nobody_there_is_told(capsys: Capture) -> None:
-    """With what to look at."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    code, found = examine(capsys, "--endpoint", f"http://127.0.0.1:{port}")
-    assert (code, found["connection"]["state"]) == (1, "fail")
-    assert "4318" in found["connection"]["mend"]
-    code, found = examine(capsys, "--endpoint", "http://no-such-host.invalid:4318")
-    assert (code, found["name"]["state"]) == (1, "fail")
-
-
-def test_a_certificate_that_nobody_vouches_for_is_told(capsys: Capture, tmp_path: Path) -> None:
-    """Here there is not even TLS at the other end."""
-    with Receiver() as receiver:
-        url = receiver.endpoint.replace("http://", "https://")
-        code, found = examine(capsys, "--endpoint", url)
-    assert (code, found["TLS"]["state"]) == (1, "fail")
-    assert "ca_file" in found["TLS"]["mend"]
 
 
 def test_variables_are_shown_and_bad_ones_are_to_be_mended(
@@ -141,6 +42,26 @@ def test_variables_are_shown_and_bad_ones_are_to_be_mended(
     assert "OTEL_BLRP_SCHEDULE_DELAY is ignored: 'soon'" in out
     assert "gRPC" in out
     assert out.splitlines()[-1] == "2 to mend"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "and Forebay speaks http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b", "has no effect: no endpoint is set"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b;c", "is ignored: there is a ; in it"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "true", "is ignored: it is for gRPC"),
+        ("OTEL_LOGS_EXPORTER", "otlp,console", ": 'console' ignored beside 'otlp'"),
+    ],
+)
+def test_what_start_would_warn_of_is_to_be_mended(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    """In the words of `forebay.start`."""
+    monkeypatch.setenv(variable, value)
+    assert main(["doctor"]) == 1
+    (line, *_) = (line for line in capsys.readouterr().out.splitlines() if told in line)
+    assert line.startswith(f"fail  variable     {variable}")
 
 
 def test_a_directory_that_cannot_be_written_is_told(
@@ -179,3 +100,95 @@ def test_the_core_reads_this_machines_limit() -> None:
     assert found is None or found > 0
     if found is None:
         assert all(text == "max" for text in limits)
+
+
+# -- what is in force -----------------------------------------------------------------------------
+
+
+def settings(capsys: Capture, *arguments: str) -> list[str]:
+    """Of the options, what is in force and where it came from."""
+    return [c["text"] for c in findings(capsys, *arguments)[1] if c["subject"] == "setting"]
+
+
+def test_every_setting_is_shown_with_where_it_came_from(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Values in the units of the options; of headers the names alone."""
+    monkeypatch.setattr(_core, "container_memory_limit", lambda: None)
+    (tmp_path / "ca.pem").write_text("")
+    for name, value in {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:secret@127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=secret,tenant=secret",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "5000",
+        "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "2500",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "ca.pem"),
+        "OTEL_BLRP_SCHEDULE_DELAY": "250",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert settings(capsys) == [
+        "endpoint = http://127.0.0.1:9 (environment: OTEL_EXPORTER_OTLP_ENDPOINT)",
+        "headers = api-key, tenant (environment: OTEL_EXPORTER_OTLP_HEADERS)",
+        "timeout = 2.5 s (environment: OTEL_EXPORTER_OTLP_LOGS_TIMEOUT)",
+        "compression = zstd (default)",
+        f"ca_file = {tmp_path / 'ca.pem'} (environment: OTEL_EXPORTER_OTLP_CERTIFICATE)",
+        "batch.max_records = 8,192 (default)",
+        "batch.max_bytes = 4 MiB (default)",
+        "batch.max_delay = 0.25 s (environment: OTEL_BLRP_SCHEDULE_DELAY)",
+        "memory_limit = 48 MiB (default)",
+        "console = auto, which here shows nothing (default)",
+    ]
+
+
+def test_without_a_destination_its_settings_are_not_in_force(capsys: Capture) -> None:
+    """Local files have none from the environment."""
+    assert [text.partition(" = ")[0] for text in settings(capsys)] == [
+        "batch.max_records",
+        "batch.max_bytes",
+        "batch.max_delay",
+        "memory_limit",
+        "console",
+    ]
+    assert settings(capsys, "--endpoint", "http://127.0.0.1:9")[0] == (
+        "endpoint = http://127.0.0.1:9 (--endpoint)"
+    )
+
+
+@pytest.mark.parametrize("choice", ["console", "none"])
+def test_the_console_alone_has_no_view_beside_it(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    """Nor has nothing at all."""
+    monkeypatch.setenv("OTEL_LOGS_EXPORTER", choice)
+    assert not any(text.startswith("console") for text in settings(capsys))
+
+
+def test_the_defaults_that_are_shown_are_those_of_the_options_page(capsys: Capture) -> None:
+    """Which is held against the core."""
+    page = (ROOT / "docs" / "options.md").read_text()
+    shown = re.findall(r"batch[.](\w+) = (.*) \(default\)", "\n".join(settings(capsys)))
+    assert len(shown) == 3
+    for name, value in shown:
+        (row,) = (row for row in page.splitlines() if f"| `batch.{name}` |" in row)
+        assert row.split("|")[3].strip() == value.replace(",", "")
+
+
+@pytest.mark.parametrize(("free", "state"), [(3 << 20, "fail"), (5 << 20, "ok")])
+def test_the_ledgers_need_room_of_their_own(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, state: str
+) -> None:
+    """They are often on another disk than records, a small one in memory."""
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda place: SimpleNamespace(free=free if place == tmp_path else 0)
+    )
+    monkeypatch.setenv("OTEL_LOGS_EXPORTER", "console")
+    found = examine(capsys)[1]
+    assert found["ledger disk"]["state"] == state, found["ledger disk"]
+    assert f"{free >> 20} MiB free" in found["ledger disk"]["text"]
+    assert "disk" not in found
+
+
+def test_without_a_receiver_the_clock_cannot_be_told(capsys: Capture) -> None:
+    """There is nothing to hold it against."""
+    found = examine(capsys)[1]
+    assert found["clock"]["state"] == "note"
+    assert "cannot be told" in found["clock"]["text"]

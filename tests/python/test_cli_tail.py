@@ -120,6 +120,23 @@ def test_files_of_the_collector_are_read_too(capsys: Capture, tmp_path: Path) ->
     assert [(line["scope"], line["time_unix_nano"]) for line in lines] == [("a", 5), ("b", 5)]
 
 
+def test_without_a_path_the_service_that_was_written_last_is_read(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And standard error says which. Where there is none, it says where it looked."""
+    monkeypatch.delenv("FOREBAY_DIR", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state = tmp_path / "forebay"
+    assert main(["tail"]) == 1
+    assert str(state) in capsys.readouterr().err
+    for service in ("shop", "other", "shop"):
+        write(state / service, ("info", f"of the {service}", {}))
+    assert main(["tail"]) == 0
+    told = capsys.readouterr()
+    assert [line.split(" of the ")[1] for line in told.out.splitlines()] == ["shop", "shop"]
+    assert told.err == f"forebay tail: {state / 'shop'}\n"
+
+
 def test_bad_arguments_are_told(capsys: Capture, tmp_path: Path) -> None:
     """In one line, with the argument."""
     for arguments, told in (

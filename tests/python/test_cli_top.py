@@ -247,6 +247,20 @@ def test_stats_watch_on_a_pipe_is_a_block_or_an_object_a_look(tmp_path: Path) ->
         assert told["per_second"] == {"emitted": 0, "delivered": 0, "lost": 0}
 
 
+def test_stats_watch_without_a_choice_is_about_the_newest_service(tmp_path: Path) -> None:
+    """Where `stats` alone shows all that run."""
+    command = forebay_command("stats", "--directory", str(tmp_path), "--json")
+    with service(tmp_path, "old"), service(tmp_path, "new") as new:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        assert [json.loads(line)["service"] for line in done.stdout.splitlines()] == ["old", "new"]
+        watch = [*command, "--watch", "50ms"]
+        with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            told = [json.loads(watching.stdout.readline()) for _ in range(3)]
+            watching.kill()
+    assert [(one["service"], one["pid"]) for one in told] == [("new", new.pid)] * 3
+
+
 def test_top_without_rich_names_the_line_that_installs_it(tmp_path: Path) -> None:
     (tmp_path / "rich.py").write_text("raise ImportError('not here')\n")
     with service(tmp_path):

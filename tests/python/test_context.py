@@ -64,6 +64,31 @@ def test_any_number_up_to_the_limit_arrives(memory: InMemory, count: int) -> Non
     assert [r.attributes for r in memory.records()] == [bound, bound]
 
 
+# Parameters of Python's own making, of `logging`, and of structlog.
+TAKEN: dict[str, Any] = {"self": 1, "message": 2, "level": 3, "name": 4, "msg": 5, "args": 6}
+
+
+@pytest.mark.parametrize("method", ["debug", "info", "warning", "error", "critical", "exception"])
+def test_an_attribute_may_have_any_name_in_a_call(memory: InMemory, method: str) -> None:
+    """But those that the methods say: `extra` is a dict of more, with names of any kind, too."""
+    log = memory.collector.logger("any", level="TRACE")
+    getattr(log, method)("m", **TAKEN)
+    getattr(log, method)("m", extra=TAKEN)
+    asyncio.run(getattr(log, f"a{method}")("m", **TAKEN))
+    log.log(20, "m", **TAKEN)
+    asyncio.run(log.alog(20, "m", **TAKEN))
+    assert [r.attributes for r in memory.records()] == [TAKEN] * 5
+
+
+def test_a_bound_attribute_may_have_any_name(memory: InMemory) -> None:
+    """`self` and `extra`, too: there is nothing else that they could be."""
+    names = {**TAKEN, "extra": {"k": "v"}, "exc_info": 7}
+    memory.log.bind(**names).info("m")
+    with forebay.context(**names):
+        memory.log.info("m")
+    assert [r.attributes for r in memory.records()] == [names] * 2
+
+
 def test_more_than_the_limit_is_refused() -> None:
     """Every record would carry them."""
     with (

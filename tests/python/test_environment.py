@@ -259,7 +259,8 @@ def test_the_kind_of_exporter_may_be_named() -> None:
     assert read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "otlp"}).exporter is not None
     console = read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "console"})
     assert (console.exporter, console.console, console.disabled) == (None, True, False)
-    assert read_environment({"OTEL_LOGS_EXPORTER": "none"}).disabled
+    nothing = read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "none"})
+    assert (nothing.exporter, nothing.no_exporter, nothing.disabled) == (None, True, False)
     with pytest.warns(forebay.ForebayWarning, match=r"OTEL_LOGS_EXPORTER: 'kafka' ignored"):
         assert read_environment({**endpoint, "OTEL_LOGS_EXPORTER": "kafka"}).exporter is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from forebay.testing import Receiver
@@ -93,9 +94,9 @@ def test_start_without_an_endpoint_writes_local_files_and_says_where(tmp_path: P
     )
     directory = tmp_path / "forebay" / "shop"
     assert done.stderr.count(str(directory)) == 2  # the path, and in the command
-    assert "python -m forebay cat" in done.stderr
-    text = "".join(path.read_text() for path in directory.glob("*.jsonl"))
-    assert "to a file" in text
+    (command,) = re.findall(r"python -m (forebay tail .*)\)$", done.stderr, re.MULTILINE)
+    shown = run_python(f"from forebay.cli import main\nmain({command.split()[1:]!r})")
+    assert "to a file" in shown.stdout
 
 
 def test_a_directory_that_cannot_be_written_warns_and_goes_to_the_console(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import FINDING, OK, need_core, paint
+from . import FINDING, OK, USAGE, need_core, paint
 
 _DESCRIPTION = """\
 Looks at this environment as a service would that calls forebay.start() in it: which variables are
-followed and which are not, where records would go, whether the destination can be reached (name,
-connection, TLS, an empty batch, zstd), whether there is room on the disk and in the container, and
+followed and which are not, which settings are in force and where each came from (what code gives
+wins over all of them), where records would go, whether the destination can be reached (name,
+connection, TLS, an empty batch, zstd), whether there is room on the disks and in the container, and
 what fork and clock are like. Says what to mend. An empty batch is all that is sent.
 
 Ends with 1 if something is wrong.
@@ -51,13 +52,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Check everything, and print it."""
     need_core()
+    if not 0 < args.timeout <= 3600:
+        print(f"forebay doctor: --timeout: {args.timeout:g} is not in 0..3600", file=sys.stderr)
+        return USAGE
     environ = dict(os.environ)
     if args.endpoint is not None:
         environ = {k: v for k, v in environ.items() if "_ENDPOINT" not in k}
         environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = args.endpoint
     checks: list[Check] = []
     style = paint.for_stream(sys.stdout)
-    for check in _checks(environ, args.timeout):
+    for check in _checks(environ, args.timeout, names_endpoint=args.endpoint is not None):
         checks.append(check)
         if not args.json:
             _print(check, style)
@@ -77,11 +81,11 @@ def _print(check: Check, style: paint.Style) -> None:
         print(f"{'':<19}-> {check.mend}", flush=True)
 
 
-def _checks(environ: Mapping[str, str], timeout: float) -> Iterator[Check]:
+def _checks(environ: Mapping[str, str], timeout: float, *, names_endpoint: bool) -> Iterator[Check]:
     from .. import _core
     from .._environment import read_environment
     from .._exporters import _without_secrets
-    from . import doctor_destination, doctor_machine
+    from . import doctor_destination, doctor_machine, doctor_settings
 
     python = ".".join(map(str, sys.version_info[:3]))
     yield Check("ok", "forebay", f"{_core.version}, Python {python}, {sys.platform}")
@@ -106,10 +110,17 @@ def _checks(environ: Mapping[str, str], timeout: float) -> Iterator[Check]:
         yield Check("fail", "variable", str(warning.message), "correct it, or unset it")
     if environment.disabled:
         yield Check("note", "destination", "none: the environment disables Forebay")
+        yield from doctor_machine.checks()
+        return
+    yield from doctor_settings.checks(environment, names_endpoint=names_endpoint)
+    if environment.no_exporter:
+        yield Check("note", "destination", "none (OTEL_LOGS_EXPORTER), unless code names one")
     elif environment.exporter is not None:
         yield from doctor_destination.checks(environment.exporter, timeout)
     elif environment.console:
         yield Check("ok", "destination", "the console")
     else:
         yield from doctor_machine.local_files(environment.service_name)
+    if environment.exporter is None:
+        yield Check("note", "clock", "cannot be told: there is no receiver to hold it against")
     yield from doctor_machine.checks()

@@ -16,6 +16,8 @@ _MIB = 1 << 20
 _FILES = 256 * _MIB
 _MEMORY = 48 * _MIB
 _LEAST_MEMORY = 8 * _MIB
+# What 64 ledgers take, which is how many of the dead are kept.
+_LEDGERS = 4 * _MIB
 
 
 def local_files(service_name: str | None) -> Iterator[Check]:
@@ -31,18 +33,26 @@ def local_files(service_name: str | None) -> Iterator[Check]:
         yield Check("fail", "destination", text, mend)
         return
     yield Check("ok", "destination", f"local files in {directory}")
-    yield from _room(Path(directory))
+    mend = "FileExporter(max_total_bytes=…), or another disk"
+    yield _room("disk", Path(directory), "files", _FILES, mend)
 
 
-def _room(directory: Path) -> Iterator[Check]:
+def _room(subject: str, directory: Path, what: str, needed: int, mend: str) -> Check:
     place = next(path for path in (directory, *directory.parents) if path.exists())
     free = shutil.disk_usage(place).free
-    if free < _FILES:
-        mend = "FileExporter(max_total_bytes=…), or another disk"
-        text = f"{free // _MIB} MiB free, and files may take {_FILES // _MIB}"
-        yield Check("fail", "disk", text, mend)
-    else:
-        yield Check("ok", "disk", f"{free // _MIB:,} MiB free; files take {_FILES // _MIB} at most")
+    if free < needed:
+        text = f"{free // _MIB} MiB free, and {what} may take {needed // _MIB}"
+        return Check("fail", subject, text, mend)
+    text = f"{free // _MIB:,} MiB free; {what} take {needed // _MIB} at most"
+    return Check("ok", subject, text)
+
+
+def memory_limit() -> int:
+    """A process's, where nobody says. Unit: bytes."""
+    from .. import _core  # as late as this: what is above can be told without it
+
+    limit = _core.container_memory_limit()
+    return _MEMORY if limit is None else min(max(limit // 50, _LEAST_MEMORY), _MEMORY)
 
 
 def checks() -> Iterator[Check]:
@@ -50,16 +60,18 @@ def checks() -> Iterator[Check]:
     where = run_directory()
     if can_be_written(str(where)):
         yield Check("ok", "ledger", f"stats files in {where}")
+        mend = "set FOREBAY_RUN_DIR to a directory with room"
+        yield _room("ledger disk", where.absolute(), "ledgers", _LEDGERS, mend)
     else:
         mend = "set FOREBAY_RUN_DIR; without it `forebay stats` sees nothing"
         yield Check("fail", "ledger", f"{where} cannot be written: kept in memory", mend)
-    from .. import _core  # as late as this: what is above can be told without it
+    from .. import _core
 
     limit = _core.container_memory_limit()
     if limit is None:
         yield Check("ok", "memory", f"no container's limit; {_MEMORY // _MIB} MiB a process")
     else:
-        each = min(max(limit // 50, _LEAST_MEMORY), _MEMORY)
+        each = memory_limit()
         part = 100 * each / limit
         state, mend = ("ok", "") if part <= 10 else ("fail", "give a smaller memory_limit")
         text = f"the container's limit is {limit // _MIB:,} MiB; {each // _MIB} a process"
