@@ -1,4 +1,5 @@
-"""A service, and what the command line says about it: `stats`, `top`, `tail`, `doctor`.
+"""A service, and what the command line says of it: `stats`, `top`, `tail`, `doctor`; while it goes
+on, `tail -f` and `stats --watch`.
 
 python examples/command_line.py
 """
@@ -6,9 +7,13 @@ python examples/command_line.py
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
 
 import forebay
 
@@ -20,6 +25,28 @@ def run(*arguments: str) -> str:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(done.stdout)
     return done.stdout
+
+
+@contextmanager
+def going_on(*arguments: str) -> Iterator[IO[str]]:
+    """The same for what does not end by itself: what it prints, until Ctrl-C."""
+    print("$ forebay " + " ".join(arguments), flush=True)
+    command = [sys.executable, "-m", "forebay", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def wait_for(text: str, lines: IO[str]) -> None:
+    """Show what comes, up to that."""
+    for line in lines:
+        print(line, end="")
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} never came")
 
 
 def main() -> None:
@@ -40,6 +67,15 @@ def main() -> None:
         # The records themselves, filtered. Without a path: the service that was written last.
         assert "payment failed" in run("tail", "--level", "error")
         assert "order placed" in run("tail", "--attribute", "number=3")
+        # While it goes on.
+        with going_on("tail", "-f", "-n", "1", "--level", "error") as lines:
+            wait_for("payment failed", lines)
+            log.info("order placed", number=6)
+            log.error("payment failed again", number=6)
+            wait_for("payment failed again number=6", lines)
+        with going_on("stats", "--service", "shop", "--watch", "100ms") as lines:
+            wait_for("a second:", lines)
+            wait_for("a second:", lines)
         # What is in force here, and whether it works.
         assert "nothing to mend" in run("doctor")
         collector.shutdown()

@@ -17,6 +17,7 @@ import pytest
 
 from forebay._stats_file import StatsFileError, list_stats_files, read_stats_file
 from tests.integration.gunicorn_process import Gunicorn
+from tests.integration.mount_namespace import in_namespace, need, run
 from tests.waiting import wait_until
 
 WORKERS = 8
@@ -169,29 +170,6 @@ print(f"emitted {stats.emitted} delivered {stats.delivered} balanced {collector.
 """
 
 
-def in_namespace(mounts: str, command: list[str]) -> list[str]:
-    """A command for a mount namespace; in a user namespace, too, where we are not root."""
-    way = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "-Urm"]
-    _need(way, "a mount namespace")
-    return [*way, "sh", "-c", f'{mounts} && exec "$@"', "sh", *command]
-
-
-def _need(command: list[str], what: str) -> None:
-    """Skip where the system does not let us, as inside most containers."""
-    tried = subprocess.run([*command, "true"], capture_output=True, text=True)
-    if tried.returncode != 0:
-        pytest.skip(f"no {what} here: {tried.stderr.strip()}")
-
-
-def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {k: os.environ[k] for k in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if k in os.environ}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env={**kept, **environment}, cwd="/"
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 def test_on_a_read_only_root_without_a_home_records_go_to_the_console() -> None:
     """With one line that says so; the ledger is kept in memory."""
     script = [sys.executable, "-B", "-c", textwrap.dedent(_SCRIPT)]
@@ -210,7 +188,7 @@ def test_under_a_uid_that_nobody_has_records_go_to_the_console() -> None:
     # It may read everything, wherever the interpreter is installed, and write nothing of root's.
     nobody = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
     nobody += ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
-    _need(nobody, "process of another user")
+    need(nobody, "process of another user")
     script = [sys.executable, "-B", "-c", textwrap.dedent(_SCRIPT)]
     done = run([*nobody, *script], {"HOME": "/nonexistent"})
     assert done.stdout.splitlines()[-1] == "emitted 1000 delivered 1000 balanced True"

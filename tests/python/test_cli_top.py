@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +17,7 @@ import pytest
 from forebay.cli.live import Watch, losses, rate_text, short, sparkline
 from forebay.cli.top import text
 from tests.python.in_memory import start_python
+from tests.python.terminal import forebay_command, in_terminal, read_until
 
 # Emits so many records for each line that it reads, and says when they are in.
 _SERVICE = """
@@ -65,45 +60,6 @@ def emit(process: subprocess.Popen[str], records: int) -> None:
     process.stdin.write(f"{records}\n")
     process.stdin.flush()
     assert process.stdout.readline() == "done\n"
-
-
-def forebay_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "forebay", *arguments]
-
-
-def read_until(descriptor: int, pattern: str, seconds: float = 20.0) -> str:
-    """What a terminal was sent, up to the pattern."""
-    text = ""
-    end = time.monotonic() + seconds
-    while re.search(pattern, text) is None:
-        assert time.monotonic() < end, text
-        if select.select([descriptor], [], [], 0.2)[0]:
-            text += os.read(descriptor, 65536).decode()
-    return text
-
-
-@contextmanager
-def in_terminal(
-    columns: int, *command: str, environment: dict[str, str] | None = None
-) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A program in a terminal of so many columns: its other end, and the program."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    kept = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-    process = subprocess.Popen(
-        command,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**kept, "TERM": "xterm-256color", **(environment or {})},
-    )
-    os.close(theirs)
-    try:
-        yield ours, process
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
 
 
 def test_what_top_prints_is_what_the_process_counts(tmp_path: Path) -> None:

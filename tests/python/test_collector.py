@@ -239,6 +239,30 @@ def test_async_with_and_aflush_leave_the_loop_running() -> None:
         assert receiver.counts().unique_records == 1
 
 
+def test_ashutdown_leaves_the_loop_running() -> None:
+    """A service that ends answers its last requests while its records leave."""
+
+    async def main(receiver: Receiver) -> int:
+        exporter = forebay.OtlpHttpExporter(receiver.endpoint)
+        collector = forebay.Collector(exporter=exporter)
+        collector.logger("x").info("m")
+        receiver.stall()
+        shutdown = asyncio.create_task(collector.ashutdown(timeout=20))
+        turns = 0
+        while not receiver.open_connections() or turns < 100:
+            assert not shutdown.done(), "nobody else had a turn meanwhile"
+            await asyncio.sleep(0.001)
+            turns += 1
+        receiver.stall(0)
+        assert (await shutdown).complete
+        assert collector.is_shut_down
+        assert collector.audit().balanced
+        return receiver.counts().unique_records
+
+    with Receiver() as receiver:
+        assert asyncio.run(main(receiver)) == 1
+
+
 def test_aflush_can_be_cancelled() -> None:
     """The waiting task ends at once."""
 

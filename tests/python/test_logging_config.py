@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,77 @@ def test_file_config_makes_handlers_that_bind_to_the_process_default(
     assert memory.messages() == ["request finished", "payment failed", "ERROR: payment failed"]
 
 
+class OnlyOrders(logging.Filter):
+    """A filter with an argument of its own, as applications write them."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self._least = least
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "order", 0) >= self._least
+
+
+class Counting(forebay.LoggingHandler):
+    """A subclass with an argument of its own."""
+
+    def __init__(self, *, label: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.label = label
+        self.seen = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen += 1
+        super().emit(record)
+
+
+def made_by_hand(of: str) -> forebay.LoggingHandler:
+    """A factory, as the key `()` names one. It is stdlib that sets the level afterwards."""
+    return forebay.LoggingHandler(logger=of)
+
+
+def test_dict_config_makes_handlers_with_filters_formatters_factories_and_subclasses(
+    memory: MemoryCollector,
+) -> None:
+    """Each does what it would do for a handler of stdlib's."""
+    here = f"{__name__}."
+    own: dict[str, Any] = {
+        "filtered": {"class": "forebay.LoggingHandler", "filters": ["orders"]},
+        "formatted": {"class": "forebay.LoggingHandler", "formatter": "short", "level": "ERROR"},
+        "factory": {"()": made_by_hand, "level": "WARNING", "of": "by.hand"},
+        "subclass": {"class": f"{here}Counting", "label": "mine", "filters": ["orders"]},
+    }
+    log = logging.getLogger("tests.from_dict")
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "filters": {"orders": {"()": f"{here}OnlyOrders", "least": 40}},
+            "formatters": {"short": {"format": "{levelname}: {message}", "style": "{"}},
+            "handlers": own,
+            "loggers": {
+                "tests.from_dict": {"handlers": list(own), "level": "DEBUG", "propagate": False}
+            },
+        }
+    )
+    try:
+        filtered, formatted, factory, subclass = log.handlers
+        assert isinstance(subclass, Counting)
+        assert (subclass.label, type(factory)) == ("mine", forebay.LoggingHandler)
+        log.info("looked up", extra={"order": 39})  # nobody wants it
+        assert memory.messages() == []
+        log.info("placed", extra={"order": 42})
+        assert memory.messages() == ["placed", "placed"]  # filtered, subclass
+        memory.clear()
+        log.error("failed", extra={"order": 1})
+        assert memory.messages() == ["ERROR: failed", "failed"]  # formatted, factory
+        assert subclass.seen == 1
+        assert filtered.filters == subclass.filters
+        assert formatted.formatter is not None
+    finally:
+        log.handlers.clear()
+
+
 def test_captured_warnings_arrive(memory: MemoryCollector) -> None:
     """Under the logger that stdlib gives them."""
     log = logging.getLogger("py.warnings")
@@ -127,3 +199,36 @@ def test_a_template_that_does_not_fit_is_delivered_raw_and_told_by_handle_error(
     finally:
         log.removeHandler(handler)
     assert memory.messages() == ["%d orders"] * 2
+
+
+class Broken(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        raise RuntimeError("the formatter is broken")
+
+
+def test_what_a_formatter_fails_at_is_delivered_as_it_was_given_and_told_by_handle_error(
+    memory: MemoryCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message with its arguments, extra= and the exception; the application hears nothing."""
+    failed: list[logging.LogRecord] = []
+
+    class Mine(forebay.LoggingHandler):
+        def handleError(self, record: logging.LogRecord) -> None:
+            failed.append(record)
+            super().handleError(record)
+
+    log = logging.getLogger("tests.broken")
+    log.propagate = False
+    handler = Mine()
+    handler.setFormatter(Broken())
+    log.addHandler(handler)
+    try:
+        log.error("%d orders", 7, extra={"k": [1]}, exc_info=ValueError("late"))
+    finally:
+        log.removeHandler(handler)
+    assert [record.msg for record in failed] == ["%d orders"]
+    assert "RuntimeError: the formatter is broken" in capsys.readouterr().err
+    record = memory.record()
+    assert record.body == "7 orders"
+    assert record.attributes["k"] == [1]
+    assert record.attributes["exception.message"] == "late"

@@ -279,23 +279,6 @@ def test_a_value_that_logs_through_logging_ends(bridge: Bridge) -> None:
     assert "m" in [record.body for record in bridge.records()]
 
 
-def test_a_full_lane_with_fail_is_counted_and_not_raised() -> None:
-    """Library code never asked for an exception."""
-    lane = forebay.Lane("only", queue_records=8, on_full="fail")
-    with in_memory(lanes=[lane], backlog=forebay.BacklogOptions(max_bytes=65536)) as memory:
-        stdlib = logging.getLogger("tests.full")
-        stdlib.propagate = False
-        stdlib.setLevel(1)
-        handler = forebay.LoggingHandler(logger=memory.collector.logger("logging", level=1))
-        stdlib.handlers = [handler]
-        for _ in range(5000):
-            stdlib.info("m")
-        stdlib.handlers = []
-        stats = memory.collector.stats()
-        assert stats.emitted == 5000
-        memory.collector.flush(timeout=30)
-
-
 def test_dict_config_makes_one(bridge: Bridge) -> None:
     """By its public name, before anything is started, with a level and a logger's name."""
     logging.config.dictConfig(

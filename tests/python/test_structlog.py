@@ -73,18 +73,6 @@ def test_structlogs_level_decides() -> None:
         assert dict(record.attributes) == {"logger": "named"}
 
 
-def test_a_full_lane_never_raises_through_it() -> None:
-    """Whoever logs there did not choose `fail`."""
-    lanes = [forebay.Lane("only", queue_records=64, on_full="fail")]
-    with in_memory(lanes=lanes, batch=forebay.BatchOptions(max_delay=60)) as memory:
-        configured(memory)
-        log = structlog.get_logger()
-        for _ in range(10_000):
-            log.info("flood")
-        assert memory.collector.stats().emitted == 10_000
-        assert memory.collector.flush(30).complete
-
-
 def test_it_may_be_configured_before_forebay_is_started() -> None:
     """The process default is found at the first record."""
     assert repr(LoggerFactory()("later")) == "<forebay.structlog.ForebayLogger 'later'>"

@@ -82,3 +82,54 @@ def test_the_fixture_works_in_a_project_of_its_own(
 
 
 pytest_plugins = ("pytester",)
+
+
+@pytest.mark.parametrize("formatter", [None, logging.Formatter("forebay: %(message)s")])
+def test_pytests_own_caplog_sees_the_same_records(
+    caplog: pytest.LogCaptureFixture,
+    forebay_collector: MemoryCollector,
+    formatter: logging.Formatter | None,
+) -> None:
+    """As they were logged: a handler of ours before it changes nothing of them."""
+    stdlib = logging.getLogger("tests.caplog")
+    handler = forebay.LoggingHandler()
+    handler.setFormatter(formatter)
+    stdlib.addHandler(handler)
+    try:
+        with caplog.at_level("INFO", logger="tests.caplog"):
+            stdlib.info("order %d placed", 7, extra={"sku": "a"})
+            stdlib.debug("too low for both")
+            try:
+                raise ValueError("late")
+            except ValueError:
+                stdlib.exception("order %d failed", 8)
+    finally:
+        stdlib.removeHandler(handler)
+    assert caplog.messages == ["order 7 placed", "order 8 failed"]
+    first, second = caplog.records
+    assert (first.msg, first.args, vars(first)["sku"]) == ("order %d placed", (7,), "a")
+    assert second.exc_info is not None
+    assert "ValueError: late" in caplog.text
+    assert "forebay:" not in caplog.text
+    ours = forebay_collector.records(logger="tests.caplog")
+    bodies = [str(record.body).splitlines()[0] for record in ours]
+    before = "" if formatter is None else "forebay: "
+    assert bodies == [f"{before}order 7 placed", f"{before}order 8 failed"]
+    assert ours[0].attributes["sku"] == "a"
+    assert ours[1].attributes["exception.message"] == "late"
+
+
+def test_caplog_and_capture_logging_do_not_disturb_each_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Both hang in the root logger; its level and caplog's handler are as before afterwards."""
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    assert caplog.handler in root.handlers
+    with memory_collector(capture_logging="INFO") as memory:
+        logging.getLogger("tests.caplog").info("seen by both")
+        with caplog.at_level("ERROR"):
+            logging.getLogger("tests.caplog").warning("seen by none")
+        logging.getLogger("tests.caplog").info("seen by both again")
+        assert memory.messages() == caplog.messages == ["seen by both", "seen by both again"]
+    assert (root.level, list(root.handlers)) == before

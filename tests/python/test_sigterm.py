@@ -1,0 +1,159 @@
+"""install_sigterm=: what is held gets its chance, and the process ends as it would have."""
+
+from __future__ import annotations
+
+import signal
+
+from forebay.testing import Receiver
+from tests.python.in_memory import run_python
+
+# Before each script: a Python handler runs soon after the signal, not within `kill`.
+_TOOLS = """
+import os, signal, sys, threading, time, warnings
+import forebay
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+def terminate():
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def run(source: str, *arguments: str, expect: int = 0) -> tuple[str, str]:
+    """What a script printed, and what it said on standard error."""
+    done = run_python(_TOOLS + source, *arguments, expect=expect)
+    return done.stdout, done.stderr
+
+
+def bodies(receiver: Receiver) -> list[str]:
+    return [str(received.record.body) for received in receiver.records()]
+
+
+def test_sigterm_is_left_alone_uninvited() -> None:
+    """No handler is installed, of this signal or another."""
+    run(
+        """
+before = {s: signal.getsignal(s) for s in signal.valid_signals()}
+forebay.start(exporter=forebay.MemoryExporter())
+forebay.get_logger("x").info("m")
+assert before == {s: signal.getsignal(s) for s in signal.valid_signals()}
+"""
+    )
+
+
+def test_shutdown_puts_back_what_was_there() -> None:
+    """The application's, the system's, and an ignored signal; not over one that came later."""
+    run(
+        """
+def own(*_): pass
+
+def later(*_): pass
+
+for before in (own, signal.SIG_DFL, signal.SIG_IGN):
+    signal.signal(signal.SIGTERM, before)
+    collector = forebay.start(exporter=forebay.MemoryExporter(), install_sigterm=True)
+    assert signal.getsignal(signal.SIGTERM) not in (own, signal.SIG_DFL, signal.SIG_IGN)
+    collector.shutdown(10)
+    assert signal.getsignal(signal.SIGTERM) == before, before
+collector = forebay.start(exporter=forebay.MemoryExporter(), install_sigterm=True)
+signal.signal(signal.SIGTERM, later)
+collector.shutdown(10)
+assert signal.getsignal(signal.SIGTERM) is later
+"""
+    )
+
+
+def test_where_the_signal_is_ignored_it_stays_so() -> None:
+    """Neither the process nor the collector ends."""
+    with Receiver() as receiver:
+        printed, _ = run(
+            """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+collector = forebay.start(
+    exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True
+)
+log = forebay.get_logger("x")
+log.info("before")
+handled = signal.getsignal(signal.SIGTERM)
+terminate()
+# A handler of Python's runs before the main thread goes on; this is called by hand, to be sure.
+handled(signal.SIGTERM, None)
+print(collector.is_shut_down, log.info("after"), flush=True)
+""",
+            receiver.endpoint,
+        )
+        assert printed == "False True\n"
+        assert bodies(receiver) == ["before", "after"]
+
+
+def test_the_systems_own_end_comes_after_what_is_held_has_left() -> None:
+    """The process ends by the signal, as it would have: its parent sees no difference."""
+    with Receiver() as receiver:
+        run(
+            """
+forebay.start(
+    exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True,
+    batch=forebay.BatchOptions(max_delay=60),
+)
+forebay.get_logger("x").info("held")
+terminate()
+wait_until(lambda: False)
+""",
+            receiver.endpoint,
+            expect=-signal.SIGTERM,
+        )
+        assert bodies(receiver) == ["held"]
+
+
+def test_the_applications_handler_is_called_after_a_flush_and_may_log() -> None:
+    """With the signal's number and frame, once for each signal; then it decides what happens."""
+    with Receiver() as receiver:
+        printed, _ = run(
+            """
+calls = []
+def own(number, frame):
+    calls.append((number, collector.stats().delivered))
+    forebay.get_logger("x").info("while it stops")
+
+signal.signal(signal.SIGTERM, own)
+collector = forebay.start(
+    exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True,
+    batch=forebay.BatchOptions(max_delay=60),
+)
+forebay.get_logger("x").info("held")
+terminate()
+wait_until(lambda: len(calls) == 1)
+terminate()
+wait_until(lambda: len(calls) == 2)
+print(calls == [(signal.SIGTERM, 1), (signal.SIGTERM, 2)], collector.is_shut_down)
+""",
+            receiver.endpoint,
+        )
+        assert printed == "True False\n"
+        assert bodies(receiver) == ["held", "while it stops", "while it stops"]
+
+
+def test_off_the_main_thread_it_warns_and_does_nothing() -> None:
+    """Only the main thread may set handlers; the collector is started all the same."""
+    printed, said = run(
+        """
+before = signal.getsignal(signal.SIGTERM)
+warnings.simplefilter("always")
+
+def start():
+    forebay.start(exporter=forebay.MemoryExporter(), install_sigterm=True)
+
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+assert signal.getsignal(signal.SIGTERM) == before
+print(forebay.get_logger("x").info("m"), forebay.get_collector().shutdown(10).complete)
+assert signal.getsignal(signal.SIGTERM) == before
+"""
+    )
+    assert printed == "True True\n"
+    assert said.count("install_sigterm has no effect: only the main thread") == 1, said
