@@ -34,14 +34,14 @@ class context:
     def __init__(self, /, **attributes: object) -> None:
         self._attributes: dict[str, object] = attributes
         self._trace: bytes | None = None
-        self._entered: list[tuple[Token[_core.Bound], _core.Bound | None]] = []
+        self._entered: list[tuple[Token[_core.Bound], _core.Bound, _core.Bound | None]] = []
 
     def __enter__(self) -> None:
         _core.use_context()
         variable = _core.context_variable
         outer = variable.get(None)
-        token = variable.set(_core.Bound(outer, self._attributes, self._trace))
-        self._entered.append((token, outer))
+        inside = _core.Bound(outer, self._attributes, self._trace)
+        self._entered.append((variable.set(inside), inside, outer))
 
     def __exit__(
         self,
@@ -49,14 +49,16 @@ class context:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        token, outer = self._entered.pop()
+        token, inside, outer = self._entered.pop()
+        variable = _core.context_variable
         try:
-            _core.context_variable.reset(token)
+            variable.reset(token)
         except ValueError:
             # Left in another context than it was entered in, as a generator may be that is closed
-            # by the collector of garbage.
-            if outer is not None:
-                _core.context_variable.set(outer)
+            # by the collector of garbage. Where that is a copy of the block's own, the block ends
+            # there, too; what anything else has is none of ours.
+            if variable.get(None) is inside:
+                variable.set(_core.Bound(None, {}, None) if outer is None else outer)
 
 
 def bind(attributes: dict[str, object], trace: bytes | None) -> context:

@@ -95,3 +95,47 @@ def test_a_thread_of_a_pool_keeps_nothing_of_the_task_before(memory: InMemory) -
             ("bound no more", {}),
         ]
     assert found == expected
+
+
+def test_a_block_that_is_left_elsewhere_brings_nothing_there(memory: InMemory) -> None:
+    """The collector of garbage closes generators in whatever task it happens to run."""
+
+    def generator() -> Generator[None, None, None]:
+        with forebay.context(step=1):
+            yield
+
+    def request() -> Generator[None, None, None]:
+        with forebay.context(user="mallory"):
+            inside = generator()
+            next(inside)
+            return inside
+
+    left = contextvars.copy_context().run(request)
+    left.close()
+    memory.log.info("of nobody")
+    with forebay.context(user="alice"):
+        contextvars.copy_context().run(request).close()
+        memory.log.info("of alice")
+    assert [dict(r.attributes) for r in memory.records()] == [{}, {"user": "alice"}]
+
+
+def test_a_block_that_is_left_in_a_copy_of_its_context_ends_there(memory: InMemory) -> None:
+    """With a block around it, and without."""
+
+    def generator() -> Generator[None, None, None]:
+        with forebay.context(step=1):
+            yield
+
+    def leave(inside: Generator[None, None, None]) -> None:
+        inside.close()
+        memory.log.info("left")
+
+    def enter() -> None:
+        inside = generator()
+        next(inside)
+        contextvars.copy_context().run(leave, inside)
+
+    contextvars.copy_context().run(enter)
+    with forebay.context(user="alice"):
+        enter()
+    assert [dict(r.attributes) for r in memory.records()] == [{}, {"user": "alice"}]
