@@ -9,6 +9,7 @@
 #include "base/codec.h"
 #include "collector.h"
 #include "library_parts.h"
+#include "metrics_api.h"
 #include "model/site.h"
 #include "option_reader.h"
 #include "room_api.h"
@@ -283,6 +284,20 @@ const forebay_api table = {
     .container_memory_limit = api_container_memory_limit,
     .library_parts = api_library_parts,
     .trusted_authorities = api_trusted_authorities,
+    .instrument = api_instrument,
+    .record_int64 = api_record_int64,
+    .record_double = api_record_double,
+    .series = api_series,
+    .series_release = api_series_release,
+    .series_record_int64 = api_series_record_int64,
+    .series_record_double = api_series_record_double,
+    .observe = api_observe,
+    .observer_end = api_observer_end,
+    .observation_int64 = api_observation_int64,
+    .observation_double = api_observation_double,
+    .observation_end = api_observation_end,
+    .collector_take_metrics = api_take_metrics,
+    .collector_metrics_text = api_metrics_text,
 };
 
 }  // namespace

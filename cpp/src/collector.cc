@@ -117,6 +117,9 @@ Incarnation* Collector::activate() noexcept try {
   const bool is_simulated = surroundings_.clock != nullptr;
   const Clock* const clock = is_simulated ? surroundings_.clock : manual_clock_.get();
   // A simulation gives the same numbers each time, sizes of compressed batches included.
+  made.metrics->phase = Registry::process().pages_.allocate();
+  if (made.metrics->phase == nullptr) throw std::bad_alloc();
+  incarnation->metrics_phase = made.metrics->phase;
   incarnation->instance_id = made.instance_id = is_simulated ? "simulated" : make_instance_id();
   bool has_id = false;
   for (const model::OwnedAttribute& a : made.resource.attributes) {
@@ -156,6 +159,7 @@ Incarnation* Collector::activate() noexcept try {
   }
   Incarnation* const made_now = incarnation.release();
   incarnation_.store(made_now);
+  add_observers(*made_now);
   hand_over_refused(made_now->pipeline->ledger());
   return made_now;
 } catch (const std::exception& error) {
@@ -190,6 +194,10 @@ void Collector::add_refused(EmitName name, const SeverityCounts& records) noexce
 }
 
 void Collector::hand_over_refused(account::Ledger& ledger) noexcept {
+  ledger.note(account::NoteName::kMeasurementsNotStarted,
+              std::exchange(unled_.measurements_not_started, 0));
+  ledger.note(account::NoteName::kMeasurementsShutdown,
+              std::exchange(unled_.measurements_shutdown, 0));
   if (unled_.not_started.total() + unled_.shutdown.total() == 0) return;
   const account::ThreadCounters counters = ledger.lease();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
@@ -215,8 +223,10 @@ account::Snapshot Collector::snapshot() const {
   account::Snapshot empty;
   for (const pipeline::LaneOptions& lane : options_.pipeline.lanes) {
     empty.lane_names.push_back(lane.name);
-    empty.lanes.emplace_back();
   }
+  empty.log_lanes = empty.lane_names.size();
+  empty.lane_names.emplace_back(pipeline::kMetricsLane);
+  empty.lanes.resize(empty.lane_names.size());
   for (const pipeline::RouteOptions& route : options_.pipeline.routes) {
     empty.route_names.push_back(route.name);
     empty.routes.emplace_back(empty.lanes.size());
@@ -233,6 +243,11 @@ account::Snapshot Collector::snapshot() const {
     add(EmitName::kRefusedNotStarted, unled.not_started);
     add(EmitName::kRefusedShutdown, unled.shutdown);
   }
+  const auto note = [&](account::NoteName name) -> uint64_t& {
+    return empty.notes[static_cast<size_t>(name)];
+  };
+  note(account::NoteName::kMeasurementsNotStarted) = unled.measurements_not_started;
+  note(account::NoteName::kMeasurementsShutdown) = unled.measurements_shutdown;
   return empty;
 }
 
@@ -261,7 +276,10 @@ void Collector::audit(const NumberVisitor& visit) {
   visit("exact", audit.exact ? 1 : 0);
   visit("difference", audit.difference);
   for (size_t i = 0; i < audit.by_lane.size(); ++i) {
-    visit("lanes." + options_.pipeline.lanes[i].name + ".difference", audit.by_lane[i]);
+    const bool is_log = i < options_.pipeline.lanes.size();
+    visit(is_log ? "lanes." + options_.pipeline.lanes[i].name + ".difference"
+                 : "metrics.lanes." + std::string(pipeline::kMetricsLane) + ".difference",
+          audit.by_lane[i]);
   }
 }
 

@@ -21,6 +21,8 @@
 #include "forebay/c_api.h"
 #include "fork_page.h"
 #include "incarnation.h"
+#include "instruments.h"
+#include "observation.h"
 #include "pressure_signal.h"
 
 namespace forebay::engine {
@@ -81,6 +83,9 @@ class Collector {
   bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
   // Releases what the flight recorder has; false where the collector does not live.
   bool dump_recorder(std::optional<Duration> window) noexcept;
+  // All series as text of Prometheus, or OpenMetrics: FOREBAY_OK, FOREBAY_CLOSED or
+  // FOREBAY_TIMED_OUT. Throws std::bad_alloc.
+  int32_t metrics_text(bool is_open_metrics, std::string& text);
   // False where there is no text of that name.
   bool text(std::string_view name, std::string& found) const;
 
@@ -88,6 +93,8 @@ class Collector {
   // (kRefusedNotStarted), or after the end of a collector that never lived in this process
   // (kRefusedShutdown). Under the registry's mutex.
   void add_refused(account::EmitName name, const SeverityCounts& records) noexcept;
+  // The same of measurements: kMeasurementsNotStarted, kMeasurementsShutdown, kMeasurementsMemory.
+  void add_refused(account::NoteName name, uint64_t measurements) noexcept;
 
  private:
   friend class Registry;
@@ -112,9 +119,12 @@ class Collector {
   struct Unled {
     SeverityCounts not_started;
     SeverityCounts shutdown;
+    uint64_t measurements_not_started = 0;
+    uint64_t measurements_shutdown = 0;
   };
   void hand_over_refused(account::Ledger& ledger) noexcept;
   void make_gate(Incarnation& incarnation) const;
+  void add_observers(Incarnation& incarnation) noexcept;
   [[nodiscard]] size_t lane_of(size_t severity_class) const noexcept {
     return lanes_[severity_class < 6 ? severity_class * 4 + 1 : 0];
   }
@@ -148,6 +158,18 @@ class Registry {
   // Loggers of a collector that ended, or of the default that changed, are bound anew at next use.
   void unbind(Collector* collector) noexcept;
 
+  // -- metrics --
+  Result<Instrument*> instrument(Collector* collector, const forebay_instrument_spec& spec);
+  SeriesHandle* series(Instrument& instrument, const forebay_attribute* attributes,
+                       uint32_t count) noexcept;
+  void release(SeriesHandle* series) noexcept;
+  // Throws std::bad_alloc.
+  ObserverHandle* observe(Instrument& instrument, forebay_observe_callback callback, void* context);
+  // Binds an Instrument or a SeriesHandle whose store is closed, or that has none.
+  // FOREBAY_ACCEPTED, and whose; else why not, counted.
+  template <typename Handle>
+  int32_t bind_metric(Handle& handle, Incarnation*& incarnation) noexcept;
+
   // Around fork (fork.cc).
   void lock() noexcept { mutex_.lock(); }
   void unlock() noexcept { mutex_.unlock(); }
@@ -155,6 +177,9 @@ class Registry {
 
  private:
   friend class Collector;
+  void add_observers(Collector& collector, Incarnation& incarnation);
+  void activate_observed(Collector& collector);
+  void begin_observing(Collector& collector) noexcept;
   Collector* keep(CollectorOptions options, const Surroundings& surroundings);
   Logger* make_logger(Collector* collector, const forebay_logger_spec* spec);
   void refuse(Collector& collector, const Logger& logger, uint32_t severity,
@@ -164,6 +189,9 @@ class Registry {
   std::mutex mutex_;
   ForkPages pages_;
   std::vector<Collector*> collectors_;
+  Instruments instruments_;
+  std::vector<std::unique_ptr<ObserverHandle>> observers_;
+  uint64_t measurements_not_started_ = 0;             // before there was a default
   std::unordered_map<std::string, Logger*> loggers_;  // by collector, name, version, attributes
   Collector* default_ = nullptr;
   std::array<std::atomic<uint64_t>, kSeverityClasses> not_started_{};

@@ -103,6 +103,7 @@ Result<CollectorOptions> CollectorOptions::parse(const forebay_option* given, si
   }
   const bool is_given = reader.has("memory_limit");
   if (!is_given) options.memory_limit = std::max(options.memory_limit, bounds);
+  read_metrics(reader, options, bounds);
   if (bounds > options.memory_limit) {
     reader.fail("memory_limit", std::to_string(options.memory_limit) +
                                     " is less than the lanes' queues and the backlog together, " +

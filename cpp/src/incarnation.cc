@@ -20,6 +20,15 @@ ThreadBinding::ThreadBinding(Incarnation& of)
   }
 }
 
+metrics::Writer* ThreadBinding::need_metrics_writer() noexcept {
+  if (metrics_writer == nullptr) {
+    metrics_store = incarnation->pipeline->metrics_store();
+    metrics_writer = metrics_store->writers().lease();
+    if (metrics_writer != nullptr) metrics_phase = &metrics_store->phase();
+  }
+  return metrics_writer;
+}
+
 void ThreadBinding::give_back() noexcept {
   if (incarnation->is_abandoned.load(std::memory_order_acquire)) return;
   for (const LaneEnd& end : ends) {
@@ -28,6 +37,7 @@ void ThreadBinding::give_back() noexcept {
   if (pipeline::FlightRecorder* recorder = incarnation->pipeline->recorder()) {
     recorder->detach(recorder_writer);
   }
+  if (metrics_writer != nullptr) metrics_store->writers().give_back(metrics_writer);
   if (thread_gate != nullptr) incarnation->gate->give_back(thread_gate);
   incarnation->pipeline->ledger().give_back(counters);
 }

@@ -33,6 +33,7 @@ struct Incarnation {
   std::unique_ptr<AdmissionSource> admission_source;  // null: there are no rules
   const admit::Redaction* redaction = nullptr;        // null: there are no rules
   uint64_t max_record_bytes = 0;
+  std::atomic<uint32_t>* metrics_phase = nullptr;  // of the metrics' store
   // A record of this severity number or above releases the flight recorder; 25: none does.
   uint32_t recorder_trigger = 25;
   std::string instance_id;
@@ -71,6 +72,10 @@ struct ThreadBinding {
   uint32_t full_slots = 0;
   // Made when the thread first records something.
   pipeline::FlightRecorder::Writer recorder_writer;
+  // Made when the thread first measures something. The phase names the store: null until then.
+  const std::atomic<uint32_t>* metrics_phase = nullptr;
+  metrics::Writer* metrics_writer = nullptr;
+  metrics::Store* metrics_store = nullptr;
 
   // May throw std::bad_alloc.
   explicit ThreadBinding(Incarnation& of);
@@ -87,6 +92,8 @@ struct ThreadBinding {
       thread_gate = incarnation->gate->lease();
     return thread_gate;
   }
+  // Null where memory ran out.
+  metrics::Writer* need_metrics_writer() noexcept;
   void give_back() noexcept;
 };
 

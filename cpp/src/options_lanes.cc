@@ -95,7 +95,7 @@ void read_lanes(OptionReader& reader, CollectorOptions& options) {
   for (size_t i = 0; reader.has("lanes[" + std::to_string(i) + "].name"); ++i) {
     lanes.push_back(read_lane(reader, "lanes[" + std::to_string(i) + "].", sized(65'536)));
   }
-  if (lanes.size() > account::kMaxLanes) reader.fail("lanes", "there are more than 16");
+  if (lanes.size() > account::kMaxLogLanes) reader.fail("lanes", "there are more than 16");
   if (lanes.empty()) {
     pipeline::LaneOptions urgent;
     urgent.name = "urgent";

@@ -115,9 +115,12 @@ void Registry::set_default(Collector* collector) noexcept {
         records.by_class[c] = not_started_[c].exchange(0);
       }
       collector->add_refused(EmitName::kRefusedNotStarted, records);
+      collector->add_refused(account::NoteName::kMeasurementsNotStarted,
+                             std::exchange(measurements_not_started_, 0));
     }
   }
   unbind(nullptr);
+  if (collector != nullptr) begin_observing(*collector);
   if (before != nullptr) release(*before);
 }
 
@@ -128,6 +131,8 @@ void Registry::unbind(Collector* collector) noexcept {
         logger->collector == collector || (logger->collector == nullptr && collector == default_);
     if (is_its) logger->level_word->store(0, std::memory_order_release);
   }
+  instruments_.unbind(collector);
+  if (collector == default_) instruments_.unbind(nullptr);
 }
 
 Logger* Registry::logger(Collector* collector, const forebay_logger_spec* spec) noexcept try {
@@ -280,8 +285,11 @@ void Registry::abandon_in_child() noexcept {
     Incarnation* incarnation = collector->incarnation_.load();
     if (incarnation == nullptr || incarnation->is_abandoned.load()) continue;
     incarnation->pipeline->abandon_in_child();
+    incarnation->metrics_phase->store(0, std::memory_order_relaxed);
     incarnation->is_abandoned.store(true);
   }
+  instruments_.unbind_all();
+  measurements_not_started_ = 0;
   // Read zero already where the kernel wipes the page.
   for (auto& [key, logger] : loggers_) {
     logger->level_word->store(0, std::memory_order_relaxed);

@@ -115,6 +115,40 @@ class Api {
     return requests;
   }
 
+  // The same of metrics.
+  std::vector<std::string> take_metrics(forebay_collector* collector) const {
+    std::vector<std::string> requests;
+    table->collector_take_metrics(
+        collector,
+        [](void* context, const char* data, size_t size) {
+          static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
+        },
+        &requests);
+    return requests;
+  }
+  // Null with the text in `error`, where the instrument is refused.
+  forebay_instrument* instrument(forebay_collector* collector, std::string_view name,
+                                 uint32_t kind = FOREBAY_COUNTER,
+                                 std::string* error = nullptr) const {
+    forebay_instrument_spec spec{};
+    spec.struct_size = sizeof spec;
+    spec.kind = kind;
+    spec.name = text(name);
+    spec.meter = text("tests");
+    forebay_instrument* made = nullptr;
+    std::string message;
+    table->instrument(collector, &spec, &made, add_text, &message);
+    if (error != nullptr) *error = message;
+    return made;
+  }
+  // "prometheus" or "openmetrics".
+  std::string metrics_text(forebay_collector* collector,
+                           std::string_view format = "prometheus") const {
+    std::string found;
+    table->collector_metrics_text(collector, text(format), add_text, &found);
+    return found;
+  }
+
   const forebay_api* table;
 
  private:
@@ -128,12 +162,13 @@ class Api {
 };
 
 // What `numbers` of a collector are off the first law by.
-inline int64_t law_difference(const Api::Numbers& numbers) {
+// `signal`: "" of log records, "metrics." of points.
+inline int64_t law_difference(const Api::Numbers& numbers, const std::string& signal = "") {
   int64_t difference = 0;
-  for (const char* in : {"emitted", "internal", "recovered"}) difference += numbers.at(in);
+  for (const char* in : {"emitted", "internal", "recovered"}) difference += numbers.at(signal + in);
   for (const char* out : {"delivered", "sampled_out", "rate_limited", "refused", "dropped",
                           "expired", "rejected", "unknown", "handed_over", "superseded", "held"}) {
-    difference -= numbers.at(out);
+    difference -= numbers.at(signal + out);
   }
   return difference;
 }
@@ -147,10 +182,13 @@ inline std::string fault_at_the_end(const Api& api, forebay_collector* collector
   if (audit.at("balanced") != 1 || audit.at("difference") != 0) {
     return "the audit is off by " + std::to_string(audit.at("difference"));
   }
-  if (const int64_t off = law_difference(stats); off != 0) {
-    return "the law is off by " + std::to_string(off);
+  for (const std::string signal : {"", "metrics."}) {
+    if (const int64_t off = law_difference(stats, signal); off != 0) {
+      return signal + "the law is off by " + std::to_string(off);
+    }
+    const int64_t held = stats.at(signal + "held");
+    if (held != 0) return signal + std::to_string(held) + " are held after the end";
   }
-  if (stats.at("held") != 0) return std::to_string(stats.at("held")) + " are held after the end";
   return "";
 }
 

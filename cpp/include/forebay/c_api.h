@@ -78,7 +78,9 @@ enum {
   FOREBAY_DROPPED_QUEUE_FULL_NEWEST = 32,
   FOREBAY_DROPPED_EARLY = 33,
   FOREBAY_DROPPED_MEMORY = 34,
-  FOREBAY_DROPPED_ENCODE_ERROR = 35
+  FOREBAY_DROPPED_ENCODE_ERROR = 35,
+  /* Of a measurement: NaN, infinite, of a counter below zero, or more than its sum can hold. */
+  FOREBAY_INVALID_MEASUREMENT = 48
 };
 
 /* Flags of emit. */
@@ -180,6 +182,48 @@ typedef struct forebay_extra {
 /* One option of a collector, by its path: "service_name", "lanes[0].queue_records". `reserved` of
  * the attribute is unused. Lists and maps are spelled out path by path. See docs/options.md. */
 typedef forebay_attribute forebay_option;
+
+/* -- metrics -- */
+
+enum {
+  FOREBAY_COUNTER = 0,
+  FOREBAY_UP_DOWN_COUNTER = 1,
+  FOREBAY_GAUGE = 2,
+  FOREBAY_HISTOGRAM = 3,
+  FOREBAY_OBSERVABLE_COUNTER = 4,
+  FOREBAY_OBSERVABLE_UP_DOWN_COUNTER = 5,
+  FOREBAY_OBSERVABLE_GAUGE = 6
+};
+
+/* Flags of an instrument. */
+enum {
+  /* Its points are floating point numbers also where all values are whole. */
+  FOREBAY_INSTRUMENT_REAL = 1u << 0
+};
+
+typedef struct forebay_instrument_spec {
+  uint32_t struct_size;        /* sizeof(forebay_instrument_spec) */
+  uint32_t kind;               /* FOREBAY_COUNTER ... */
+  forebay_string name;         /* a letter, then letters, digits and _ . - /: 1..255 in all */
+  forebay_string unit;         /* UCUM, at most 63 characters of ASCII */
+  forebay_string description;
+  forebay_string meter;        /* the name of its instrumentation scope */
+  forebay_string meter_version;
+  const double* bounds;        /* of a histogram: upper bounds of its buckets, rising. Null: default */
+  uint32_t bound_count;
+  uint32_t flags;
+} forebay_instrument_spec;
+
+/* An instrument, and a series of it that measurements with the same attributes go into. Opaque;
+ * instruments are never freed, a series by series_release. Both may be made before anything is
+ * started, and bind on first use. */
+typedef struct forebay_instrument forebay_instrument;
+typedef struct forebay_series forebay_series;
+
+/* Who observes for an observable instrument, and one time that it does. Opaque. */
+typedef struct forebay_observer forebay_observer;
+typedef struct forebay_observation forebay_observation;
+typedef void (*forebay_observe_callback)(void* context, forebay_observation* observation);
 
 typedef struct forebay_collector forebay_collector; /* opaque, counted by retain/release */
 typedef struct forebay_waiter forebay_waiter;       /* opaque; lane_notify */
@@ -383,6 +427,60 @@ typedef struct forebay_api {
    * FOREBAY_UNAVAILABLE, and one text that says so, where there is nobody to trust. */
   int32_t (*trusted_authorities)(const forebay_option* options, size_t option_count,
                                  forebay_text_visitor visit, void* context);
+
+  /* -- metrics -- */
+
+  /* The instrument of that name: the same handle each time for the same kind, unit and meter; a
+   * null collector means the process default, whichever is started, now or later. With another kind
+   * or unit it is an instrument of its own, and a warning says so when both report.
+   * FOREBAY_INVALID_ARGUMENT with a text that names the field | FOREBAY_UNAVAILABLE. */
+  int32_t (*instrument)(forebay_collector* collector, const forebay_instrument_spec* spec,
+                        forebay_instrument** instrument, forebay_text_visitor error,
+                        void* context);
+  /* Adds to a counter, sets a gauge, records into a histogram. Attributes may come in any order;
+   * of equal keys the last wins. FOREBAY_ACCEPTED, or what became of it, which was counted. Does
+   * not allocate, lock or call the system but for a thread's first use, a set of attributes that
+   * is new, and a thread that is the second or a later one of a series, the first time. Not for
+   * signal handlers. */
+  int32_t (*record_int64)(forebay_instrument* instrument, const forebay_attribute* attributes,
+                          uint32_t attribute_count, int64_t value);
+  int32_t (*record_double)(forebay_instrument* instrument, const forebay_attribute* attributes,
+                           uint32_t attribute_count, double value);
+  /* The series of those attributes, which are copied; null where there is no memory. */
+  forebay_series* (*series)(forebay_instrument* instrument, const forebay_attribute* attributes,
+                            uint32_t attribute_count);
+  /* Frees it. No thread may use it any more. */
+  void (*series_release)(forebay_series* series);
+  int32_t (*series_record_int64)(forebay_series* series, int64_t value);
+  int32_t (*series_record_double)(forebay_series* series, double value);
+  /* Has an observable instrument's values asked for at the beginning of each collection. `callback`
+   * comes from the collector's own thread: it must return at once, may hand the observation to
+   * another thread, and calls nothing else of this API. observation_int64 and _double tell a value,
+   * observation_end that there are no more, and how many failed; from any thread, also within the
+   * callback. An observation that has not ended in time (option metrics.callback_timeout) is left
+   * out, counted, and none is begun until it ends. Starts the collector's threads, if it runs.
+   * FOREBAY_INVALID_ARGUMENT for an instrument that is not observable | FOREBAY_UNAVAILABLE. */
+  int32_t (*observe)(forebay_instrument* instrument, forebay_observe_callback callback,
+                     void* context, forebay_observer** observer);
+  /* When it returns, the callback is not running and is not called again. Not from the callback.
+   * An observation that is under way must still be ended. */
+  void (*observer_end)(forebay_observer* observer);
+  int32_t (*observation_int64)(forebay_observation* observation,
+                               const forebay_attribute* attributes, uint32_t attribute_count,
+                               int64_t value);
+  int32_t (*observation_double)(forebay_observation* observation,
+                                const forebay_attribute* attributes, uint32_t attribute_count,
+                                double value);
+  void (*observation_end)(forebay_observation* observation, uint32_t failures);
+  /* As collector_take_memory, of metrics: each is an ExportMetricsServiceRequest. */
+  int32_t (*collector_take_metrics)(forebay_collector* collector, forebay_text_visitor visit,
+                                    void* context);
+  /* All series as they stand, as text: format "prometheus" (text format 0.0.4) or "openmetrics"
+   * (1.0). Sums come together since each series began, whatever the temporality of the export.
+   * FOREBAY_INVALID_ARGUMENT for another format | FOREBAY_CLOSED | FOREBAY_TIMED_OUT: a thread
+   * stood still for a second in the middle of a measurement. */
+  int32_t (*collector_metrics_text)(forebay_collector* collector, forebay_string format,
+                                    forebay_text_visitor visit, void* context);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

@@ -38,6 +38,8 @@ StatsFileOptions file_options(const LedgerOptions& options, const Clock& clock) 
   file.instance_id = options.instance_id;
   file.service_name = options.service_name;
   file.lanes = options.lanes;
+  file.lanes.insert(file.lanes.end(), options.metric_lanes.begin(), options.metric_lanes.end());
+  file.log_lanes = options.lanes.size();
   file.routes = options.routes;
   file.started = clock.wall_now();
   return file;
@@ -46,7 +48,11 @@ StatsFileOptions file_options(const LedgerOptions& options, const Clock& clock) 
 }  // namespace
 
 Status LedgerOptions::validate() const {
-  if (Status status = validate_names("lanes", lanes, kMaxLanes); !status) return status;
+  if (Status status = validate_names("lanes", lanes, kMaxLogLanes); !status) return status;
+  if (!metric_lanes.empty()) {
+    Status status = validate_names("metric_lanes", metric_lanes, kMaxMetricLanes);
+    if (!status) return status;
+  }
   return validate_names("routes", routes, kMaxRoutes);
 }
 
@@ -54,7 +60,8 @@ struct Ledger::State {
   State(const LedgerOptions& options, const Clock& the_clock)
       : clock(the_clock),
         owner(::getpid()),
-        lanes(options.lanes),
+        log_lanes(options.lanes.size()),
+        lanes(file_options(options, the_clock).lanes),
         routes(options.routes),
         file(file_options(options, the_clock)),
         slots(file),
@@ -65,7 +72,8 @@ struct Ledger::State {
 
   const Clock& clock;
   const pid_t owner;
-  const std::vector<std::string> lanes;
+  const size_t log_lanes;
+  const std::vector<std::string> lanes;  // those of metric points behind the others
   const std::vector<std::string> routes;
   StatsFile file;
   EmitSlots slots;
@@ -136,6 +144,7 @@ void Ledger::heartbeat(WallTime now) noexcept {
 Snapshot Ledger::snapshot() const {
   Snapshot snapshot;
   snapshot.lane_names = state_->lanes;
+  snapshot.log_lanes = state_->log_lanes;
   snapshot.route_names = state_->routes;
   snapshot.lanes.resize(state_->lanes.size());
   snapshot.routes.assign(state_->routes.size(),

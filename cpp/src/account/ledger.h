@@ -33,9 +33,10 @@ struct LedgerOptions {
   std::string directory;    // of stats files; empty: run_directory()
   std::string instance_id;  // names the file: "<instance id>.forebay"
   std::string service_name;
-  std::vector<std::string> lanes;   // 1..kMaxLanes
-  std::vector<std::string> routes;  // 1..kMaxRoutes
-  bool in_memory = false;           // no file at all: tests and simulation
+  std::vector<std::string> lanes;         // of log records: 1..kMaxLogLanes
+  std::vector<std::string> metric_lanes;  // of metric points, numbered on: 0..kMaxMetricLanes
+  std::vector<std::string> routes;        // 1..kMaxRoutes
+  bool in_memory = false;                 // no file at all: tests and simulation
 
   // Names the field, its value and the range. create() wants options that pass.
   [[nodiscard]] Status validate() const;

@@ -152,8 +152,15 @@ enum class NoteName : uint8_t {
   kRepresentedDelivered,
   kRepresentedLost,
   kRepresentedRemainders,  // what remainders stand for
+  // Measurements that no point will show.
+  kMeasurementsInvalid,     // NaN, infinite, of a counter below zero, or beyond what a sum holds
+  kMeasurementsNotStarted,  // before there was a collector
+  kMeasurementsShutdown,    // after its end
+  kMeasurementsMemory,      // there was no memory for them
+  kCallbacksLate,           // observations that were not there in time: left out of a collection
+  kCallbacksFailed,
 };
-inline constexpr size_t kNotes = 14;
+inline constexpr size_t kNotes = 20;
 inline constexpr size_t kNoteSlots = 64;
 inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "truncated_records",
@@ -170,10 +177,18 @@ inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "represented_delivered",
     "represented_lost",
     "represented_remainders",
+    "measurements_invalid",
+    "measurements_not_started",
+    "measurements_shutdown",
+    "measurements_memory",
+    "callbacks_late",
+    "callbacks_failed",
 };
 
 inline constexpr size_t kPlaceSlots = 8;
-inline constexpr size_t kMaxLanes = 16;
+inline constexpr size_t kMaxLogLanes = 16;
+inline constexpr size_t kMaxMetricLanes = 2;
+inline constexpr size_t kMaxLanes = kMaxLogLanes + kMaxMetricLanes;
 inline constexpr size_t kMaxRoutes = 8;
 
 }  // namespace forebay::account

@@ -137,7 +137,8 @@ Snapshot::Represented Snapshot::represented() const noexcept {
   represented.delivered = note(NoteName::kRepresentedDelivered);
   represented.lost = note(NoteName::kRepresentedLost);
   int64_t total = note(NoteName::kRepresentedRemainders) + static_cast<int64_t>(unclaimed);
-  for (const LaneNumbers& lane : lanes) {
+  for (size_t l = 0; l < log_lanes; ++l) {
+    const LaneNumbers& lane = lanes[l];
     total += part(lane[EmitName::kEmitted], kAll) - part(lane[EmitName::kSampledOut], kAll) +
              part(lane[EmitName::kExcessQueued], kAll);
     represented.lost += emit_ended(lane, kAll) - part(lane[EmitName::kSampledOut], kAll) +
@@ -147,38 +148,45 @@ Snapshot::Represented Snapshot::represented() const noexcept {
   return represented;
 }
 
-void Snapshot::visit(
+// Totals, lanes and routes of the lanes [first, last).
+void Snapshot::visit_lanes(
+    const std::string& prefix, size_t first, size_t last,
     const std::function<void(std::string_view name, int64_t value)>& visitor) const {
   Sums all;
-  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+  for (size_t lane = first; lane < last; ++lane) {
     all.add_intake(lanes[lane], kAll);
     all.add_route(routes[0][lane], kAll);
   }
-  all.visit("", kPlainNames, true, visitor);
+  all.visit(prefix, kPlainNames, true, visitor);
+  for (size_t lane = first; lane < last; ++lane) {
+    Sums sums;
+    sums.add_intake(lanes[lane], kAll);
+    sums.add_route(routes[0][lane], kAll);
+    sums.visit(prefix + "lanes." + lane_names[lane] + ".", kPlainNames, false, visitor);
+  }
+  for (size_t route = 0; route < routes.size(); ++route) {
+    Sums sums;
+    for (size_t lane = first; lane < last; ++lane) {
+      sums.add("batched", part(lanes[lane][IntakeName::kBatched], kAll));
+      sums.add_route(routes[route][lane], kAll);
+    }
+    sums.visit(prefix + "routes." + route_names[route] + ".", kRoutePlainNames, false, visitor);
+  }
+}
 
+void Snapshot::visit(
+    const std::function<void(std::string_view name, int64_t value)>& visitor) const {
+  visit_lanes("", 0, log_lanes, visitor);
   for (size_t c = 0; c < kSeverityClasses; ++c) {
     Sums sums;
-    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    for (size_t lane = 0; lane < log_lanes; ++lane) {
       sums.add_intake(lanes[lane], c);
       sums.add_route(routes[0][lane], c);
     }
     sums.visit("by_severity." + std::string(kSeverityClassNames[c]) + ".", kPlainNames, false,
                visitor);
   }
-  for (size_t lane = 0; lane < lanes.size(); ++lane) {
-    Sums sums;
-    sums.add_intake(lanes[lane], kAll);
-    sums.add_route(routes[0][lane], kAll);
-    sums.visit("lanes." + lane_names[lane] + ".", kPlainNames, false, visitor);
-  }
-  for (size_t route = 0; route < routes.size(); ++route) {
-    Sums sums;
-    for (size_t lane = 0; lane < lanes.size(); ++lane) {
-      sums.add("batched", part(lanes[lane][IntakeName::kBatched], kAll));
-      sums.add_route(routes[route][lane], kAll);
-    }
-    sums.visit("routes." + route_names[route] + ".", kRoutePlainNames, false, visitor);
-  }
+  if (log_lanes != lanes.size()) visit_lanes("metrics.", log_lanes, lanes.size(), visitor);
   for (size_t n = 0; n < kNotes; ++n) {
     visitor("notes." + std::string(kNoteTexts[n]), static_cast<int64_t>(notes[n]));
   }

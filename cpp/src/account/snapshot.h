@@ -46,6 +46,7 @@ struct RouteLaneNumbers {
 
 struct Snapshot {
   std::vector<std::string> lane_names;
+  size_t log_lanes = 0;  // of log records: the first lanes; those behind are of metric points
   std::vector<std::string> route_names;
   std::vector<LaneNumbers> lanes;                     // [lane]
   std::vector<std::vector<RouteLaneNumbers>> routes;  // [route][lane]
@@ -75,9 +76,14 @@ struct Snapshot {
   //   rejected.<reason> in_queue in_batch in_backlog in_spool in_flight batched   (totals: those of
   //   the first route) by_severity.<class>.<name>, lanes.<lane>.<name>, routes.<route>.<name>,
   //   notes.<name>, represented.{delivered, lost, pending}
+  // These are of log records. The same of metric points, but by severity, begin with "metrics.".
   // All of the plain ones are visited, zero or not; below by_severity, lanes and routes the reasons
   // that are zero are left out.
   void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+
+ private:
+  void visit_lanes(const std::string& prefix, size_t first, size_t last,
+                   const std::function<void(std::string_view name, int64_t value)>& visitor) const;
 };
 
 }  // namespace forebay::account

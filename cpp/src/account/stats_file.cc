@@ -213,6 +213,7 @@ void StatsFile::write_header(const StatsFileOptions& options, std::string_view t
   header.group_bytes = layout_.group_bytes;
   header.gauges_offset = layout_.gauges;
   header.gauge_lane_bytes = kGaugeLaneBytes;
+  header.log_lanes = static_cast<uint32_t>(options.log_lanes);
 
   // A reader in another process sees the magic only after all of the above.
   std::atomic_signal_fence(std::memory_order_release);

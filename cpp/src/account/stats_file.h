@@ -30,6 +30,7 @@ struct StatsFileOptions {
   std::string instance_id;
   std::string service_name;
   std::vector<std::string> lanes;
+  size_t log_lanes = 0;  // how many of them, from the first, carry log records
   std::vector<std::string> routes;
   WallTime started;
 };

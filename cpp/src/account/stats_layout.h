@@ -116,8 +116,11 @@ struct StatsHeader {
 
   uint32_t gauges_offset;  // [lane][gauge]
   uint32_t gauge_lane_bytes;
+
+  uint32_t log_lanes;  // the first of the lanes: those that carry log records; others carry points
+  uint32_t reserved_2;
 };
-static_assert(sizeof(StatsHeader) == 248 && offsetof(StatsHeader, pid) == 32 &&
+static_assert(sizeof(StatsHeader) == 256 && offsetof(StatsHeader, pid) == 32 &&
               offsetof(StatsHeader, state) == 88 && offsetof(StatsHeader, sequence) == 112 &&
               offsetof(StatsHeader, groups_offset) == 200 && offsetof(StatsHeader, groups) == 216);
 

@@ -231,7 +231,7 @@ bool Backlog::push(EncodedBatch& batch, MonotonicTime now, std::vector<Departure
 }
 
 Backlog::Choice Backlog::choose(const Lane& lane) const noexcept {
-  if (options_.order == Order::kOldestFirst) return {};
+  if (lane.options.order.value_or(options_.order) == Order::kOldestFirst) return {};
   if (lane.returned > 0) {
     const auto at = std::find_if(lane.waiting.begin(), lane.waiting.end(),
                                  [](const Entry& entry) { return entry.returned; });
@@ -337,6 +337,21 @@ void Backlog::expire(MonotonicTime now, std::vector<Departure>& departures) {
       lane.used -= entry.cost;
       departures.push_back({std::move(entry.batch), LetGo::kExpired});
     }
+  }
+}
+
+void Backlog::supersede(uint8_t number, uint64_t collection, std::vector<Departure>& departures) {
+  Lane& lane = lanes_[number];
+  for (size_t i = 0; i < lane.waiting.size();) {
+    const EncodedBatch& batch = lane.waiting[i].batch;
+    if (!batch.can_be_superseded || batch.collection >= collection) {
+      ++i;
+      continue;
+    }
+    reserve_one(departures);
+    Entry entry = remove_waiting(lane, i);
+    lane.used -= entry.cost;
+    departures.push_back({std::move(entry.batch), LetGo::kSuperseded});
   }
 }
 

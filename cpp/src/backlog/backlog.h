@@ -31,6 +31,7 @@ struct LaneBacklogOptions {
   OnBacklogFull on_full = OnBacklogFull::kHold;
   std::optional<Duration> max_age;  // of a batch's newest record; older batches are expired
   LaneTurn turn = {};               // when it is sent, where other lanes wait too
+  std::optional<Order> order = {};  // of this lane alone; nothing: BacklogOptions::order
 };
 
 struct BacklogOptions {
@@ -48,7 +49,7 @@ struct BacklogOptions {
 };
 
 // Why a batch left without being sent.
-enum class LetGo : uint8_t { kBacklogFull, kLowerPriority, kExpired };
+enum class LetGo : uint8_t { kBacklogFull, kLowerPriority, kExpired, kSuperseded };
 struct Departure {
   EncodedBatch batch;
   LetGo reason;
@@ -86,6 +87,8 @@ class Backlog {
 
   // Takes out batches whose max_age is over (not those in flight).
   void expire(MonotonicTime now, std::vector<Departure>& departures);
+  // Takes out what waits of earlier collections and says nothing that this one does not say.
+  void supersede(uint8_t lane, uint64_t collection, std::vector<Departure>& departures);
   // Where nobody knows any more what is under way: the next batch in flight waits again, to be sent
   // anew, as one that may have arrived. Null: none is in flight.
   const EncodedBatch* put_back_next();

@@ -42,6 +42,11 @@ struct EncodedBatch {
   // hold the same bytes. Never changed once the batch is finished.
   std::shared_ptr<const ByteBuffer> body;
 
+  // Of a collection of metrics: its number, 1 and up; its batches have the same. 0: of none.
+  uint64_t collection = 0;
+  // Every point in it is cumulative: a later collection says all that it says, and more.
+  bool can_be_superseded = false;
+
   // An attempt to send it ended without an answer: it may have arrived already.
   bool ambiguous = false;
 

@@ -167,7 +167,9 @@ model::Temporality temporality_of(InstrumentKind kind, TemporalityPreference pre
   using model::Temporality;
   const bool goes_both_ways =
       kind == InstrumentKind::kUpDownCounter || kind == InstrumentKind::kObservableUpDownCounter;
-  if (preference == TemporalityPreference::kCumulative || goes_both_ways) {
+  // A gauge has none: it is reported each time.
+  const bool is_gauge = kind == InstrumentKind::kGauge || kind == InstrumentKind::kObservableGauge;
+  if (preference == TemporalityPreference::kCumulative || goes_both_ways || is_gauge) {
     return Temporality::kCumulative;
   }
   if (preference == TemporalityPreference::kLowMemory && is_observable(kind)) {

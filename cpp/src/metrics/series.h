@@ -50,7 +50,6 @@ struct alignas(64) Series {
   uint64_t id = 0;          // never used again
   Stream* stream = nullptr;
   std::atomic<Cell*> more{nullptr};
-  Series* also = nullptr;  // the same set in the instrument's next stream; null: there is none
 
   Cell cell;  // begins a line
 

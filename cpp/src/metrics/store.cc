@@ -39,6 +39,7 @@ Instrument& Store::instrument(const InstrumentSpec& spec) {
   instruments_.reserve(instruments_.size() + 1);
   by_name_.emplace(key, made.get());
   instruments_.push_back(std::move(made));
+  has_instruments_.store(true, std::memory_order_release);
   return *instruments_.back();
 }
 

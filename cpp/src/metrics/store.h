@@ -48,6 +48,9 @@ class Store {
   Writers& writers() noexcept { return writers_; }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
   [[nodiscard]] const std::atomic<uint32_t>& phase() const noexcept { return phase_; }
+  [[nodiscard]] bool has_instruments() const noexcept {
+    return has_instruments_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] uint64_t memory_bytes() const;
   struct Numbers {
     uint64_t series = 0;  // without those of overflows
@@ -81,6 +84,7 @@ class Store {
   MemoryBound memory_;
   Writers writers_;
   std::atomic<uint64_t> next_series_id_{1};
+  std::atomic<bool> has_instruments_{false};
 
   mutable std::mutex mutex_;
   std::unordered_multimap<std::string, Instrument*> by_name_;

@@ -17,6 +17,8 @@ RouteName name_of(backlog::LetGo reason) noexcept {
       return RouteName::kDroppedLowerPriority;
     case backlog::LetGo::kExpired:
       return RouteName::kExpired;
+    case backlog::LetGo::kSuperseded:
+      return RouteName::kSuperseded;
     case backlog::LetGo::kBacklogFull:
       break;
   }
@@ -86,7 +88,7 @@ uint64_t batch_number(const BatchId& id) noexcept {
 }
 
 Books::Books(const std::vector<backlog::BacklogOptions>& routes, account::Ledger& ledger)
-    : ledger_(ledger), internal_losses_(account::kMaxLanes) {
+    : ledger_(ledger), internal_losses_(account::kMaxLanes), collections_(account::kMaxLanes) {
   for (const backlog::BacklogOptions& options : routes) routes_.emplace_back(options);
 }
 
@@ -94,7 +96,7 @@ void Books::end(size_t route, const EncodedBatch& batch, const SeverityCounts& r
                 RouteName name) noexcept {
   ledger_.end(static_cast<uint32_t>(route), batch.lane, records, from, name);
   if (name == RouteName::kUnknown) unknown_ += records.total();
-  if (route != 0) return;  // as in the plain totals, the first one counts
+  if (route != 0 || batch.signal != Signal::kLogs) return;  // in totals the first route counts
   const bool is_delivered = name == RouteName::kDelivered;
   ledger_.note(
       is_delivered ? account::NoteName::kRepresentedDelivered : account::NoteName::kRepresentedLost,
@@ -162,7 +164,9 @@ bool Books::push(EncodedBatch& batch, MonotonicTime now) {
     throw;
   }
   ledger_.batched(batch.lane, batch.counts);
-  ledger_.note(account::NoteName::kRepresented, batch.represented());
+  if (batch.signal == Signal::kLogs) {
+    ledger_.note(account::NoteName::kRepresented, batch.represented());
+  }
   depart(0, departures);
   for (route = 1; route < routes_.size(); ++route) {
     try {
@@ -194,6 +198,22 @@ std::optional<EncodedBatch> Books::take(size_t route, MonotonicTime now) {
   return batch;
 }
 
+void Books::supersede(uint8_t lane, uint64_t collection) {
+  std::vector<backlog::Departure> departures;
+  const std::lock_guard lock(mutex_);
+  collections_[lane] = collection;
+  for (size_t route = 0; route < routes_.size(); ++route) supersede_on(route, lane, departures);
+}
+
+void Books::supersede_on(size_t route, uint8_t lane, std::vector<backlog::Departure>& departures) {
+  try {
+    routes_[route].backlog.supersede(lane, collections_[lane], departures);
+  } catch (const std::bad_alloc&) {
+    // What is left waits on, and is sent.
+  }
+  depart(route, departures);
+}
+
 bool Books::expire(MonotonicTime now) {
   bool freed = false;
   std::vector<backlog::Departure> departures;
@@ -222,6 +242,11 @@ bool Books::settle(size_t route, std::vector<ship::Settlement>& settlements) {
     if (settlement.kind == Kind::kPutBack) {
       backlog.put_back(std::move(settlement.batch));
       ledger_.move(row, lane, settlement.records, Place::kFlight, Place::kBacklog);
+      if (collections_[lane] != 0) {
+        // While it was under way a newer collection came.
+        std::vector<backlog::Departure> departures;
+        supersede_on(route, lane, departures);
+      }
       continue;
     }
     if (settlement.kind == Kind::kReplaced) {

@@ -29,6 +29,9 @@ class Books {
   // Every route's backlog takes the batch, and the ledger writes it over from "in batch"; or false
   // where one of them holds: then none has it.
   bool push(EncodedBatch& batch, MonotonicTime now);
+  // All batches of that collection were pushed: what waits of earlier ones, and says nothing that
+  // it does not say, goes.
+  void supersede(uint8_t lane, uint64_t collection);
   // What the lane lost and refused of what was emitted, on the first route: without records of
   // Forebay's own.
   [[nodiscard]] account::LaneLosses losses(uint8_t lane) const;
@@ -82,6 +85,7 @@ class Books {
 
   void push_to(size_t route, const EncodedBatch& batch, MonotonicTime now,
                std::vector<backlog::Departure>& departures);
+  void supersede_on(size_t route, uint8_t lane, std::vector<backlog::Departure>& departures);
   void depart(size_t route, std::vector<backlog::Departure>& departures) noexcept;
   // Ends records of the batch on a route, and with them what they stand for.
   void end(size_t route, const EncodedBatch& batch, const SeverityCounts& records,
@@ -93,6 +97,8 @@ class Books {
   // By lane: how many of those that the ledger calls lost on the first route were Forebay's own.
   std::vector<account::LaneLosses> internal_losses_;
   uint64_t unknown_ = 0;
+  // By lane: the last collection that was pushed whole.
+  std::vector<uint64_t> collections_;
 };
 
 }  // namespace forebay::pipeline

@@ -287,7 +287,7 @@ void Intake::finish(size_t index, Step& step) {
       return;
     }
     EncodedBatch batch;
-    batch.id = id_prefix_ + std::to_string(++last_batch_);
+    batch.id = next_batch_id();
     batch.lane = static_cast<uint8_t>(index);
     batch.codec = compressor_.codec();
     batch.counts = counts;

@@ -53,6 +53,9 @@ class Intake final : private InternalSink {
   [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
   // When the next batch is due by age; nothing where no batch is being built.
   [[nodiscard]] std::optional<MonotonicTime> next_due() const noexcept;
+  // For who makes batches beside it, on the same thread.
+  BatchId next_batch_id() { return id_prefix_ + std::to_string(++last_batch_); }
+  compress::BatchCompressor& compressor() noexcept { return compressor_; }
   // The number of the last batch that was named.
   [[nodiscard]] uint64_t last_batch() const noexcept { return last_batch_; }
   // At the end: what is in queues and batches is let go as dropped{shutdown}.

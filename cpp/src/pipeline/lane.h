@@ -16,6 +16,7 @@
 #include "pipeline/flight_recorder.h"
 #include "pipeline/gap_records.h"
 #include "pipeline/loss_notice.h"
+#include "pipeline/metrics_options.h"
 #include "pipeline/pressure.h"
 #include "pipeline/route.h"
 #include "queue/lane_queue.h"
@@ -51,7 +52,8 @@ struct PipelineOptions {
   ship::BreakerOptions breaker;
   std::vector<RouteOptions> routes{1};  // at least one
   RecorderOptions recorder;
-  uint64_t seed = 0;  // of the jitter in waits; 0: the system's entropy
+  std::optional<MetricsOptions> metrics;  // nothing: there are no metrics, nor a lane for them
+  uint64_t seed = 0;                      // of the jitter in waits; 0: the system's entropy
 };
 
 struct Lane {

@@ -85,11 +85,13 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
       pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
     }
   }
+  if (options.metrics) ledger.metric_lanes.emplace_back(kMetricsLane);
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
   pipeline->books_ = std::make_unique<Books>(backlogs, *pipeline->ledger_);
   pipeline->intake_ = std::make_unique<Intake>(options, pipeline->lanes_, *pipeline->ledger_,
                                                *pipeline->books_, pipeline->ticks_);
+  if (options.metrics) pipeline->make_metrics(options);
   if (options.recorder.is_on()) {
     auto recorder = FlightRecorder::create(options.recorder, pipeline->ticks_);
     if (!recorder) return recorder.status();
@@ -169,19 +171,20 @@ void Pipeline::run_drain() noexcept {
       if (asked != flush_begun_) {
         flush_begun_ = asked;
         intake_->begin_flush();
+        if (metrics_ != nullptr) metrics_->begin_flush();
       }
       flushing = flush_begun_ != flush_drained_;
       try {
-        step = intake_->step(flushing);
+        step = drain(flushing);
         changes = intake_->pressure().take_changes();
       } catch (const std::bad_alloc&) {
         // Every record is where it was, or written down; what is left is looked at again.
         step.is_held = true;
       }
       intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
-      if (flushing) serve_flushes(intake_->is_flushed());
+      if (flushing) serve_flushes(is_drained());
       flushing = flush_begun_ != flush_drained_;
-      due = intake_->next_due();
+      due = next_due();
     }
     tell(changes);
     if (step.batches != 0) delivery_->wake();
@@ -200,7 +203,7 @@ void Pipeline::run_drain() noexcept {
 
 void Pipeline::step() {
   const std::lock_guard lock(drain_mutex_);
-  (void)intake_->step(false);
+  (void)drain(false);
   intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
   (void)delivery_->step(Duration::zero());
 }
@@ -279,6 +282,7 @@ bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
 bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
   if (is_shut_down_.load(std::memory_order_acquire)) return left_nothing_;
   for (Lane& lane : lanes_) lane.queue->close();
+  if (metrics_ != nullptr) metrics_->close();
   const bool has_threads = drain_thread_.joinable();
   if (has_threads) {
     // Also without time: what is in the queues reaches at least the books in order.
@@ -312,8 +316,12 @@ void Pipeline::let_go_of_the_rest() {
     left += intake_->in_batch(i);
     left += books_->inside(static_cast<uint8_t>(i)).waiting;
   }
+  if (metrics_ != nullptr) {
+    left += books_->inside(static_cast<uint8_t>(lanes_.size())).waiting;
+  }
   left_nothing_ = left.total() == 0;
   intake_->drop_all();
+  if (metrics_ != nullptr) metrics_->drop_all();
   books_->drop_all();
   for (Lane& lane : lanes_) lane.queue->release_memory();
 }
@@ -324,56 +332,6 @@ void Pipeline::stop_threads() {
   delivery_->wake();
   if (drain_thread_.joinable()) drain_thread_.join();
   if (ship_thread_.joinable()) ship_thread_.join();
-}
-
-Audit Pipeline::audit() {
-  // A thread may have counted its record, and be kept from writing it by the scheduler: that looks
-  // like a difference, and passes. One that is there at every look is none of that kind.
-  constexpr int kLooks = 100;
-  constexpr Duration kBetween = std::chrono::milliseconds{2};
-  Audit audit = look_inside();
-  for (int look = 1; look < kLooks && !audit.balanced && has_threads_; ++look) {
-    std::this_thread::sleep_for(kBetween);
-    audit = look_inside();
-  }
-  return audit;
-}
-
-Audit Pipeline::look_inside() {
-  const std::lock_guard lock(drain_mutex_);
-  Audit audit;
-  const auto waiting = [&] {
-    return std::any_of(lanes_.begin(), lanes_.end(),
-                       [](const Lane& lane) { return lane.queue->waiters() != 0; });
-  };
-  // Who waits for room has counted its record, and the queue does not have it yet.
-  audit.exact = !waiting();
-  audit.balanced = true;
-  const account::Snapshot before = ledger_->snapshot();
-  std::vector<uint64_t> inside;
-  for (size_t i = 0; i < lanes_.size(); ++i) inside.push_back(intake_->in_queue(i).total());
-  // The ship thread moves batches on, but a batch and its line in the books move under one mutex.
-  const account::Snapshot after = ledger_->snapshot();
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (before.lanes[i].emit != after.lanes[i].emit) audit.exact = false;
-  }
-  audit.exact = audit.exact && !waiting();
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    const account::LaneNumbers& lane = after.lanes[i];
-    int64_t difference =
-        static_cast<int64_t>(lane.in_batch()) - static_cast<int64_t>(intake_->in_batch(i).total());
-    const auto held = books_->audit(static_cast<uint8_t>(i));
-    difference += held.difference;
-    // `ahead`: seen to leave before it was seen to come; at rest there is none.
-    if (audit.exact) {
-      difference += static_cast<int64_t>(lane.in_queue()) - static_cast<int64_t>(inside[i]) +
-                    static_cast<int64_t>(lane.ahead.total());
-    }
-    if (difference != 0 || held.difference != 0) audit.balanced = false;
-    audit.by_lane.push_back(difference);
-    audit.difference += difference;
-  }
-  return audit;
 }
 
 std::string Pipeline::last_error() const { return delivery_->last_error(); }

@@ -26,6 +26,7 @@
 #include "pipeline/delivery.h"
 #include "pipeline/intake.h"
 #include "pipeline/lane.h"
+#include "pipeline/metrics_intake.h"
 #include "ship/exporter.h"
 
 namespace forebay::pipeline {
@@ -56,6 +57,11 @@ class Pipeline {
 
   [[nodiscard]] std::vector<Lane>& lanes() noexcept { return lanes_; }
   [[nodiscard]] account::Ledger& ledger() noexcept { return *ledger_; }
+  // Null: options.metrics had nothing.
+  [[nodiscard]] MetricsIntake* metrics() noexcept { return metrics_.get(); }
+  [[nodiscard]] metrics::Store* metrics_store() noexcept {
+    return metrics_ != nullptr ? &metrics_->store() : nullptr;
+  }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
 
   // Lets the source put records of Forebay's own into the lanes' batches: see InternalSource. It
@@ -91,7 +97,7 @@ class Pipeline {
   void look_again() {
     {
       const std::lock_guard lock(drain_mutex_);
-      (void)intake_->step(false);
+      (void)drain(false);
     }
     drain_parker_.wake();
     delivery_->wake();
@@ -114,6 +120,11 @@ class Pipeline {
   Pipeline(const PipelineOptions& options, const Clock* clock);
   void run_drain() noexcept;
   void run_ship() noexcept;
+  // A step of the intake, and of the metrics' beside it.
+  Intake::Step drain(bool everything);
+  [[nodiscard]] bool is_drained() const noexcept;
+  [[nodiscard]] std::optional<MonotonicTime> next_due() const noexcept;
+  void make_metrics(const PipelineOptions& options);
   void tell(const std::vector<Pressure::Change>& changes);
   // Some lane has no room, and its state does not say so yet.
   [[nodiscard]] bool is_newly_full() const noexcept;
@@ -129,6 +140,9 @@ class Pipeline {
   std::unique_ptr<Books> books_;
   std::unique_ptr<FlightRecorder> recorder_;
   std::unique_ptr<Intake> intake_;
+  std::unique_ptr<MetricsIntake> metrics_;
+  std::atomic<uint32_t> metrics_phase_{0};  // where the options name no other
+  bool metrics_are_busy_ = false;           // of the drain thread: in the middle of a collection
   std::unique_ptr<Delivery> delivery_;
   PressureListener listener_;
 

@@ -29,6 +29,8 @@ backlog::BacklogOptions route_backlog(const PipelineOptions& options, size_t rou
       backlog.lanes.back().on_full = backlog::OnBacklogFull::kEvictOldest;
     }
   }
+  // Points never hold up anything, whatever a route says of its lanes.
+  if (options.metrics) backlog.lanes.push_back(options.metrics->backlog);
   return backlog;
 }
 

@@ -1,0 +1,115 @@
+#include "metrics_api.h"
+
+#include <new>
+
+#include "collector.h"
+#include "instruments.h"
+#include "observation.h"
+#include "ship/memory_exporter.h"
+
+namespace forebay::engine {
+namespace {
+
+Collector* unwrap(forebay_collector* collector) { return reinterpret_cast<Collector*>(collector); }
+
+}  // namespace
+
+int32_t api_instrument(forebay_collector* collector, const forebay_instrument_spec* spec,
+                       forebay_instrument** instrument, forebay_text_visitor error,
+                       void* context) try {
+  auto made = Registry::process().instrument(unwrap(collector), *spec);
+  if (!made) {
+    const std::string message = made.status().message();
+    if (error != nullptr) error(context, message.data(), message.size());
+    return FOREBAY_INVALID_ARGUMENT;
+  }
+  *instrument = *made;
+  return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
+int32_t api_record_int64(forebay_instrument* instrument, const forebay_attribute* attributes,
+                         uint32_t count, int64_t value) {
+  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
+}
+
+int32_t api_record_double(forebay_instrument* instrument, const forebay_attribute* attributes,
+                          uint32_t count, double value) {
+  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
+}
+
+forebay_series* api_series(forebay_instrument* instrument, const forebay_attribute* attributes,
+                           uint32_t count) {
+  return Registry::process().series(*static_cast<Instrument*>(instrument), attributes, count);
+}
+
+void api_series_release(forebay_series* series) {
+  Registry::process().release(static_cast<SeriesHandle*>(series));
+}
+
+int32_t api_series_record_int64(forebay_series* series, int64_t value) {
+  return record(*static_cast<SeriesHandle*>(series), value);
+}
+
+int32_t api_series_record_double(forebay_series* series, double value) {
+  return record(*static_cast<SeriesHandle*>(series), value);
+}
+
+int32_t api_observe(forebay_instrument* instrument, forebay_observe_callback callback,
+                    void* context, forebay_observer** observer) try {
+  auto& handle = *static_cast<Instrument*>(instrument);
+  if (!metrics::is_observable(handle.spec.kind)) return FOREBAY_INVALID_ARGUMENT;
+  *observer = Registry::process().observe(handle, callback, context);
+  return FOREBAY_OK;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
+void api_observer_end(forebay_observer* observer) {
+  auto& handle = *static_cast<ObserverHandle*>(observer);
+  const std::lock_guard lock(handle.calling);
+  handle.has_ended = true;
+}
+
+int32_t api_observation_int64(forebay_observation* observation, const forebay_attribute* attributes,
+                              uint32_t count, int64_t value) {
+  return observe(*static_cast<Observation*>(observation), attributes, count,
+                 metrics::Measure::of(value));
+}
+
+int32_t api_observation_double(forebay_observation* observation,
+                               const forebay_attribute* attributes, uint32_t count, double value) {
+  return observe(*static_cast<Observation*>(observation), attributes, count,
+                 metrics::Measure::of(value));
+}
+
+void api_observation_end(forebay_observation* observation, uint32_t failures) {
+  end_observation(static_cast<Observation*>(observation), failures);
+}
+
+int32_t api_take_metrics(forebay_collector* collector, forebay_text_visitor visit, void* context) {
+  Incarnation* incarnation = unwrap(collector)->incarnation();
+  if (incarnation == nullptr || incarnation->memory_exporter == nullptr) {
+    return unwrap(collector)->options().has_memory_exporter() ? FOREBAY_OK
+                                                              : FOREBAY_INVALID_ARGUMENT;
+  }
+  for (const std::string& request : incarnation->memory_exporter->take(Signal::kMetrics)) {
+    visit(context, request.data(), request.size());
+  }
+  return FOREBAY_OK;
+}
+
+int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
+                         forebay_text_visitor visit, void* context) try {
+  const std::string_view name{format.data == nullptr ? "" : format.data, format.size};
+  if (name != "prometheus" && name != "openmetrics") return FOREBAY_INVALID_ARGUMENT;
+  std::string text;
+  const int32_t outcome = unwrap(collector)->metrics_text(name == "openmetrics", text);
+  if (outcome == FOREBAY_OK) visit(context, text.data(), text.size());
+  return outcome;
+} catch (const std::bad_alloc&) {
+  return FOREBAY_UNAVAILABLE;
+}
+
+}  // namespace forebay::engine

@@ -1,0 +1,33 @@
+// How metrics are collected, and what of the way to the destination is theirs.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include "backlog/backlog.h"
+#include "base/clock.h"
+#include "metrics/store.h"
+
+namespace forebay::pipeline {
+
+struct MetricsOptions {
+  // From the beginning of one collection to that of the next. Unit: ns, 10 ms..1 day.
+  Duration interval = std::chrono::seconds{60};
+  // How long a collection waits for callbacks; one that is later is left out of it. Unit: ns,
+  // 1 ms..1 h, at most the interval.
+  Duration callback_timeout = std::chrono::seconds{5};
+  // Most points of a batch, 1..1,000,000.
+  uint32_t max_batch_points = 8192;
+  metrics::StoreOptions store;
+  // The word that every series reads: 0 in a forked child, which so finds out. Null: the pipeline's
+  // own, and a child must be told.
+  std::atomic<uint32_t>* phase = nullptr;
+  // A newer cumulative point takes the place of one that waits, and a delta that finds no room puts
+  // out the oldest: so metrics never hold up anything.
+  backlog::LaneBacklogOptions backlog{.share = 0.1,
+                                      .on_full = backlog::OnBacklogFull::kEvictOldest,
+                                      .max_age = {},
+                                      .turn = {},
+                                      .order = backlog::Order::kOldestFirst};
+};
+
+}  // namespace forebay::pipeline

@@ -1,0 +1,159 @@
+// The way of a measurement from the C ABI to its series: what the application waits for.
+//
+// A thread that is bound to the store that the handle is bound to needs nothing else: both name the
+// store by its phase. Anything else is the slow way, which binds what is not bound, and comes
+// again.
+#include <new>
+
+#include "collector.h"
+#include "instruments.h"
+
+namespace forebay::engine {
+namespace {
+
+constexpr int32_t outcome_of(bool is_taken) noexcept {
+  return is_taken ? FOREBAY_ACCEPTED : FOREBAY_INVALID_MEASUREMENT;
+}
+
+bool keeps(const void* options, std::string_view key) {
+  return static_cast<const metrics::StreamOptions*>(options)->keeps(key);
+}
+
+uint64_t ticks_for(const metrics::Series& series, const metrics::Store& store) noexcept {
+  return series.aggregation == metrics::Aggregation::kLastValue ? store.ticks().now() : 0;
+}
+
+template <typename Value>
+[[gnu::always_inline]] inline bool into(metrics::Series& series, metrics::Writer& writer,
+                                        const metrics::Store& store, uint32_t phase,
+                                        Value value) noexcept {
+  return metrics::record(series, writer, phase - 1, value, ticks_for(series, store));
+}
+
+// Inside: FOREBAY_* or, where the store was closed meanwhile, FOREBAY_WOULD_BLOCK.
+template <typename Value>
+[[gnu::always_inline]] inline int32_t record_inside(const SeriesBinding& binding,
+                                                    metrics::Writer& writer,
+                                                    const metrics::Store& store,
+                                                    Value value) noexcept {
+  const uint32_t phase = binding.phase->load(std::memory_order_acquire);
+  if (phase == 0) [[unlikely]]
+    return FOREBAY_WOULD_BLOCK;
+  if (binding.only != nullptr) [[likely]]
+    return outcome_of(into(*binding.only, writer, store, phase, value));
+  bool is_taken = true;
+  for (metrics::Series* series : binding.series) {
+    is_taken &= into(*series, writer, store, phase, value);
+  }
+  return outcome_of(is_taken);
+}
+
+template <typename Value>
+int32_t record_inside(const InstrumentBinding& binding, metrics::Writer& writer,
+                      const metrics::Store& store, const forebay_attribute* attributes,
+                      uint32_t count, Value value) noexcept try {
+  const uint32_t phase = binding.phase->load(std::memory_order_acquire);
+  if (phase == 0) return FOREBAY_WOULD_BLOCK;
+  bool is_taken = true;
+  if (binding.streams.size() == 1 && !binding.streams[0]->options().filters_attributes())
+      [[likely]] {
+    const model::AttributeSetKey key(attributes, count);
+    return outcome_of(into(*binding.streams[0]->find(key), writer, store, phase, value));
+  }
+  for (metrics::Stream* stream : binding.streams) {
+    const model::AttributeSetKey key(attributes, count,
+                                     stream->options().filters_attributes() ? keeps : nullptr,
+                                     &stream->options());
+    is_taken &= into(*stream->find(key), writer, store, phase, value);
+  }
+  return outcome_of(is_taken);
+} catch (const std::bad_alloc&) {
+  metrics::Writer::count(writer.out_of_memory);
+  return FOREBAY_DROPPED_MEMORY;
+}
+
+// A thread that is past its own end, or has no memory to be remembered with: a writer for once.
+template <typename Record>
+int32_t record_once(metrics::Store& store, Record record) noexcept {
+  metrics::Writer* const writer = store.writers().lease();
+  if (writer == nullptr) return FOREBAY_DROPPED_MEMORY;
+  writer->enter();
+  const int32_t outcome = record(*writer, store);
+  writer->leave();
+  store.writers().give_back(writer);
+  return outcome;
+}
+
+// Binds the handle and the thread. `record` is what is to be done inside.
+template <typename Handle, typename Record>
+[[gnu::noinline]] int32_t record_first(Handle& handle, Record record) noexcept {
+  if (leads_nowhere(handle)) return FOREBAY_DISABLED;
+  int32_t outcome = FOREBAY_WOULD_BLOCK;
+  // Between the binding and the record the collector may be shut down: then it is asked once more.
+  for (int attempt = 0; attempt < 3 && outcome == FOREBAY_WOULD_BLOCK; ++attempt) {
+    Incarnation* incarnation = nullptr;
+    const int32_t bound = Registry::process().bind_metric(handle, incarnation);
+    if (bound != FOREBAY_ACCEPTED) return bound;
+    metrics::Store& store = *incarnation->pipeline->metrics_store();
+    ThreadBinding* const thread = bind_thread(*incarnation);
+    metrics::Writer* const writer = thread != nullptr ? thread->need_metrics_writer() : nullptr;
+    if (writer == nullptr) {
+      outcome = record_once(store, record);
+      continue;
+    }
+    writer->enter();
+    outcome = record(*writer, store);
+    writer->leave();
+  }
+  return outcome == FOREBAY_WOULD_BLOCK ? FOREBAY_REFUSED_SHUTDOWN : outcome;
+}
+
+}  // namespace
+
+template <typename Value>
+int32_t record(SeriesHandle& handle, Value value) noexcept {
+  const SeriesBinding* const binding = handle.binding.load(std::memory_order_acquire);
+  ThreadBinding* const thread = current_binding;
+  if (thread != nullptr && thread->metrics_phase == binding->phase) [[likely]] {
+    metrics::Writer& writer = *thread->metrics_writer;
+    writer.enter();
+    const int32_t outcome = record_inside(*binding, writer, *thread->metrics_store, value);
+    writer.leave();
+    if (outcome != FOREBAY_WOULD_BLOCK) [[likely]]
+      return outcome;
+  }
+  return record_first(handle, [&](metrics::Writer& writer, const metrics::Store& store) {
+    // Another collector may be the default by now: the writer is not of its store.
+    const SeriesBinding& bound = *handle.binding.load(std::memory_order_acquire);
+    if (bound.phase != &store.phase()) return int32_t{FOREBAY_WOULD_BLOCK};
+    return record_inside(bound, writer, store, value);
+  });
+}
+
+template <typename Value>
+int32_t record(Instrument& instrument, const forebay_attribute* attributes, uint32_t count,
+               Value value) noexcept {
+  const InstrumentBinding* const binding = instrument.binding.load(std::memory_order_acquire);
+  ThreadBinding* const thread = current_binding;
+  if (thread != nullptr && thread->metrics_phase == binding->phase) [[likely]] {
+    metrics::Writer& writer = *thread->metrics_writer;
+    writer.enter();
+    const int32_t outcome =
+        record_inside(*binding, writer, *thread->metrics_store, attributes, count, value);
+    writer.leave();
+    if (outcome != FOREBAY_WOULD_BLOCK) [[likely]]
+      return outcome;
+  }
+  return record_first(instrument, [&](metrics::Writer& writer, const metrics::Store& store) {
+    const InstrumentBinding& bound = *instrument.binding.load(std::memory_order_acquire);
+    if (bound.phase != &store.phase()) return int32_t{FOREBAY_WOULD_BLOCK};
+    return record_inside(bound, writer, store, attributes, count, value);
+  });
+}
+
+template int32_t record(SeriesHandle&, int64_t) noexcept;
+template int32_t record(SeriesHandle&, double) noexcept;
+template int32_t record(Instrument&, const forebay_attribute*, uint32_t, int64_t) noexcept;
+template int32_t record(Instrument&, const forebay_attribute*, uint32_t, double) noexcept;
+
+}  // namespace forebay::engine

@@ -1,0 +1,155 @@
+// The registry's part in metrics: instruments and series of this process, and what binds them.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <thread>
+
+#include "base/diagnostics.h"
+#include "collector.h"
+#include "encode/prometheus_text.h"
+
+namespace forebay::engine {
+
+Result<Instrument*> Registry::instrument(Collector* collector,
+                                         const forebay_instrument_spec& spec) {
+  const std::lock_guard lock(mutex_);
+  return instruments_.make(collector, spec);
+}
+
+SeriesHandle* Registry::series(Instrument& instrument, const forebay_attribute* attributes,
+                               uint32_t count) noexcept try {
+  const std::lock_guard lock(mutex_);
+  return instruments_.make_series(instrument, attributes, count);
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void Registry::release(SeriesHandle* series) noexcept {
+  const std::lock_guard lock(mutex_);
+  instruments_.release(series);
+}
+
+ObserverHandle* Registry::observe(Instrument& instrument, forebay_observe_callback callback,
+                                  void* context) {
+  const std::lock_guard lock(mutex_);
+  auto made = std::make_unique<ObserverHandle>();
+  made->instrument = &instrument;
+  made->callback = callback;
+  made->context = context;
+  observers_.reserve(observers_.size() + 1);
+  Collector* const collector = instrument.collector != nullptr ? instrument.collector : default_;
+  observers_.push_back(std::move(made));
+  if (collector != nullptr) activate_observed(*collector);
+  return observers_.back().get();
+}
+
+// What is only observed is collected all the same: nobody records, so nobody else would begin.
+void Registry::activate_observed(Collector& collector) {
+  const bool is_observed = std::ranges::any_of(observers_, [&](const auto& observer) {
+    const Collector* of = observer->instrument->collector;
+    return of == &collector || (of == nullptr && default_ == &collector);
+  });
+  if (!is_observed) return;
+  if (Incarnation* const incarnation = collector.activate()) add_observers(collector, *incarnation);
+}
+
+void Registry::begin_observing(Collector& collector) noexcept try {
+  const std::lock_guard lock(mutex_);
+  activate_observed(collector);
+} catch (const std::bad_alloc&) {
+  warn("observers", "no memory for the callbacks of observable instruments; some are not asked");
+}
+
+void Registry::add_observers(Collector& collector, Incarnation& incarnation) {
+  for (const auto& observer : observers_) {
+    Instrument& instrument = *observer->instrument;
+    const bool is_its = instrument.collector == &collector ||
+                        (instrument.collector == nullptr && default_ == &collector);
+    if (is_its && Instruments::bind(instrument, incarnation)) add_observer(*observer, incarnation);
+  }
+}
+
+namespace {
+
+Collector* collector_of(const Instrument& instrument) noexcept { return instrument.collector; }
+Collector* collector_of(const SeriesHandle& series) noexcept {
+  return series.instrument->collector;
+}
+
+}  // namespace
+
+template <typename Handle>
+int32_t Registry::bind_metric(Handle& handle, Incarnation*& incarnation) noexcept {
+  using account::NoteName;
+  const std::lock_guard lock(mutex_);
+  Collector* collector = collector_of(handle) != nullptr ? collector_of(handle) : default_;
+  if (collector == nullptr) {
+    ++measurements_not_started_;
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  if (collector->is_closed()) {
+    collector->add_refused(NoteName::kMeasurementsShutdown, 1);
+    return FOREBAY_REFUSED_SHUTDOWN;
+  }
+  if (collector->options().is_disabled) {
+    lead_nowhere(handle);
+    return FOREBAY_DISABLED;
+  }
+  incarnation = collector->activate();
+  if (incarnation == nullptr) {
+    collector->add_refused(NoteName::kMeasurementsNotStarted, 1);
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  if (!Instruments::bind(handle, *incarnation)) {
+    collector->add_refused(NoteName::kMeasurementsMemory, 1);
+    return FOREBAY_DROPPED_MEMORY;
+  }
+  return FOREBAY_ACCEPTED;
+}
+
+template int32_t Registry::bind_metric(Instrument&, Incarnation*&) noexcept;
+template int32_t Registry::bind_metric(SeriesHandle&, Incarnation*&) noexcept;
+
+void Collector::add_observers(Incarnation& incarnation) noexcept try {
+  Registry::process().add_observers(*this, incarnation);
+} catch (const std::bad_alloc&) {
+  warn("observers", "no memory for the callbacks of observable instruments; some are not asked");
+}
+
+int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
+  Incarnation* const current = incarnation_.load();
+  if (is_closed()) return FOREBAY_CLOSED;
+  encode::PrometheusText sink(options_.pipeline.resource, is_open_metrics
+                                                              ? encode::TextFormat::kOpenMetrics
+                                                              : encode::TextFormat::kPrometheus);
+  if (current != nullptr && current->pid == getpid()) {
+    metrics::Store& store = *current->pipeline->metrics_store();
+    const std::lock_guard lock(store.collecting());
+    store.begin();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+    while (!store.is_ready()) {
+      if (std::chrono::steady_clock::now() >= deadline) return FOREBAY_TIMED_OUT;
+      std::this_thread::sleep_for(std::chrono::microseconds{50});
+    }
+    store.collect(metrics::Reader::kCumulative, current->pipeline->ticks().clock().wall_now(), 0,
+                  sink);
+  }
+  text = sink.finish();
+  return FOREBAY_OK;
+}
+
+void Collector::add_refused(account::NoteName name, uint64_t measurements) noexcept {
+  if (measurements == 0) return;
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid == getpid()) {
+    current->pipeline->ledger().note(name, measurements);
+  } else if (name == account::NoteName::kMeasurementsNotStarted) {
+    unled_.measurements_not_started += measurements;
+  } else {
+    unled_.measurements_shutdown += measurements;
+  }
+}
+
+}  // namespace forebay::engine
