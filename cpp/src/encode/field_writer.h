@@ -164,6 +164,15 @@ uint8_t* put_value(Room& room, uint8_t* const p, const Head& head, const model::
   }
 }
 
+// A message field, or one of bytes: what it takes, and it itself.
+constexpr size_t field_size(size_t message) noexcept { return 1 + varint_size(message) + message; }
+inline uint8_t* put_field(uint8_t* p, uint8_t field, ByteView content) noexcept {
+  *p++ = field;
+  p = put_varint(p, content.size());
+  if (!content.empty()) std::memcpy(p, content.data(), content.size());
+  return p + content.size();
+}
+
 // A string field.
 inline uint8_t* put_text(Room& room, uint8_t* p, uint8_t field, std::string_view text) {
   uint8_t* q = p;

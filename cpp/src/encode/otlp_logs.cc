@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "encode/field_writer.h"
+#include "encode/resource_fields.h"
 #include "model/severity.h"
 
 namespace forebay::encode {
@@ -62,15 +63,6 @@ uint8_t* put_times(uint8_t* p, const model::RecordContext* context, WallTime obs
   p = put_fixed64(p, has_own ? context->time_unix_nano : observed_ns);
   *p++ = kObservedTime;
   return put_fixed64(p, observed_ns);
-}
-
-constexpr size_t field_size(size_t message) noexcept { return 1 + varint_size(message) + message; }
-
-uint8_t* put_field(uint8_t* p, uint8_t field, ByteView content) noexcept {
-  *p++ = field;
-  p = put_varint(p, content.size());
-  if (!content.empty()) std::memcpy(p, content.data(), content.size());
-  return p + content.size();
 }
 
 }  // namespace
@@ -203,35 +195,17 @@ uint8_t* LogEncoder::put_unique_attributes(Room& room, uint8_t* p, const SiteByt
   return attributes_.write(room, p, kAttributes);
 }
 
-void LogEncoder::append_scope(const model::Scope& scope, ByteBuffer& out) {
-  attributes_.clear();
-  for (const model::OwnedAttribute& attribute : scope.attributes) attributes_.add(attribute);
-  attributes_.make_unique();
-  Room room(out, 2 * kMaxValueOverhead + scope.name.size() + scope.version.size() +
-                     attributes_.bound_bytes());
-  uint8_t* p = room.start();
-  if (!scope.name.empty()) p = put_text(room, p, tag(1, WireType::kBytes), scope.name);
-  if (!scope.version.empty()) p = put_text(room, p, tag(2, WireType::kBytes), scope.version);
-  p = attributes_.write(room, p, tag(3, WireType::kBytes));
-  room.commit(p);
-}
-
 void LogEncoder::append_request(const model::Resource& resource,
                                 std::span<const ScopeSegment> segments, ByteBuffer& out) {
-  attributes_.clear();
-  for (const model::OwnedAttribute& attribute : resource.attributes) attributes_.add(attribute);
-  attributes_.make_unique();
   resource_.clear();
-  Room resource_room(resource_, attributes_.bound_bytes());
-  resource_room.commit(
-      attributes_.write(resource_room, resource_room.start(), tag(1, WireType::kBytes)));
+  append_resource_fields(resource, attributes_, resource_);
 
   scopes_.clear();
   scope_ends_.clear();
   size_t resource_logs = field_size(resource_.size());
   for (const ScopeSegment& segment : segments) {
     const size_t start = scopes_.size();
-    if (segment.scope != nullptr) append_scope(*segment.scope, scopes_);
+    if (segment.scope != nullptr) append_scope_fields(*segment.scope, attributes_, scopes_);
     scope_ends_.push_back(scopes_.size());
     resource_logs += field_size(field_size(scopes_.size() - start) + segment.records.size());
   }

@@ -47,7 +47,6 @@ class LogEncoder {
                           model::RecordReader& reader);
   uint8_t* put_unique_attributes(Room& room, uint8_t* p, const SiteBytes& site, uint32_t values,
                                  model::RecordReader& reader);
-  void append_scope(const model::Scope& scope, ByteBuffer& out);
 
   std::vector<SiteBytes> sites_;  // by Site::id
   SiteBytes no_site_;
