@@ -110,7 +110,7 @@ int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit
   if (!unwrap(collector)->options().has_memory_exporter()) return FOREBAY_INVALID_ARGUMENT;
   Incarnation* incarnation = unwrap(collector)->incarnation();
   if (incarnation == nullptr || incarnation->is_abandoned.load()) return FOREBAY_OK;
-  for (const auto& kept : incarnation->memory_exporter->take()) {
+  for (const auto& kept : incarnation->memory_exporter->take(Signal::kLogs)) {
     const ByteView body = kept.request->view();
     visit(context, reinterpret_cast<const char*>(body.data()), body.size());
   }

@@ -21,8 +21,9 @@ struct ExporterOptions {
   std::string path = "exporter.";  // that its options begin with, for messages
   std::string type = "otlp_http";  // otlp_http | file | console | memory | null
   // otlp_http
-  std::string endpoint = "http://localhost:4318";  // base: v1/logs is appended
-  std::string logs_endpoint;                       // as it is; empty: from `endpoint`
+  std::string endpoint;          // base; v1/logs and v1/metrics are appended
+  std::string logs_endpoint;     // as it is; what holds where some are empty: ship::OtlpHttpOptions
+  std::string metrics_endpoint;  // the same
   std::vector<std::pair<std::string, std::string>> headers;
   Duration timeout = std::chrono::seconds{10};  // zero: no limit
   Codec codec = Codec::kZstd;

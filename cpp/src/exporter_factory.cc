@@ -19,6 +19,7 @@ ship::OtlpHttpOptions http_options(const ExporterOptions& given) {
   ship::OtlpHttpOptions options;
   options.endpoint = given.endpoint;
   options.logs_endpoint = given.logs_endpoint;
+  options.metrics_endpoint = given.metrics_endpoint;
   options.headers = given.headers;
   options.timeout = given.timeout;
   options.codec = given.codec;
@@ -91,7 +92,10 @@ Status validate_exporters(const CollectorOptions& options) {
   for (const auto& route : options.exporters) {
     for (const ExporterOptions& exporter : route) {
       if (exporter.type != "otlp_http") continue;
-      Status status = http_options(exporter).validate();
+      const ship::OtlpHttpOptions http = http_options(exporter);
+      Status status = http.validate();
+      // Log records always may come; a destination for metrics is asked for where there are any.
+      if (status.is_ok()) status = http.validate_for(Signal::kLogs);
       if (status.is_ok()) status = tls_options(exporter).validate();
       if (!status.is_ok()) return Status::invalid(exporter.path + status.message());
     }

@@ -2,18 +2,25 @@
 
 namespace forebay::engine {
 
+namespace {
+
+void read_url(OptionReader& reader, const std::string& path, std::string& url) {
+  url = reader.text(path, "");
+  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://")) {
+    reader.fail(path, "'" + url + "' does not begin with http:// or https://");
+  }
+}
+
+}  // namespace
+
 void read_exporter(OptionReader& reader, const std::string& at, ExporterOptions& exporter) {
   exporter.path = at;
   exporter.type =
       reader.one_of(at + "type", exporter.type, {"otlp_http", "file", "console", "memory", "null"});
   if (exporter.type == "otlp_http") {
-    exporter.endpoint = reader.text(at + "endpoint", exporter.endpoint);
-    exporter.logs_endpoint = reader.text(at + "logs_endpoint", "");
-    for (const std::string& url : {exporter.endpoint, exporter.logs_endpoint}) {
-      if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://")) {
-        reader.fail(at + "endpoint", "'" + url + "' does not begin with http:// or https://");
-      }
-    }
+    read_url(reader, at + "endpoint", exporter.endpoint);
+    read_url(reader, at + "logs_endpoint", exporter.logs_endpoint);
+    read_url(reader, at + "metrics_endpoint", exporter.metrics_endpoint);
     for (auto& [name, value] : reader.map(at + "headers")) {
       if (value.type != FOREBAY_STRING || name.empty() ||
           name.find_first_of(":\r\n ") != std::string::npos ||

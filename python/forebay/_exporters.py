@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _DAY = 86_400.0
 _YEAR = 365 * _DAY
 _TIB = 1 << 40
+_DEFAULT_ENDPOINT = "http://localhost:4318"
 
 
 @suggests_fields
@@ -28,11 +29,14 @@ class OtlpHttpExporter:
     error message.
     """
 
-    # The base URL of the receiver; "/v1/logs" is appended to its path.
-    endpoint: str = "http://localhost:4318"
+    # The base URL of the receiver; "/v1/logs" and "/v1/metrics" are appended to its path.
+    endpoint: str = _DEFAULT_ENDPOINT
     _: KW_ONLY
-    # The whole URL for logs, taken as it is; replaces ``endpoint``. None: the endpoint's.
+    # The whole URL for log records and for metrics, taken as it is. None: the endpoint's; where
+    # only the other one is given and ends with its "/v1/logs" or "/v1/metrics", that one with the
+    # path exchanged.
     logs_endpoint: str | None = None
+    metrics_endpoint: str | None = None
     # Sent with each request: tokens, tenants. Names are not case-sensitive.
     headers: Mapping[str, str] = field(default_factory=dict)
     # Longest time for one request and its answer. Unit: s, 0..3600. Zero: no limit, and then a
@@ -65,21 +69,33 @@ class OtlpHttpExporter:
         """The URL that logs are posted to."""
         if self.logs_endpoint is not None:
             return self.logs_endpoint
+        if not self._uses_endpoint():
+            return f"{str(self.metrics_endpoint).removesuffix('/v1/metrics')}/v1/logs"
         return f"{str(self.endpoint).rstrip('/')}/v1/logs"
 
+    def _uses_endpoint(self) -> bool:
+        # Beside the endpoint of one signal the default is not one that anybody named: the core
+        # would send the other signal there.
+        own = (self.logs_endpoint, self.metrics_endpoint)
+        if None not in own:
+            return False
+        return own == (None, None) or self.endpoint != _DEFAULT_ENDPOINT
+
     def _flatten(self, options: OptionList, path: str = "exporter") -> None:
-        name = f"{path}.endpoint" if self.logs_endpoint is None else f"{path}.logs_endpoint"
-        _check_url(name, self.endpoint if self.logs_endpoint is None else self.logs_endpoint)
         options.add(f"{path}.type", "otlp_http")
-        if self.logs_endpoint is None:
+        if self._uses_endpoint():
+            _check_url(f"{path}.endpoint", self.endpoint)
             if "?" in self.endpoint:
                 raise OptionError(
                     f"{path}.endpoint: {_without_secrets(self.endpoint)!r} has a query, and a "
                     "path has to be appended to it; give logs_endpoint"
                 )
             options.add(f"{path}.endpoint", self.endpoint)
-        else:
-            options.add(f"{path}.logs_endpoint", self.logs_endpoint)
+        for name in ("logs_endpoint", "metrics_endpoint"):
+            url = getattr(self, name)
+            if url is not None:
+                _check_url(f"{path}.{name}", url)
+                options.add(f"{path}.{name}", url)
         for header, value in self.headers.items():
             if not isinstance(header, str) or not _is_token(header):
                 raise OptionError(f"{path}.headers: {header!r} is not the name of a header")
@@ -97,7 +113,8 @@ class OtlpHttpExporter:
             value = getattr(self, name)
             if value is not None:
                 options.add(f"{path}.{name}", _file(f"{path}.{name}", value))
-        if self.verify and self.ca_file is None and self.url().startswith("https:"):
+        urls = (self.url(), self.metrics_endpoint or "")
+        if self.verify and self.ca_file is None and any(u.startswith("https:") for u in urls):
             from ._authorities import known_to_python
 
             for name, place in known_to_python().items():

@@ -318,6 +318,8 @@ def test_secrets_show_neither_in_repr_nor_in_errors() -> None:
         ({"endpoint": "http://h:1/a/b/"}, "http://h:1/a/b/v1/logs"),
         ({"logs_endpoint": "http://h:1/own"}, "http://h:1/own"),
         ({"logs_endpoint": "http://h"}, "http://h"),
+        ({"metrics_endpoint": "http://h/o/v1/metrics"}, "http://h/o/v1/logs"),
+        ({"endpoint": "http://e", "metrics_endpoint": "http://h/m"}, "http://e/v1/logs"),
     ],
 )
 def test_the_path_of_logs_is_appended_to_an_endpoint_and_not_to_a_logs_endpoint(
@@ -325,6 +327,28 @@ def test_the_path_of_logs_is_appended_to_an_endpoint_and_not_to_a_logs_endpoint(
 ) -> None:
     """As OpenTelemetry has it."""
     assert forebay.OtlpHttpExporter(**given).url() == url
+
+
+@pytest.mark.parametrize(
+    ("given", "passed_on"),
+    [
+        ({}, {"endpoint"}),
+        ({"logs_endpoint": "http://h/l"}, {"logs_endpoint"}),
+        ({"metrics_endpoint": "http://h/m"}, {"metrics_endpoint"}),
+        ({"endpoint": "http://e", "logs_endpoint": "http://h/l"}, {"endpoint", "logs_endpoint"}),
+        (
+            {"endpoint": "http://e", "logs_endpoint": "http://h/l", "metrics_endpoint": "http://m"},
+            {"logs_endpoint", "metrics_endpoint"},
+        ),
+    ],
+)
+def test_an_endpoint_of_one_signal_leaves_the_other_to_what_was_named(
+    given: dict[str, Any], passed_on: set[str]
+) -> None:
+    """The default endpoint is for where nothing was named at all."""
+    paths = flat(exporter=forebay.OtlpHttpExporter(**given))
+    endpoints = {path.removeprefix("exporter.") for path in paths if path.endswith("endpoint")}
+    assert endpoints == passed_on
 
 
 def test_levels_take_the_names_and_numbers_of_logging() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from forebay._otlp import compression
 from forebay._otlp.files import SegmentReader, segments_in
@@ -90,6 +91,24 @@ def test_metrics_in_a_segment_are_passed_over_and_counted(tmp_path: Path) -> Non
     assert reader.problems == []
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_metrics_in_protobuf_are_told_from_records_and_from_damage(
+    tmp_path: Path, compressed: bool
+) -> None:
+    """Also in a file whose name does not say so."""
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="orders")
+    metric.sum.data_points.add(as_int=1, time_unix_nano=5)
+    pack = zstandard.ZstdCompressor().compress if compressed else bytes
+    points = prefixed(pack(request.SerializeToString()))
+    path = tmp_path / "a.otlp"
+    path.write_bytes(points + prefixed(pack(message("good"))) + points + prefixed(b"\x0b\x0b"))
+    reader = SegmentReader(path)
+    assert bodies(reader) == ["good"]
+    assert reader.other_signals == 2
+    assert len(reader.problems) == 1
+
+
 def test_a_zstd_bomb_is_stopped_at_the_cap() -> None:
     """Whether or not the frame says its size."""
     bomb = b"\0" * (8 << 20)
@@ -140,3 +159,11 @@ def test_segments_come_in_the_order_in_which_they_were_written(tmp_path: Path) -
         os.utime(path, ns=(stamp, stamp))
     names = [path.name for path in segments_in(tmp_path)]
     assert names == ["z.jsonl", "m.otlp", "a.otlp.zst"]
+
+
+def test_files_of_metrics_are_no_segments_of_records(tmp_path: Path) -> None:
+    """They are told by their names; a service may be called as it likes."""
+    records = ["a-000001.jsonl", "a-000001.otlp.zst", "x.metrics-000001.jsonl"]
+    for name in [*records, "a-000001.metrics.jsonl", "a-000001.metrics.otlp.zst"]:
+        (tmp_path / name).write_bytes(b"")
+    assert sorted(path.name for path in segments_in(tmp_path)) == sorted(records)

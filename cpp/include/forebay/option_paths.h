@@ -110,6 +110,7 @@ class OptionPaths {
     add(at + "type", "otlp_http");
     text(at + "endpoint", exporter.endpoint);
     text(at + "logs_endpoint", exporter.logs_endpoint);
+    text(at + "metrics_endpoint", exporter.metrics_endpoint);
     for (const auto& [name, value] : exporter.headers) add(at + "headers:" + name, value);
     maybe(at + "timeout", exporter.timeout);
     maybe(at + "compression", exporter.compression);

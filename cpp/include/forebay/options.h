@@ -23,8 +23,12 @@ enum class Compression : uint8_t { kZstd, kGzip, kNone };
 
 // OTLP over HTTP.
 struct OtlpHttpExporter {
-  std::string endpoint = {};       // base URL, /v1/logs is appended. Default: http://localhost:4318
-  std::string logs_endpoint = {};  // the whole URL, as it is. Default: from `endpoint`
+  // Base URL; /v1/logs and /v1/metrics are appended. Default: http://localhost:4318
+  std::string endpoint = {};
+  // The whole URL of one signal, as it is. Default: from `endpoint`; where only the other signal's
+  // is given, that one with the path exchanged, if it ends with /v1/logs or /v1/metrics.
+  std::string logs_endpoint = {};
+  std::string metrics_endpoint = {};
   std::map<std::string, std::string> headers = {};  // sent with each request
   std::optional<Nanoseconds> timeout = {};          // of one request. Default: 10 s. 0: none
   std::optional<Compression> compression = {};      // default: zstd

@@ -20,7 +20,10 @@ constexpr Duration kLookInterval = std::chrono::seconds{10};
 // An encoder's buffer that one huge batch has grown is given back.
 constexpr size_t kKeptBuffer = 8u << 20;
 
-std::string_view suffix_of(FileFormat format) noexcept {
+std::string_view suffix_of(FileFormat format, Signal signal) noexcept {
+  if (signal == Signal::kMetrics) {
+    return format == FileFormat::kJsonLines ? ".metrics.jsonl" : ".metrics.otlp.zst";
+  }
   return format == FileFormat::kJsonLines ? ".jsonl" : ".otlp.zst";
 }
 
@@ -47,6 +50,28 @@ std::optional<uint64_t> trailing_number(std::string_view stem, std::string_view&
   if (digits.size() < kDigits || result.ec != std::errc{}) return std::nullopt;
   before = stem.substr(0, from);
   return number;
+}
+
+// What the name of a file of ours says, whoever wrote it.
+struct Named {
+  Signal signal = Signal::kLogs;
+  std::string_view prefix;  // with the dash before the number
+  uint64_t number = 0;
+};
+std::optional<Named> read_name(std::string_view name) noexcept {
+  for (const Signal signal : {Signal::kLogs, Signal::kMetrics}) {
+    for (const FileFormat format : {FileFormat::kJsonLines, FileFormat::kOtlp}) {
+      const std::string_view suffix = suffix_of(format, signal);
+      if (!name.ends_with(suffix)) continue;
+      Named named{.signal = signal, .prefix = {}};
+      const auto number =
+          trailing_number(name.substr(0, name.size() - suffix.size()), named.prefix);
+      if (!number || !named.prefix.ends_with('-')) continue;
+      named.number = *number;
+      return named;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string padded(uint64_t number) {
@@ -89,8 +114,7 @@ FileExporter::FileExporter(FileOptions options, FileSystem& files, const Clock& 
       files_(files),
       clock_(clock),
       description_("files in " + options_.directory),
-      prefix_(safe_name(options_.service) + "-" + options_.instance_id + "-"),
-      suffix_(suffix_of(options_.format)) {}
+      prefix_(safe_name(options_.service) + "-" + options_.instance_id + "-") {}
 
 Codec FileExporter::codec() const noexcept {
   return options_.format == FileFormat::kOtlp ? Codec::kZstd : Codec::kNone;
@@ -103,35 +127,25 @@ std::string FileExporter::path_of(const std::string& name) const {
 // Others may keep files with such endings here as well: an instance id must be there too, made of
 // hexadecimal digits and dashes as UUIDs are.
 bool FileExporter::is_ours(std::string_view name) noexcept {
-  for (const FileFormat format : {FileFormat::kJsonLines, FileFormat::kOtlp}) {
-    const std::string_view suffix = suffix_of(format);
-    if (!name.ends_with(suffix)) continue;
-    std::string_view before;
-    if (!trailing_number(name.substr(0, name.size() - suffix.size()), before)) return false;
-    if (!before.ends_with('-')) return false;
-    before.remove_suffix(1);
-    size_t id = 0;
-    while (id < before.size()) {
-      const auto c = static_cast<unsigned char>(before[before.size() - 1 - id]);
-      if (std::isxdigit(c) == 0 && c != '-') break;
-      ++id;
-    }
-    return id >= kShortestInstanceId && before.find('-') != std::string_view::npos;
+  const std::optional<Named> named = read_name(name);
+  if (!named) return false;
+  const std::string_view before = named->prefix.substr(0, named->prefix.size() - 1);
+  size_t id = 0;
+  while (id < before.size()) {
+    const auto c = static_cast<unsigned char>(before[before.size() - 1 - id]);
+    if (std::isxdigit(c) == 0 && c != '-') break;
+    ++id;
   }
-  return false;
+  return id >= kShortestInstanceId && before.find('-') != std::string_view::npos;
 }
 
-// Only of this very exporter's files, in either format.
-std::optional<uint64_t> FileExporter::number_of(const std::string& name) const noexcept {
-  for (const FileFormat format : {FileFormat::kJsonLines, FileFormat::kOtlp}) {
-    const std::string_view suffix = suffix_of(format);
-    std::string_view before;
-    if (!name.ends_with(suffix)) continue;
-    const std::string_view stem = std::string_view(name).substr(0, name.size() - suffix.size());
-    const std::optional<uint64_t> number = trailing_number(stem, before);
-    if (number && before == prefix_) return number;
-  }
-  return std::nullopt;
+bool FileExporter::is_mine(std::string_view name) const noexcept {
+  const std::optional<Named> named = read_name(name);
+  return named && named->prefix == prefix_;
+}
+
+FileExporter::Current& FileExporter::of(Signal signal) noexcept {
+  return current_[static_cast<size_t>(signal)];
 }
 
 bool FileExporter::is_current(const std::string& name) const noexcept {
@@ -156,32 +170,35 @@ Status FileExporter::encode(const EncodedBatch& batch, ByteBuffer& output) {
   return Status::ok();
 }
 
-Status FileExporter::make_ready(Current& current, uint64_t more) {
+Status FileExporter::make_ready(Signal signal, uint64_t more) {
   if (!ready_) {
     if (Status status = files_.make_directories(options_.directory); !status) return status;
     Result<std::vector<FileInfo>> listed = files_.list(options_.directory);
     if (!listed) return listed.status();
     // An earlier exporter of this process may have left files: they are not written to again.
     for (const FileInfo& info : *listed) {
-      if (const auto number = number_of(info.name)) {
-        next_number_ = std::max(next_number_, *number + 1);
+      if (const auto named = read_name(info.name); named && named->prefix == prefix_) {
+        uint64_t& next = of(named->signal).next_number;
+        next = std::max(next, named->number + 1);
       }
     }
     ready_ = true;
   }
+  Current& current = of(signal);
   if (current.file && current.file->size() > 0 &&
       current.file->size() + more > options_.max_file_bytes) {
     current.file.reset();
   }
   if (current.file && current.file->is_deleted()) current.file.reset();
   if (current.file) return Status::ok();
-  const std::string name = prefix_ + padded(next_number_) + std::string(suffix_);
+  const std::string name =
+      prefix_ + padded(current.next_number) + std::string(suffix_of(options_.format, signal));
   Result<std::unique_ptr<AppendFile>> opened = files_.open_append(path_of(name));
   if (!opened) {
     ready_ = false;  // the directory may be gone
     return opened.status();
   }
-  ++next_number_;
+  ++current.next_number;
   current.file = opened.take();
   current.name = name;
   looked_at_.reset();
@@ -200,7 +217,7 @@ Status FileExporter::append(Current& current) {
     current.file.reset();
   } else if (before == 0) {
     // Each try on a full disk would otherwise leave one more empty file.
-    if (files_.remove(path_of(current.name)).is_ok()) --next_number_;
+    if (files_.remove(path_of(current.name)).is_ok()) --current.next_number;
     current.file.reset();
   }
   return status;
@@ -213,9 +230,8 @@ Attempt FileExporter::write(EncodedBatch batch, MonotonicTime now) {
   if (!status) {
     attempt.kind = Attempt::Kind::kFailed;
   } else {
-    Current& current = current_[static_cast<size_t>(batch.signal)];
-    status = make_ready(current, output_.size());
-    if (status) status = append(current);
+    status = make_ready(batch.signal, output_.size());
+    if (status) status = append(of(batch.signal));
     attempt.kind = status ? Attempt::Kind::kDelivered : Attempt::Kind::kRetry;
     keep_house(now);
   }
@@ -242,7 +258,7 @@ void FileExporter::keep_house(MonotonicTime now) {
     if (current.file && !there) current.file.reset();
   }
   std::erase_if(found,
-                [&](const FileInfo& info) { return !is_ours(info.name) && !number_of(info.name); });
+                [&](const FileInfo& info) { return !is_ours(info.name) && !is_mine(info.name); });
   std::sort(found.begin(), found.end(), [](const FileInfo& a, const FileInfo& b) {
     return a.modified_unix_s != b.modified_unix_s ? a.modified_unix_s < b.modified_unix_s
                                                   : a.name < b.name;

@@ -42,9 +42,11 @@ struct FileOptions {
   [[nodiscard]] Status validate() const;  // names the field, its value and the range
 };
 
-// Files are named `<service>-<instance id>-<n>.jsonl`, n from 000001 on, one signal a file. A batch
-// is appended by one write, so that a reader never sees half a line but in the moment of a full
-// disk. Nothing is touched before the first send().
+// Files are named `<service>-<instance id>-<n>.jsonl`, n from 000001 on. A file holds one signal:
+// those of metrics are numbered for themselves and end with `.metrics.jsonl` (`.metrics.otlp.zst`),
+// so that a reader of logs need not open them. Rotation, and the limits of the directory, are the
+// same for both. A batch is appended by one write, so that a reader never sees half a line but in
+// the moment of a full disk. Nothing is touched before the first send().
 class FileExporter final : public Exporter {
  public:
   // `options` must be valid; `files` and `clock` must outlive the exporter.
@@ -66,25 +68,25 @@ class FileExporter final : public Exporter {
   struct Current {
     std::unique_ptr<AppendFile> file;
     std::string name;
+    uint64_t next_number = 1;
   };
 
   Attempt write(EncodedBatch batch, MonotonicTime now);
   Status encode(const EncodedBatch& batch, ByteBuffer& output);
-  Status make_ready(Current& current, uint64_t more);
+  Status make_ready(Signal signal, uint64_t more);
   Status append(Current& current);
   void keep_house(MonotonicTime now);
   [[nodiscard]] bool is_current(const std::string& name) const noexcept;
   [[nodiscard]] std::string path_of(const std::string& name) const;
-  [[nodiscard]] std::optional<uint64_t> number_of(const std::string& name) const noexcept;
+  [[nodiscard]] Current& of(Signal signal) noexcept;
+  [[nodiscard]] bool is_mine(std::string_view name) const noexcept;
 
   const FileOptions options_;
   FileSystem& files_;
   const Clock& clock_;
   std::string description_;
-  std::string prefix_;  // "<service>-<instance id>-"
-  std::string_view suffix_;
-  bool ready_ = false;  // the directory is there and next_number_ is known
-  uint64_t next_number_ = 1;
+  std::string prefix_;              // "<service>-<instance id>-"
+  bool ready_ = false;              // the directory is there and the next numbers are known
   std::array<Current, 2> current_;  // by signal
   uint64_t written_since_look_ = 0;
   std::optional<MonotonicTime> looked_at_;

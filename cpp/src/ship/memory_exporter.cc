@@ -6,15 +6,14 @@ namespace forebay::ship {
 
 MemoryExporter::MemoryExporter(uint64_t max_bytes) : max_bytes_(max_bytes) {}
 
-std::vector<MemoryExporter::Kept> MemoryExporter::take() {
+std::vector<MemoryExporter::Kept> MemoryExporter::take(Signal signal) {
   const std::lock_guard lock(mutex_);
-  bytes_ = 0;
-  return std::exchange(kept_, {});
+  return std::exchange(of_signal_[static_cast<size_t>(signal)], {}).kept;
 }
 
-uint64_t MemoryExporter::bytes() const {
+uint64_t MemoryExporter::bytes(Signal signal) const {
   const std::lock_guard lock(mutex_);
-  return bytes_;
+  return of_signal_[static_cast<size_t>(signal)].bytes;
 }
 
 Attempt MemoryExporter::keep(EncodedBatch batch) {
@@ -29,16 +28,17 @@ Attempt MemoryExporter::keep(EncodedBatch batch) {
   attempt.answered = true;
   const uint64_t size = (*plain)->size();
   const std::lock_guard lock(mutex_);
+  OfSignal& mine = of_signal_[static_cast<size_t>(batch.signal)];
   if (size > max_bytes_) {
     attempt.kind = Attempt::Kind::kTooLarge;
     attempt.message = "memory: larger than all the room there is";
-  } else if (size > max_bytes_ - bytes_) {
+  } else if (size > max_bytes_ - mine.bytes) {
     attempt.kind = Attempt::Kind::kRetry;
     attempt.message = "memory: full until take() is called";
   } else {
     attempt.kind = Attempt::Kind::kDelivered;
-    kept_.push_back({batch.id, batch.signal, plain.take()});
-    bytes_ += size;
+    mine.kept.push_back({batch.id, plain.take()});
+    mine.bytes += size;
   }
   attempt.batch = std::move(batch);
   return attempt;

@@ -1,5 +1,6 @@
 // Keeps what it is given, for tests and for a program that reads its own telemetry.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -17,18 +18,18 @@ class MemoryExporter final : public Exporter {
  public:
   struct Kept {
     BatchId id;
-    Signal signal = Signal::kLogs;
     // An Export{Logs,Metrics}ServiceRequest, not compressed.
     std::shared_ptr<const ByteBuffer> request;
   };
 
-  // Unit: bytes of requests, 1... A batch that does not fit now is refused and tried again, so that
-  // nothing counted as delivered is ever thrown away; one that can never fit is split.
+  // Unit: bytes of requests, 1.., of each signal: metrics that nobody takes hold up no logs. A
+  // batch that does not fit now is refused and tried again, so that nothing counted as delivered is
+  // ever thrown away; one that can never fit is split.
   explicit MemoryExporter(uint64_t max_bytes = kDefaultMaxBytes);
 
-  // Hands out all that is kept, oldest first, and makes room.
-  std::vector<Kept> take();
-  [[nodiscard]] uint64_t bytes() const;
+  // Hands out all that is kept of the signal, oldest first, and makes room.
+  std::vector<Kept> take(Signal signal);
+  [[nodiscard]] uint64_t bytes(Signal signal) const;
 
   void send(EncodedBatch batch, MonotonicTime now) override;
   std::vector<Attempt> poll(Duration wait) override;
@@ -42,6 +43,10 @@ class MemoryExporter final : public Exporter {
   static constexpr uint64_t kDefaultMaxBytes = 64u << 20;
 
  private:
+  struct OfSignal {
+    std::vector<Kept> kept;
+    uint64_t bytes = 0;
+  };
   Attempt keep(EncodedBatch batch);
 
   const uint64_t max_bytes_;
@@ -50,9 +55,8 @@ class MemoryExporter final : public Exporter {
   std::vector<Attempt> ended_;
   Doorbell doorbell_;
 
-  mutable std::mutex mutex_;  // around the rest
-  std::vector<Kept> kept_;
-  uint64_t bytes_ = 0;
+  mutable std::mutex mutex_;           // around the rest
+  std::array<OfSignal, 2> of_signal_;  // by signal
 };
 
 }  // namespace forebay::ship

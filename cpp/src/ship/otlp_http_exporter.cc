@@ -25,7 +25,7 @@ OtlpHttpExporter::OtlpHttpExporter(OtlpHttpOptions options, std::unique_ptr<Tran
     endpoint.shown = without_secrets(endpoint.url);
     endpoint.codec = options_.codec;
   }
-  description_ = "otlp " + endpoints_[0].shown;
+  description_ = "otlp " + (endpoints_[0].url.empty() ? endpoints_[1] : endpoints_[0]).shown;
   headers_ = options_.headers;
   const bool has_agent = std::any_of(headers_.begin(), headers_.end(), [](const auto& header) {
     return strcasecmp(header.first.c_str(), "User-Agent") == 0;
@@ -67,6 +67,12 @@ void OtlpHttpExporter::send(EncodedBatch batch, MonotonicTime /*now*/) {
     return;
   }
   const Endpoint& endpoint = endpoint_of(batch);
+  if (endpoint.url.empty()) {
+    std::string why = options_.validate_for(batch.signal).message();
+    warn_once("no_endpoint", why);
+    end(std::move(batch), Attempt::Kind::kFailed, std::move(why));
+    return;
+  }
   Result<Transcoder::Body> body = transcoder_.in_codec(batch, endpoint.codec);
   if (!body) {
     end(std::move(batch), Attempt::Kind::kFailed, body.status().message());

@@ -17,7 +17,8 @@
 namespace forebay::ship {
 
 // The two signals may go to different servers, so what is known of a server (whether it takes zstd)
-// is kept by signal.
+// is kept by signal. A batch of a signal that has no endpoint fails, with one warning:
+// OtlpHttpOptions::validate_for() tells before.
 class OtlpHttpExporter final : public Exporter {
  public:
   // `options` must be valid; `clock` must outlive the exporter (Retry-After may be a date).
@@ -30,7 +31,7 @@ class OtlpHttpExporter final : public Exporter {
   void forget_all() noexcept override;
   void wake() noexcept override { transport_->wake(); }
   [[nodiscard]] const void* waits_on() const noexcept override { return transport_->waits_on(); }
-  // That of the logs endpoint.
+  // That of the logs endpoint, where most bytes go.
   [[nodiscard]] Codec codec() const noexcept override { return endpoints_[0].codec; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return options_.max_in_flight; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
@@ -42,8 +43,8 @@ class OtlpHttpExporter final : public Exporter {
 
  private:
   struct Endpoint {
-    std::string url;
-    std::string shown;
+    std::string url;    // empty: none
+    std::string shown;  // the same for messages
     Codec codec = Codec::kZstd;
     bool zstd_accepted = false;
     bool fell_back = false;

@@ -14,6 +14,12 @@ constexpr std::array<std::string_view, 7> kOurs = {
     "host",         "connection",       "forebay-batch-id",
 };
 
+constexpr std::string_view kDefaultEndpoint = "http://localhost:4318";
+
+std::string_view path_of(Signal signal) noexcept {
+  return signal == Signal::kLogs ? "v1/logs" : "v1/metrics";
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) ==
@@ -91,7 +97,7 @@ std::string without_secrets(const std::string& url) {
 }
 
 Status OtlpHttpOptions::validate() const {
-  if (logs_endpoint.empty() || metrics_endpoint.empty()) {
+  if (!endpoint.empty() && (logs_endpoint.empty() || metrics_endpoint.empty())) {
     if (Status status = check_url("endpoint", endpoint); !status) return status;
     if (endpoint.find_first_of("?#") != std::string::npos) {
       return Status::invalid("endpoint: \"" + without_secrets(endpoint) +
@@ -121,11 +127,30 @@ Status OtlpHttpOptions::validate() const {
 }
 
 std::string OtlpHttpOptions::url(Signal signal) const {
-  const std::string& exact = signal == Signal::kLogs ? logs_endpoint : metrics_endpoint;
-  if (!exact.empty()) return exact;
+  const bool logs = signal == Signal::kLogs;
+  const std::string& own = logs ? logs_endpoint : metrics_endpoint;
+  if (!own.empty()) return own;
+  const std::string& other = logs ? metrics_endpoint : logs_endpoint;
   std::string url = endpoint;
-  if (url.empty() || url.back() != '/') url += '/';
-  return url + (signal == Signal::kLogs ? "v1/logs" : "v1/metrics");
+  if (url.empty() && !other.empty()) {
+    const std::string_view others_path = path_of(logs ? Signal::kMetrics : Signal::kLogs);
+    if (!other.ends_with("/" + std::string(others_path))) return {};
+    url = other.substr(0, other.size() - others_path.size());
+  }
+  if (url.empty()) url = kDefaultEndpoint;
+  if (url.back() != '/') url += '/';
+  return url.append(path_of(signal));
+}
+
+Status OtlpHttpOptions::validate_for(Signal signal) const {
+  if (!url(signal).empty()) return Status::ok();
+  const bool logs = signal == Signal::kLogs;
+  return Status::invalid(std::string(logs ? "logs_endpoint" : "metrics_endpoint") +
+                         ": is not given, nor is endpoint, and none follows from " +
+                         (logs ? "metrics_endpoint" : "logs_endpoint") + " (\"" +
+                         without_secrets(logs ? metrics_endpoint : logs_endpoint) +
+                         "\" does not end with /" +
+                         std::string(path_of(logs ? Signal::kMetrics : Signal::kLogs)) + ")");
 }
 
 }  // namespace forebay::ship

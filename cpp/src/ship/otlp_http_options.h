@@ -12,9 +12,15 @@
 namespace forebay::ship {
 
 struct OtlpHttpOptions {
-  // Base URL, http or https; `v1/logs` and `v1/metrics` are appended after one slash.
-  std::string endpoint = "http://localhost:4318";
-  // Used exactly as they are where not empty, instead of `endpoint`.
+  // Where the signals go, http or https. Each goes to the first of these that is there:
+  //   1. its own endpoint, exactly as it is;
+  //   2. `endpoint`, the base URL, with `v1/logs` or `v1/metrics` appended after one slash;
+  //   3. the other signal's own endpoint, where that ends with that signal's path: the path is
+  //      exchanged (`http://h/otlp/v1/logs` also means `http://h/otlp/v1/metrics`);
+  //   4. nowhere, where the other signal's own endpoint is all that was given: metrics that went to
+  //      a localhost which nobody named would be lost there, and hold up the logs;
+  //   5. http://localhost:4318, the specification's base URL.
+  std::string endpoint;
   std::string logs_endpoint;
   std::string metrics_endpoint;
   // Sent with every request. Values never appear in a message. A `User-Agent` here replaces ours;
@@ -32,7 +38,9 @@ struct OtlpHttpOptions {
   uint64_t max_request_bytes = 64u << 20;
 
   [[nodiscard]] Status validate() const;  // names the field, its value and the range
-  [[nodiscard]] std::string url(Signal signal) const;
+  // Whether the signal goes anywhere. To be asked for each signal that will be sent.
+  [[nodiscard]] Status validate_for(Signal signal) const;
+  [[nodiscard]] std::string url(Signal signal) const;  // empty: nowhere
 };
 
 // The URL without what may be secret: user, password, query and fragment.

@@ -12,10 +12,11 @@
 
 namespace forebay::ship {
 
-// Two batches, "<id>.0" with the first half of the records and "<id>.1" with the rest, in the same
-// codec. Their counts, and how many they represent, are read from the records themselves. The
-// counts add up to the batch's own; where they do not, the bytes are not what the batch claims, and
-// it is kCorrupt. Needs two records.
+// Two batches, "<id>.0" with the first half of the records (points) and "<id>.1" with the rest, in
+// the same codec. Their counts, and how many they represent, are read from the records themselves;
+// a point has no severity and does not say who made it, so that the batch's own numbers are shared
+// out. The counts add up to the batch's own; where they do not, the bytes are not what the batch
+// claims, and it is kCorrupt. Needs two records.
 Result<std::vector<EncodedBatch>> split(const EncodedBatch& batch, Transcoder& transcoder);
 
 }  // namespace forebay::ship

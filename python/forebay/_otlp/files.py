@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from . import compression, logs, logs_json
+from . import compression, logs, logs_json, schema
 from .compression import CodecMissingError, CompressionError
 from .logs import ResourceLogs
 from .wire import WireError
 
 SUFFIXES = (".jsonl", ".otlp", ".otlp.zst")
+# A file holds one signal, and those of metrics say so in their names.
+METRICS_SUFFIXES = tuple(f".metrics{suffix}" for suffix in SUFFIXES)
 
 MAX_MESSAGE_BYTES = compression.MAX_MESSAGE_BYTES
 _PREFIX_BYTES = 4
@@ -121,7 +123,11 @@ class SegmentReader:
                 self._problem(str(error))
                 return
             except (CompressionError, WireError) as error:
-                self._problem(f"byte {offset}: {error}")
+                if _holds_points(data):
+                    self.messages += 1
+                    self.other_signals += 1
+                else:
+                    self._problem(f"byte {offset}: {error}")
             else:
                 self.messages += 1
                 yield from decoded
@@ -129,6 +135,15 @@ class SegmentReader:
 
     def _problem(self, text: str) -> None:
         self.problems.append(f"{self.path}: {text}")
+
+
+def _holds_points(data: bytes) -> bool:
+    # Asked only where it is no message of log records: a metric's name is where their time is.
+    try:
+        schema.to_json_object(data, "MetricsData")
+        return any(schema.count_points(data).values())
+    except WireError:
+        return False
 
 
 def _skip_line(file: IO[bytes]) -> None:
@@ -139,11 +154,11 @@ def _skip_line(file: IO[bytes]) -> None:
 
 
 def segments_in(directory: str | os.PathLike[str]) -> list[Path]:
-    """The segments below a directory, those written to last at the end."""
+    """The segments of log records below a directory, those written to last at the end."""
     found: list[tuple[int, Path]] = []
     for root, _, names in os.walk(directory):
         for name in names:
-            if name.endswith(SUFFIXES):
+            if name.endswith(SUFFIXES) and not name.endswith(METRICS_SUFFIXES):
                 path = Path(root, name)
                 with contextlib.suppress(FileNotFoundError):  # rotated away in between
                     found.append((path.stat().st_mtime_ns, path))

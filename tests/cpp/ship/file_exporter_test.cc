@@ -6,61 +6,15 @@
 #include <chrono>
 #include <string>
 
-#include "ship/fake_file_system.h"
-#include "ship/otlp_bytes.h"
+#include "ship/file_exporter_fixture.h"
 
 namespace forebay::ship {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::FakeFileSystem;
-using testing::info_batch;
+using namespace testing;
 using Kind = Attempt::Kind;
-
-const std::string kId = "0a1b2c3d-0000-4000-8000-000000000001";
-const std::string kOther = "ffffffff-0000-4000-8000-000000000002";
-
-FileOptions in_dir() {
-  FileOptions options;
-  options.directory = "/d";
-  options.service = "checkout";
-  options.instance_id = kId;
-  options.max_file_bytes = 4096;
-  options.max_total_bytes = 40'960;
-  return options;
-}
-
-struct Fixture {
-  explicit Fixture(FileOptions options = in_dir()) : exporter(options, files, clock) {
-    EXPECT_TRUE(options.validate().is_ok()) << options.validate().message();
-    tick(0s);
-  }
-  void tick(std::chrono::seconds by) {
-    clock.advance(by);
-    files.now_unix_s =
-        std::chrono::floor<std::chrono::seconds>(clock.wall_now().time_since_epoch()).count();
-  }
-  Attempt send(EncodedBatch batch) {
-    exporter.send(std::move(batch), clock.now());
-    auto attempts = exporter.poll(0ns);
-    EXPECT_EQ(attempts.size(), 1u);
-    return std::move(attempts.at(0));
-  }
-  std::vector<std::string> names() {
-    std::vector<std::string> found;
-    for (const auto& [path, file] : files.files) found.push_back(path.substr(3));
-    return found;
-  }
-  std::string bytes(const std::string& name) { return files.files.at("/d/" + name)->bytes; }
-
-  ManualClock clock;
-  FakeFileSystem files;
-  FileExporter exporter;
-};
-
-std::string nth(int n, const std::string& id = kId, const std::string& suffix = ".jsonl") {
-  return "checkout-" + id + "-00000" + std::to_string(n) + suffix;
-}
+using Fixture = FileExporterFixture;
 
 TEST(FileExporterTest, nothing_is_touched_before_the_first_batch) {
   Fixture f;
@@ -105,20 +59,6 @@ TEST(FileExporterTest, otlp_is_a_length_and_the_batchs_own_zstd_frame) {
     at += size;
   }
   EXPECT_EQ(at, all.size());
-}
-
-TEST(FileExporterTest, signals_do_not_share_a_file) {
-  Fixture f;
-  EncodedBatch metrics;
-  metrics.signal = Signal::kMetrics;
-  metrics.body = testing::in_codec(
-      testing::Message().message(1, testing::Message().text(3, "schema")).bytes(), Codec::kNone);
-  EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
-  EXPECT_EQ(f.send(std::move(metrics)).kind, Kind::kDelivered);
-  EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
-  EXPECT_EQ(f.names(), (std::vector<std::string>{nth(1), nth(2)}));
-  EXPECT_EQ(f.bytes(nth(1)).find("{\"resourceLogs\""), 0u);
-  EXPECT_EQ(f.bytes(nth(2)).find("{\"resourceMetrics\""), 0u);
 }
 
 TEST(FileExporterTest, a_file_is_followed_by_the_next_before_it_grows_too_large) {

@@ -119,6 +119,39 @@ TEST(OtlpHttpExporterTest, metrics_go_to_their_own_path) {
   EXPECT_EQ(f.transport->requests.back().url, "http://localhost:4318/v1/metrics");
 }
 
+TEST(OtlpHttpExporterTest, metrics_without_an_endpoint_are_let_go_and_logs_go_on) {
+  OtlpHttpOptions options;
+  options.logs_endpoint = "http://h/ingest";
+  Fixture f(options);
+  EncodedBatch batch = info_batch("m");
+  batch.signal = Signal::kMetrics;
+  f.send(std::move(batch));
+  const Attempt attempt = f.poll();
+  EXPECT_EQ(attempt.kind, Kind::kFailed);
+  EXPECT_FALSE(attempt.answered);
+  EXPECT_NE(attempt.message.find("metrics_endpoint"), std::string::npos) << attempt.message;
+  EXPECT_TRUE(f.transport->requests.empty());
+  EXPECT_EQ(f.answered(200).kind, Kind::kDelivered);
+}
+
+TEST(OtlpHttpExporterTest, metrics_carry_their_id_and_know_their_rejected_points) {
+  OtlpHttpOptions options;
+  options.metrics_endpoint = "http://vm:8428/opentelemetry/v1/metrics";
+  Fixture f(options);
+  EncodedBatch batch = info_batch("i-8");
+  batch.signal = Signal::kMetrics;
+  f.send(std::move(batch));
+  EXPECT_EQ(f.transport->requests.back().url, options.metrics_endpoint);
+  EXPECT_EQ(f.transport->header("Forebay-Batch-Id"), "i-8");
+  EXPECT_EQ(f.transport->header("Content-Type"), "application/x-protobuf");
+  // ExportMetricsServiceResponse: rejected_data_points has the number of rejected_log_records.
+  f.transport->answer(200, partial(4, "out of order"));
+  const Attempt attempt = f.poll();
+  EXPECT_EQ(attempt.kind, Kind::kDelivered);
+  EXPECT_EQ(attempt.rejected, 4u);
+  EXPECT_EQ(attempt.message, "out of order");
+}
+
 TEST(OtlpHttpExporterTest, a_batch_over_the_specifications_request_size_is_not_sent) {
   OtlpHttpOptions options;
   options.max_request_bytes = 64 << 10;

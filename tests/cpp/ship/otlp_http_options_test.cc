@@ -20,6 +20,39 @@ TEST(OtlpHttpOptionsTest, paths_are_appended_after_one_slash_and_exact_urls_are_
   EXPECT_EQ(options.url(Signal::kMetrics), "https://h/base/v1/metrics");
 }
 
+TEST(OtlpHttpOptionsTest, the_path_of_the_one_endpoint_given_is_exchanged_for_the_other_signal) {
+  OtlpHttpOptions options;
+  options.logs_endpoint = "http://h:1/otlp/v1/logs";
+  EXPECT_EQ(options.url(Signal::kLogs), "http://h:1/otlp/v1/logs");
+  EXPECT_EQ(options.url(Signal::kMetrics), "http://h:1/otlp/v1/metrics");
+  options.metrics_endpoint = "http://vm:8428/push";
+  EXPECT_EQ(options.url(Signal::kMetrics), "http://vm:8428/push");
+  OtlpHttpOptions other;
+  other.metrics_endpoint = "http://vm:8428/opentelemetry/v1/metrics";
+  EXPECT_EQ(other.url(Signal::kLogs), "http://vm:8428/opentelemetry/v1/logs");
+}
+
+TEST(OtlpHttpOptionsTest,
+     a_signal_for_which_nothing_was_named_goes_nowhere_and_never_to_localhost) {
+  for (const char* url : {"http://h/ingest", "http://h/v1/logs/", "http://h/v1/logs?token=secret",
+                          "http://h/xv1/logs", "http://h"}) {
+    OtlpHttpOptions options;
+    options.logs_endpoint = url;
+    EXPECT_TRUE(options.validate().is_ok());
+    EXPECT_TRUE(options.validate_for(Signal::kLogs).is_ok());
+    EXPECT_EQ(options.url(Signal::kMetrics), "") << url;
+    const std::string message = options.validate_for(Signal::kMetrics).message();
+    EXPECT_EQ(message.find("metrics_endpoint: "), 0u) << message;
+    EXPECT_EQ(message.find("secret"), std::string::npos) << message;
+    options.endpoint = "http://base:4318";
+    EXPECT_TRUE(options.validate_for(Signal::kMetrics).is_ok());
+    EXPECT_EQ(options.url(Signal::kMetrics), "http://base:4318/v1/metrics");
+  }
+  OtlpHttpOptions options;
+  options.metrics_endpoint = "http://vm/push";
+  EXPECT_EQ(options.validate_for(Signal::kLogs).message().find("logs_endpoint: "), 0u);
+}
+
 TEST(OtlpHttpOptionsTest, each_wrong_field_is_named_and_no_secret_with_it) {
   const auto message = [](auto change) {
     OtlpHttpOptions options;
