@@ -82,18 +82,22 @@ class PyCollector {
     }
     return found;
   }
-  [[nodiscard]] py::list take_memory() const {
-    std::vector<std::string> bodies;
-    const int32_t status = core().collector_take_memory(
-        handle_,
-        [](void* context, const char* data, size_t size) {
-          static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
-        },
-        &bodies);
-    if (status != FOREBAY_OK) throw py::value_error("the exporter is not the memory exporter");
-    py::list list;
-    for (const std::string& body : bodies) list.append(py::bytes(body));
-    return list;
+  [[nodiscard]] py::list take_memory() const { return take(core().collector_take_memory); }
+  [[nodiscard]] py::list take_metrics() const { return take(core().collector_take_metrics); }
+  // "prometheus" or "openmetrics"; None after a shutdown.
+  [[nodiscard]] py::object metrics_text(const std::string& format) const {
+    std::string found;
+    int32_t status = FOREBAY_OK;
+    {
+      py::gil_scoped_release released;
+      status = core().collector_metrics_text(handle_, {format.data(), format.size()}, append_text,
+                                             &found);
+    }
+    if (status == FOREBAY_INVALID_ARGUMENT) throw py::value_error("format: " + format);
+    if (status == FOREBAY_CLOSED) return py::none();
+    if (status == FOREBAY_UNAVAILABLE) throw std::bad_alloc();
+    if (status != FOREBAY_OK) throw py::value_error("a thread stands still in a measurement");
+    return py::str(found);
   }
   // The window of the option where there is no number of seconds.
   [[nodiscard]] int32_t dump_recorder(const py::object& seconds) const {
@@ -112,6 +116,20 @@ class PyCollector {
   [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
 
  private:
+  using Take = int32_t (*)(forebay_collector*, forebay_text_visitor, void*);
+  [[nodiscard]] py::list take(Take function) const {
+    std::vector<std::string> bodies;
+    const int32_t status = function(
+        handle_,
+        [](void* context, const char* data, size_t size) {
+          static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
+        },
+        &bodies);
+    if (status != FOREBAY_OK) throw py::value_error("the exporter is not the memory exporter");
+    py::list list;
+    for (const std::string& body : bodies) list.append(py::bytes(body));
+    return list;
+  }
   using Wait = int32_t (*)(forebay_collector*, int64_t, forebay_number_visitor, void*);
   [[nodiscard]] py::dict wait(Wait function, const py::object& timeout) const {
     const int64_t timeout_ns = nanoseconds(timeout);
@@ -174,6 +192,8 @@ void register_collector(py::module_& module) {
       .def("shutdown", &PyCollector::shutdown, py::arg("timeout"))
       .def("text", &PyCollector::text_of, py::arg("name"))
       .def("take_memory", &PyCollector::take_memory)
+      .def("take_metrics", &PyCollector::take_metrics)
+      .def("metrics_text", &PyCollector::metrics_text, py::arg("format"))
       .def("advance", &PyCollector::advance, py::arg("nanoseconds"))
       .def("dump_recorder", &PyCollector::dump_recorder, py::arg("seconds"))
       .def_property_readonly("pressure", &PyCollector::pressure);

@@ -30,6 +30,8 @@ void register_bound(pybind11::module_& module);
 void register_ambient(pybind11::module_& module);
 void register_bridge(pybind11::module_& module);
 void register_code_place(pybind11::module_& module);
+void register_instruments(pybind11::module_& module);
+void register_observer(pybind11::module_& module);
 
 // The handle inside a _core.Collector; null for None. Throws TypeError for anything else.
 forebay_collector* collector_handle(PyObject* object);

@@ -13,6 +13,8 @@ PYBIND11_MODULE(_core, module) {
   forebay_python::register_bell(module);
   forebay_python::register_room(module);
   forebay_python::register_pressure(module);
+  forebay_python::register_instruments(module);
+  forebay_python::register_observer(module);
   forebay_python::register_capsule(module);
   forebay_python::register_simulate(module);
   forebay_python::register_library(module);

@@ -106,15 +106,24 @@ int32_t api_text(forebay_collector* collector, forebay_string name, forebay_text
   return FOREBAY_UNAVAILABLE;
 }
 
-int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit, void* context) {
+int32_t take(forebay_collector* collector, Signal signal, forebay_text_visitor visit,
+             void* context) {
   if (!unwrap(collector)->options().has_memory_exporter()) return FOREBAY_INVALID_ARGUMENT;
   Incarnation* incarnation = unwrap(collector)->incarnation();
   if (incarnation == nullptr || incarnation->is_abandoned.load()) return FOREBAY_OK;
-  for (const auto& kept : incarnation->memory_exporter->take(Signal::kLogs)) {
+  for (const auto& kept : incarnation->memory_exporter->take(signal)) {
     const ByteView body = kept.request->view();
     visit(context, reinterpret_cast<const char*>(body.data()), body.size());
   }
   return FOREBAY_OK;
+}
+
+int32_t api_take_memory(forebay_collector* collector, forebay_text_visitor visit, void* context) {
+  return take(collector, Signal::kLogs, visit, context);
+}
+
+int32_t api_take_metrics(forebay_collector* collector, forebay_text_visitor visit, void* context) {
+  return take(collector, Signal::kMetrics, visit, context);
 }
 
 int32_t api_dump_recorder(forebay_collector* collector, int64_t last_ns) {

@@ -5,7 +5,6 @@
 #include "collector.h"
 #include "instruments.h"
 #include "observation.h"
-#include "ship/memory_exporter.h"
 
 namespace forebay::engine {
 namespace {
@@ -86,18 +85,6 @@ int32_t api_observation_double(forebay_observation* observation,
 
 void api_observation_end(forebay_observation* observation, uint32_t failures) {
   end_observation(static_cast<Observation*>(observation), failures);
-}
-
-int32_t api_take_metrics(forebay_collector* collector, forebay_text_visitor visit, void* context) {
-  Incarnation* incarnation = unwrap(collector)->incarnation();
-  if (incarnation == nullptr || incarnation->memory_exporter == nullptr) {
-    return unwrap(collector)->options().has_memory_exporter() ? FOREBAY_OK
-                                                              : FOREBAY_INVALID_ARGUMENT;
-  }
-  for (const std::string& request : incarnation->memory_exporter->take(Signal::kMetrics)) {
-    visit(context, request.data(), request.size());
-  }
-  return FOREBAY_OK;
 }
 
 int32_t api_metrics_text(forebay_collector* collector, forebay_string format,

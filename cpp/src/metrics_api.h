@@ -23,7 +23,6 @@ int32_t api_observation_int64(forebay_observation* observation, const forebay_at
 int32_t api_observation_double(forebay_observation* observation,
                                const forebay_attribute* attributes, uint32_t count, double value);
 void api_observation_end(forebay_observation* observation, uint32_t failures);
-int32_t api_take_metrics(forebay_collector* collector, forebay_text_visitor visit, void* context);
 int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
                          forebay_text_visitor visit, void* context);
 
