@@ -114,6 +114,10 @@ void MetricEncoder::take(const Point& point) {
   open.time = std::max(open.time, point.time);
 }
 
+void MetricEncoder::add(const model::NumberPoint& point) { take(point); }
+void MetricEncoder::add(const model::HistogramPoint& point) { take(point); }
+void MetricEncoder::add(const model::ExponentialHistogramPoint& point) { take(point); }
+
 void MetricEncoder::open_metric(Open& open) {
   if (open.parts.empty() || open.parts.back().scope != stream_.scope) {
     open.scopes.append(scope_.view());

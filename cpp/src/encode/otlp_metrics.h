@@ -49,9 +49,9 @@ class MetricEncoder final : public model::MetricSink {
                 RequestSink sink);
 
   void begin_stream(const model::MetricStream& stream) override;
-  void add(const model::NumberPoint& point) override { take(point); }
-  void add(const model::HistogramPoint& point) override { take(point); }
-  void add(const model::ExponentialHistogramPoint& point) override { take(point); }
+  void add(const model::NumberPoint& point) override;
+  void add(const model::HistogramPoint& point) override;
+  void add(const model::ExponentialHistogramPoint& point) override;
 
   // The end of a collection: hands out what is open, the cumulative points first.
   void finish();

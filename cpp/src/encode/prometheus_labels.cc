@@ -1,0 +1,159 @@
+#include "encode/prometheus_labels.h"
+
+#include <algorithm>
+
+#include "encode/attribute_text.h"
+#include "encode/prometheus_names.h"
+#include "encode/utf8.h"
+#include "model/attribute_set.h"
+
+namespace forebay::encode {
+namespace {
+
+constexpr std::string_view kScopePrefix = "otel_scope_";
+constexpr std::string_view kBound = "le";
+constexpr std::string_view kExportedBound = "exported_le";
+
+model::ValueView text_value(std::string_view text) noexcept {
+  model::ValueView value;
+  value.type = FOREBAY_STRING;
+  value.bytes = text;
+  return value;
+}
+
+model::ValueView view_of(const model::OwnedValue& owned) noexcept {
+  return {.type = owned.type, .i64 = owned.i64, .f64 = owned.f64, .bytes = owned.bytes};
+}
+
+bool needs_escape(char c, bool escapes_quotes) noexcept {
+  return c == '\\' || c == '\n' || c == '\0' || (escapes_quotes && c == '"');
+}
+
+bool append_label(std::string_view label, std::string_view value, ByteBuffer& to) {
+  if (!to.empty()) to.push_back(',');
+  to.append(label);
+  to.append(std::string_view("=\""));
+  const bool is_kept = append_escaped(value, true, to);
+  to.push_back('"');
+  return is_kept;
+}
+
+}  // namespace
+
+bool append_escaped(std::string_view text, bool escapes_quotes, ByteBuffer& to) {
+  bool is_kept = true;
+  ByteBuffer repaired;
+  if (!is_valid_utf8(text)) [[unlikely]] {
+    is_kept = false;
+    append_valid_utf8(text, repaired);
+    text = as_text(repaired.view());
+  }
+  size_t done = 0;
+  for (size_t i = 0; i != text.size(); ++i) {
+    if (!needs_escape(text[i], escapes_quotes)) [[likely]]
+      continue;
+    to.append(text.substr(done, i - done));
+    done = i + 1;
+    if (text[i] == '\0') {
+      is_kept = false;
+      to.append(std::string_view("\xEF\xBF\xBD"));
+    } else {
+      to.push_back('\\');
+      to.push_back(static_cast<uint8_t>(text[i] == '\n' ? 'n' : text[i]));
+    }
+  }
+  to.append(text.substr(done));
+  return is_kept;
+}
+
+const PrometheusLabels::Name& PrometheusLabels::name_of(std::string_view key) {
+  const auto known = names_.find(key);
+  if (known != names_.end()) [[likely]]
+    return known->second;
+  Name name{prometheus_label(key), false};
+  name.is_own = name.label == key && key != kBound && !key.starts_with(kScopePrefix);
+  return names_.emplace(key, std::move(name)).first->second;
+}
+
+void PrometheusLabels::set_scope(const model::Scope* scope) {
+  scope_sources_.clear();
+  scope_keys_.clear();
+  scope_labels_.clear();
+  if (scope == nullptr) return;
+  scope_keys_.reserve(scope->attributes.size());
+  const auto add = [&](std::string_view key, const model::ValueView& value) {
+    scope_sources_.push_back({key, name_of(key).label, value});
+  };
+  add("otel_scope_name", text_value(scope->name));
+  add("otel_scope_version", text_value(scope->version));
+  for (const model::OwnedAttribute& attribute : scope->attributes) {
+    std::string key = std::string(kScopePrefix) + attribute.key;
+    const std::string& label = name_of(key).label;
+    // These three are the scope's own.
+    if (label == "otel_scope_name" || label == "otel_scope_version" ||
+        label == "otel_scope_schema_url") {
+      continue;
+    }
+    add(scope_keys_.emplace_back(std::move(key)), view_of(attribute.value));
+  }
+  sources_ = scope_sources_;
+  append_joined(sources_, scope_labels_);
+}
+
+bool PrometheusLabels::append(ByteView set, bool is_histogram, ByteBuffer& to) {
+  bool is_plain = true;
+  bool is_reversible = true;
+  sources_.clear();
+  model::visit_set(set, [&](std::string_view key, const model::ValueView& value) {
+    const Name& name = name_of(key);
+    is_plain &= name.is_own;
+    is_reversible &= value.type == FOREBAY_STRING && !value.bytes.empty();
+    sources_.push_back({key, name.label, value});
+  });
+  if (!is_plain) [[unlikely]] {
+    for (Source& source : sources_) {
+      if (is_histogram && source.label == kBound) source.label = kExportedBound;
+    }
+    sources_.insert(sources_.end(), scope_sources_.begin(), scope_sources_.end());
+    append_joined(sources_, to);
+    return false;
+  }
+  for (const Source& source : sources_) {
+    if (source.value.type == FOREBAY_STRING) [[likely]] {
+      if (source.value.bytes.empty()) continue;
+      is_reversible &= append_label(source.label, source.value.bytes, to);
+      continue;
+    }
+    value_.clear();
+    append_attribute_text(source.value, value_);
+    if (!value_.empty()) append_label(source.label, as_text(value_.view()), to);
+  }
+  if (!to.empty() && !scope_labels_.empty()) to.push_back(',');
+  to.append(scope_labels_.view());
+  return is_reversible;
+}
+
+void PrometheusLabels::append(std::span<const model::OwnedAttribute> attributes, ByteBuffer& to) {
+  sources_.clear();
+  for (const model::OwnedAttribute& attribute : attributes) {
+    sources_.push_back({attribute.key, name_of(attribute.key).label, view_of(attribute.value)});
+  }
+  append_joined(sources_, to);
+}
+
+void PrometheusLabels::append_joined(std::vector<Source>& sources, ByteBuffer& to) {
+  std::ranges::stable_sort(sources, {}, &Source::key);
+  std::ranges::stable_sort(sources, {}, &Source::label);
+  for (size_t i = 0; i != sources.size();) {
+    const std::string_view label = sources[i].label;
+    value_.clear();
+    for (bool is_first = true; i != sources.size() && sources[i].label == label; ++i) {
+      if (!is_first) value_.push_back(';');
+      append_attribute_text(sources[i].value, value_);
+      is_first = false;
+    }
+    if (!value_.empty()) append_label(label, as_text(value_.view()), to);
+  }
+}
+
+}  // namespace forebay::encode
