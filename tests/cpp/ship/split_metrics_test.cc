@@ -29,7 +29,9 @@ TEST(SplitMetricsTest, both_halves_keep_resource_scope_name_unit_metadata_and_te
       {DataField::kExponential, exponential_point},
       {DataField::kSummary, summary_point},
   };
-  for (const auto& [kind, point] : kinds) {
+  for (const auto& each : kinds) {
+    const DataField kind = each.first;
+    const auto point = each.second;
     for (const Codec codec : {Codec::kNone, Codec::kGzip, Codec::kZstd}) {
       const auto with = [&](const std::vector<Message>& points) {
         return metric_request({metric(kind, "m", points, kDelta)});
