@@ -83,9 +83,13 @@ Status ConsoleExporter::show(const EncodedBatch& batch, ByteBuffer& output) {
   Result<Transcoder::Body> message = transcoder_.plain(batch);
   if (!message) return message.status();
   if (batch.signal == Signal::kMetrics) {
-    Status status = json_.write(Signal::kMetrics, (*message)->view(), output);
-    if (status) output.push_back('\n');
-    return status;
+    return for_each_metric_point((*message)->view(), [&](const MetricPointView& point) {
+      if (pretty_) {
+        text_.append(point, output);
+      } else {
+        append_json_line(point, output);
+      }
+    });
   }
   return for_each_log_record((*message)->view(), [&](const LogRecordView& record) {
     if (pretty_) {

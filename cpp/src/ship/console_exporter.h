@@ -1,4 +1,4 @@
-// Shows records on a terminal, or as JSON lines where there is none.
+// Shows log records and metric points on a terminal, or as JSON lines where there is none.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -8,21 +8,19 @@
 #include "ship/console_text.h"
 #include "ship/doorbell.h"
 #include "ship/exporter.h"
-#include "ship/otlp_json.h"
 #include "ship/transcode.h"
 
 namespace forebay::ship {
 
 enum class ConsoleFormat : uint8_t {
   kAuto,    // kPretty on a terminal, else kJson
-  kPretty,  // a line a record, aligned; colored on a terminal unless NO_COLOR is set
-  kJson,    // a flat JSON object a record
+  kPretty,  // a line a record or point, aligned; colored on a terminal unless NO_COLOR is set
+  kJson,    // a flat JSON object a record or point
 };
 
 // Writes to a file descriptor that stays the caller's. Never waits for it: a terminal that was
 // stopped, or a pipe that nobody reads, holds up nothing but this destination. Where nobody can
 // read any more (a broken pipe, a closed descriptor) batches are rejected, with one warning.
-// Metrics are shown as OTLP/JSON, a line a batch.
 class ConsoleExporter final : public Exporter {
  public:
   ConsoleExporter(ConsoleFormat format, int fd);
@@ -49,7 +47,6 @@ class ConsoleExporter final : public Exporter {
   const bool pretty_;
   const std::string description_ = "console";
   PrettyText text_;
-  OtlpJsonWriter json_;
   Transcoder transcoder_;
   Doorbell doorbell_;
   bool gone_ = false;     // nobody will ever read it again

@@ -40,6 +40,7 @@ std::vector<Attempt> ConsoleMirror::cancel_all() {
 void ConsoleMirror::show_delivered(const std::vector<Attempt>& attempts) noexcept {
   for (const Attempt& attempt : attempts) {
     if (attempt.kind != Attempt::Kind::kDelivered) continue;
+    if (attempt.batch.signal != Signal::kLogs) continue;
     const uint64_t bytes = attempt.batch.cost_bytes();
     if (waiting_batches_ > 0 && waiting_bytes_ + bytes > kMostWaitingBytes) {
       console_.skip(attempt.batch.records());

@@ -1,4 +1,4 @@
-// Shows on the console what another exporter has delivered.
+// Shows on the console the log records that another exporter has delivered.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,7 +11,8 @@
 namespace forebay::ship {
 
 // A view, and no destination: the exporter behind it alone decides what became of a batch, and
-// when. A batch is shown once, after it was delivered. A console that is slow, stopped or gone
+// when. A batch is shown once, after it was delivered; metrics are not, which nobody reads as they
+// pass. A console that is slow, stopped or gone
 // holds up nothing: beyond kMostWaitingBytes batches are not shown, and the console says how many
 // records that were as soon as it goes on.
 class ConsoleMirror final : public Exporter {

@@ -2,20 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstdio>
-#include <ctime>
+#include <optional>
+#include <utility>
+#include <variant>
 
+#include "ship/console_values.h"
 #include "ship/json_text.h"
-#include "ship/wire_reader.h"
 
 namespace forebay::ship {
 namespace {
 
-constexpr int kMaxDepth = 100;
 constexpr size_t kWidestScope = 24;
 constexpr std::string_view kDim = "\033[2m";
 constexpr std::string_view kPlain = "\033[0m";
+// What a value cannot hold bare: among attributes, and among those in a point's braces.
+constexpr std::string_view kSeparators = " =\"\n\r\t";
+constexpr std::string_view kSeparatorsInBraces = " =\"\n\r\t,{}";
+constexpr std::string_view kMetricColor = "\033[35m";
 
 struct Level {
   std::string_view name;
@@ -34,178 +37,6 @@ const Level& level_of(uint32_t severity_number) noexcept {
                                                        : kLevels.back();
 }
 
-// An AnyValue as plain JSON; null where it holds nothing, or what is no AnyValue.
-void append_value(ByteView value, int depth, ByteBuffer& output);
-
-void append_list(ByteView list, int depth, ByteBuffer& output) {
-  output.push_back('[');
-  WireReader reader(list);
-  WireField field;
-  bool first = true;
-  while (reader.next(field)) {
-    if (field.number != 1) continue;
-    if (!first) output.push_back(',');
-    first = false;
-    append_value(field.bytes, depth, output);
-  }
-  output.push_back(']');
-}
-
-struct KeyValueView {
-  ByteView key;
-  ByteView value;
-};
-
-KeyValueView key_value(ByteView bytes) noexcept {
-  KeyValueView view;
-  WireReader reader(bytes);
-  WireField field;
-  while (reader.next(field)) {
-    if (field.number == 1) view.key = field.bytes;
-    if (field.number == 2) view.value = field.bytes;
-  }
-  return view;
-}
-
-void append_member(ByteView bytes, int depth, bool& first, ByteBuffer& output) {
-  const KeyValueView member = key_value(bytes);
-  if (!first) output.push_back(',');
-  first = false;
-  append_json_string(output, member.key);
-  output.push_back(':');
-  append_value(member.value, depth, output);
-}
-
-void append_map(ByteView map, int depth, ByteBuffer& output) {
-  output.push_back('{');
-  WireReader reader(map);
-  WireField field;
-  bool first = true;
-  while (reader.next(field)) {
-    if (field.number == 1) append_member(field.bytes, depth, first, output);
-  }
-  output.push_back('}');
-}
-
-// The field that says what an AnyValue is, or one with number 0.
-WireField content_of(ByteView value) noexcept {
-  WireReader reader(value);
-  WireField field;
-  WireField content;
-  while (reader.next(field)) {
-    if (field.number >= 1 && field.number <= 7) content = field;
-  }
-  return content;
-}
-
-void append_value(ByteView value, int depth, ByteBuffer& output) {
-  const WireField content = content_of(value);
-  if (depth > kMaxDepth) {
-    output.append("null");
-    return;
-  }
-  switch (content.number) {
-    case 1:
-      append_json_string(output, content.bytes);
-      return;
-    case 2:
-      output.append(content.value != 0 ? "true" : "false");
-      return;
-    case 3:
-      append_decimal(output, static_cast<int64_t>(content.value));
-      return;
-    case 4:
-      append_json_double(output, content.as_double());
-      return;
-    case 5:
-      append_list(content.bytes, depth + 1, output);
-      return;
-    case 6:
-      append_map(content.bytes, depth + 1, output);
-      return;
-    case 7:
-      output.push_back('"');
-      append_base64(output, content.bytes);
-      output.push_back('"');
-      return;
-    default:
-      output.append("null");
-  }
-}
-
-// Text for a terminal: control characters, and bytes that are not UTF-8, as escapes.
-void append_shown(std::string_view text, ByteBuffer& output) {
-  const ByteView bytes = as_bytes(text);
-  for (size_t at = 0; at < bytes.size();) {
-    const uint8_t byte = bytes[at];
-    const size_t length = utf8_sequence(bytes.subspan(at));
-    // U+0080..U+009F are control characters too, and some terminals obey them.
-    const bool c1 = length == 2 && byte == 0xc2 && bytes[at + 1] < 0xa0;
-    if (length == 0 || c1 || byte < 0x20 || byte == 0x7f) {
-      std::array<char, 5> escape{};
-      if (byte == '\n') {
-        output.append("\\n");
-      } else if (byte == '\t') {
-        output.append("\\t");
-      } else {
-        std::snprintf(escape.data(), escape.size(), "\\x%02x", byte);
-        output.append(std::string_view(escape.data(), 4));
-      }
-      ++at;
-      if (c1) ++at;
-      continue;
-    }
-    output.append(bytes.subspan(at, length));
-    at += length;
-  }
-}
-
-bool needs_quotes(std::string_view text) noexcept {
-  return text.empty() || text.find_first_of(" =\"\n\r\t") != std::string_view::npos;
-}
-
-// A string bare where that is clear, else as plain JSON.
-void append_shown_value(ByteView value, bool bare, ByteBuffer& output) {
-  const WireField content = content_of(value);
-  const std::string_view text = as_text(content.bytes);
-  if (content.number == 1 && (bare || !needs_quotes(text))) {
-    append_shown(text, output);
-    return;
-  }
-  ByteBuffer json;
-  append_value(value, 1, json);
-  append_shown(as_text(json.view()), output);
-}
-
-void append_padded(std::string_view text, size_t width, ByteBuffer& output) {
-  const size_t before = output.size();
-  append_shown(text, output);
-  for (size_t n = output.size() - before; n < width; ++n) output.push_back(' ');
-}
-
-void append_printed(ByteBuffer& output, const char* format, auto... values) {
-  std::array<char, 64> text{};
-  const int length = std::snprintf(text.data(), text.size(), format, values...);
-  output.append(std::string_view(text.data(), static_cast<size_t>(std::max(length, 0))));
-}
-
-void append_local_time(uint64_t unix_nano, ByteBuffer& output) {
-  const auto seconds = static_cast<std::time_t>(unix_nano / 1'000'000'000);
-  std::tm tm{};
-  ::localtime_r(&seconds, &tm);
-  append_printed(output, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
-                 static_cast<int>(unix_nano / 1'000'000 % 1000));
-}
-
-void append_utc_time(uint64_t unix_nano, ByteBuffer& output) {
-  const auto seconds = static_cast<std::time_t>(unix_nano / 1'000'000'000);
-  std::tm tm{};
-  ::gmtime_r(&seconds, &tm);
-  append_printed(output, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-                 static_cast<int>(unix_nano / 1000 % 1'000'000));
-}
-
 void append_id(std::string_view key, ByteView id, ByteBuffer& output) {
   if (id.empty()) return;
   output.append(",\"");
@@ -215,42 +46,145 @@ void append_id(std::string_view key, ByteView id, ByteBuffer& output) {
   output.push_back('"');
 }
 
+constexpr std::array<std::string_view, 5> kPointKinds = {"gauge", "sum", "histogram",
+                                                         "exponential_histogram", "summary"};
+std::string_view name_of(PointKind kind) noexcept { return kPointKinds[static_cast<size_t>(kind)]; }
+
+// NaN and infinities without JSON's quotes.
+void append_shown_double(double value, ByteBuffer& output) {
+  ByteBuffer json;
+  append_json_double(json, value);
+  std::string_view text = as_text(json.view());
+  if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
+  output.append(text);
+}
+
+void append_member_name(std::string_view name, ByteBuffer& output) {
+  output.append(",\"");
+  output.append(name);
+  output.append("\":");
+}
+
+void append_text_member(std::string_view name, std::string_view text, ByteBuffer& output) {
+  if (text.empty()) return;
+  append_member_name(name, output);
+  append_json_string(output, as_bytes(text));
+}
+
+void append_shown_numbers(const MetricPointView& point, ByteBuffer& output) {
+  if (point.has_no_value) {
+    output.append(" -");
+  } else if (const auto* whole = std::get_if<int64_t>(&point.number)) {
+    output.push_back(' ');
+    append_decimal(output, *whole);
+  } else if (const auto* real = std::get_if<double>(&point.number)) {
+    output.push_back(' ');
+    append_shown_double(*real, output);
+  } else {
+    output.append(" count=");
+    append_decimal(output, point.count);
+    const auto number = [&](std::string_view name, const std::optional<double>& value) {
+      if (!value) return;
+      output.append(name);
+      append_shown_double(*value, output);
+    };
+    number(" sum=", point.sum);
+    number(" min=", point.min);
+    number(" max=", point.max);
+  }
+}
+
+void append_number_members(const MetricPointView& point, ByteBuffer& output) {
+  if (point.has_no_value) return;
+  if (const auto* whole = std::get_if<int64_t>(&point.number)) {
+    append_member_name("value", output);
+    append_decimal(output, *whole);
+  } else if (const auto* real = std::get_if<double>(&point.number)) {
+    append_member_name("value", output);
+    append_json_double(output, *real);
+  } else {
+    append_member_name("count", output);
+    append_decimal(output, point.count);
+    const auto number = [&](std::string_view name, const std::optional<double>& value) {
+      if (!value) return;
+      append_member_name(name, output);
+      append_json_double(output, *value);
+    };
+    number("sum", point.sum);
+    number("min", point.min);
+    number("max", point.max);
+  }
+}
+
 }  // namespace
+
+void PrettyText::color(std::string_view code, ByteBuffer& output) const {
+  if (colored_) output.append(code);
+}
+
+void PrettyText::begin_line(uint64_t time_unix_nano, std::string_view scope, std::string_view level,
+                            std::string_view level_color, ByteBuffer& output) {
+  color(kDim, output);
+  append_local_time(time_unix_nano, output);
+  color(kPlain, output);
+  output.push_back(' ');
+  color(level_color, output);
+  append_padded(level, 6, output);
+  color(kPlain, output);
+  output.push_back(' ');
+  scope_width_ = std::max(scope_width_, std::min(scope.size(), kWidestScope));
+  color(kDim, output);
+  append_padded(scope, scope_width_, output);
+  color(kPlain, output);
+  if (scope_width_ > 0) output.append("  ");
+}
 
 void PrettyText::append(const LogRecordView& record, ByteBuffer& output) {
   const Level& level = level_of(record.severity_number);
-  const auto color = [&](std::string_view code) {
-    if (colored_) output.append(code);
-  };
-  color(kDim);
-  append_local_time(record.time_unix_nano, output);
-  color(kPlain);
-  output.push_back(' ');
-  color(level.color);
-  append_padded(level.name, 5, output);
-  color(kPlain);
-  output.append("  ");
-  scope_width_ = std::max(scope_width_, std::min(record.scope_name.size(), kWidestScope));
-  color(kDim);
-  append_padded(record.scope_name, scope_width_, output);
-  color(kPlain);
-  if (scope_width_ > 0) output.append("  ");
+  begin_line(record.time_unix_nano, record.scope_name, level.name, level.color, output);
   if (!record.event_name.empty()) {
     append_shown(record.event_name, output);
     output.append(record.body.empty() ? "" : " ");
   }
-  if (!record.body.empty()) append_shown_value(record.body, true, output);
+  if (!record.body.empty()) append_shown_value(record.body, {}, output);
   if (!record.attributes.empty()) output.push_back(' ');
   for (const ByteView attribute : record.attributes) {
-    const KeyValueView pair = key_value(attribute);
     output.push_back(' ');
-    color(kDim);
-    append_shown(as_text(pair.key), output);
-    output.push_back('=');
-    color(kPlain);
-    append_shown_value(pair.value, false, output);
+    append_pair(attribute, kSeparators, output);
   }
   output.push_back('\n');
+}
+
+void PrettyText::append(const MetricPointView& point, ByteBuffer& output) {
+  begin_line(point.time_unix_nano, point.scope_name, "METRIC", kMetricColor, output);
+  append_shown(point.name, output);
+  std::string_view between = "{";
+  for (const ByteView attribute : point.attributes) {
+    output.append(std::exchange(between, ","));
+    append_pair(attribute, kSeparatorsInBraces, output);
+  }
+  if (!point.attributes.empty()) output.push_back('}');
+  append_shown_numbers(point, output);
+  if (!point.unit.empty() && point.unit != "1") {  // "1" is what UCUM calls a bare number
+    output.push_back(' ');
+    append_shown(point.unit, output);
+  }
+  if (point.temporality == Temporality::kDelta) {
+    color(kDim, output);
+    output.append(" delta");
+    color(kPlain, output);
+  }
+  output.push_back('\n');
+}
+
+void PrettyText::append_pair(ByteView attribute, std::string_view separators,
+                             ByteBuffer& output) const {
+  const KeyValueView pair = key_value(attribute);
+  color(kDim, output);
+  append_shown(as_text(pair.key), output);
+  output.push_back('=');
+  color(kPlain, output);
+  append_shown_value(pair.value, separators, output);
 }
 
 void append_json_line(const LogRecordView& record, ByteBuffer& output) {
@@ -260,25 +194,41 @@ void append_json_line(const LogRecordView& record, ByteBuffer& output) {
   append_json_string(output,
                      as_bytes(record.severity_text.empty() ? level_of(record.severity_number).name
                                                            : record.severity_text));
-  if (!record.scope_name.empty()) {
-    output.append(",\"logger\":");
-    append_json_string(output, as_bytes(record.scope_name));
-  }
-  if (!record.event_name.empty()) {
-    output.append(",\"event\":");
-    append_json_string(output, as_bytes(record.event_name));
-  }
+  append_text_member("logger", record.scope_name, output);
+  append_text_member("event", record.event_name, output);
   if (!record.body.empty()) {
-    output.append(",\"body\":");
-    append_value(record.body, 1, output);
+    append_member_name("body", output);
+    append_plain_value(record.body, output);
   }
   append_id("trace_id", record.trace_id, output);
   append_id("span_id", record.span_id, output);
   if (!record.attributes.empty()) {
-    output.append(",\"attributes\":{");
-    bool first = true;
-    for (const ByteView attribute : record.attributes) append_member(attribute, 1, first, output);
-    output.push_back('}');
+    append_member_name("attributes", output);
+    append_plain_members(record.attributes, output);
+  }
+  output.append("}\n");
+}
+
+void append_json_line(const MetricPointView& point, ByteBuffer& output) {
+  output.append("{\"time\":\"");
+  append_utc_time(point.time_unix_nano, output);
+  output.append("\",\"metric\":");
+  append_json_string(output, as_bytes(point.name));
+  append_text_member("kind", name_of(point.kind), output);
+  append_text_member("meter", point.scope_name, output);
+  append_text_member("unit", point.unit, output);
+  if (point.temporality != Temporality::kUnspecified) {
+    append_text_member("temporality",
+                       point.temporality == Temporality::kDelta ? "delta" : "cumulative", output);
+  }
+  if (point.is_monotonic) {
+    append_member_name("monotonic", output);
+    output.append("true");
+  }
+  append_number_members(point, output);
+  if (!point.attributes.empty()) {
+    append_member_name("attributes", output);
+    append_plain_members(point.attributes, output);
   }
   output.append("}\n");
 }

@@ -112,13 +112,9 @@ bool write_packed(FieldKind kind, ByteView packed, ByteBuffer& to, bool& first) 
 }  // namespace
 
 Status OtlpJsonWriter::write(Signal signal, ByteView message, ByteBuffer& output) {
-  return write(shape_of(signal), message, output);
-}
-
-Status OtlpJsonWriter::write(const MessageShape& shape, ByteView message, ByteBuffer& output) {
   const size_t start = output.size();
   fields_.clear();
-  if (write_message(shape, message, 1, output)) return Status::ok();
+  if (write_message(shape_of(signal), message, 1, output)) return Status::ok();
   output.truncate(start);
   return Status::corrupt("not an OTLP message, or nested too deep");
 }

@@ -22,9 +22,6 @@ class OtlpJsonWriter {
   // off again.
   Status write(Signal signal, ByteView message, ByteBuffer& output);
 
-  // The same for one message of any shape: the console shows single records.
-  Status write(const MessageShape& shape, ByteView message, ByteBuffer& output);
-
   static constexpr int kMaxDepth = 100;
 
  private:

@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "ship/otlp_bytes.h"
+#include "ship/metric_bytes.h"
 
 namespace forebay::ship {
 namespace {
@@ -204,23 +204,39 @@ TEST_F(ConsoleExporterTest, cancel_tells_what_was_begun_from_what_was_not) {
   EXPECT_EQ(attempts[1].kind, Kind::kRetry);
 }
 
-TEST_F(ConsoleExporterTest, metrics_are_an_otlp_json_line) {
-  EncodedBatch batch;
-  batch.signal = Signal::kMetrics;
-  const Message metric = Message().text(1, "orders");
-  batch.body =
-      in_codec(Message().message(1, Message().message(2, Message().message(2, metric))).bytes(),
-               Codec::kNone);
-  EXPECT_EQ(shown(batch, ConsoleFormat::kPretty),
-            "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"orders\"}]}]}]}\n");
+TEST_F(ConsoleExporterTest, metrics_are_a_line_a_point_in_either_format) {
+  const EncodedBatch batch = counter_batch("m", 3);
+  const std::string pretty = shown(batch, ConsoleFormat::kPretty);
+  EXPECT_EQ(std::count(pretty.begin(), pretty.end(), '\n'), 3);
+  EXPECT_EQ(pretty.find("08:00:00.123 METRIC checkout.meter  orders{region=r0} 0 {order}\n"), 0u)
+      << pretty;
+  TearDown();
+  SetUp();
+  const std::string json = shown(batch, ConsoleFormat::kJson);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
+  EXPECT_EQ(json.find("{\"time\":\"2027-01-15T08:00:00.123456Z\",\"metric\":\"orders\""), 0u)
+      << json;
+}
+
+TEST_F(ConsoleExporterTest, points_and_records_are_aligned_with_each_other) {
+  ConsoleExporter exporter(ConsoleFormat::kPretty, pipe_[1]);
+  exporter.send(batch_of({log_record(9, "x")}, "checkout.meter"), MonotonicTime{});
+  exporter.send(counter_batch("m", 1), MonotonicTime{});
+  EXPECT_EQ(exporter.poll(0ns).size(), 2u);
+  EXPECT_EQ(read_all(),
+            "08:00:00.123 INFO   checkout.meter  x\n"
+            "08:00:00.123 METRIC checkout.meter  orders{region=r0} 0 {order}\n");
 }
 
 TEST_F(ConsoleExporterTest, bytes_that_are_no_message_are_let_go) {
   ConsoleExporter exporter(ConsoleFormat::kPretty, pipe_[1]);
   EncodedBatch bad = info_batch("a", 1, Codec::kNone);
   bad.body = in_codec("\xff\xff\xff", Codec::kNone);
-  exporter.send(std::move(bad), MonotonicTime{});
-  EXPECT_EQ(exporter.poll(0ns).at(0).kind, Kind::kFailed);
+  for (const Signal signal : {Signal::kLogs, Signal::kMetrics}) {
+    bad.signal = signal;
+    exporter.send(bad, MonotonicTime{});
+    EXPECT_EQ(exporter.poll(0ns).at(0).kind, Kind::kFailed);
+  }
 }
 
 }  // namespace

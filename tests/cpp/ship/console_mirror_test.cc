@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "ship/otlp_bytes.h"
+#include "ship/metric_bytes.h"
 #include "ship/scripted_exporter.h"
 
 namespace forebay::ship {
@@ -137,6 +137,20 @@ TEST_F(ConsoleMirrorTest, a_batch_that_cannot_be_shown_is_delivered_all_the_same
   EXPECT_EQ(mirror->poll(0ns).at(0).kind, Kind::kDelivered);
   EXPECT_EQ(deliver("next"), Kind::kDelivered);
   EXPECT_NE(read_some().find("next"), std::string::npos);
+}
+
+TEST_F(ConsoleMirrorTest, metrics_pass_unshown) {
+  mirror->send(counter_batch("m", 3), MonotonicTime{});
+  primary->answer(Kind::kDelivered);
+  const auto attempts = mirror->poll(0ns);
+  ASSERT_EQ(attempts.size(), 1u);
+  EXPECT_EQ(attempts[0].kind, Kind::kDelivered);
+  EXPECT_EQ(attempts[0].batch.records(), 3u);
+  EXPECT_EQ(deliver("a record"), Kind::kDelivered);
+  const std::string text = read_some();
+  EXPECT_EQ(lines(text), 1u) << text;
+  EXPECT_EQ(text.find("orders"), std::string::npos);
+  EXPECT_EQ(text.find("not shown"), std::string::npos) << "they are not what was skipped";
 }
 
 TEST_F(ConsoleMirrorTest, all_else_is_the_primarys) {

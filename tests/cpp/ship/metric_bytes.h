@@ -56,7 +56,7 @@ inline Message summary_point(const std::string& region = {}) {
 }
 
 // The number of the field in Metric that holds the points.
-enum class PointKind : uint32_t {
+enum class DataField : uint32_t {
   kGauge = 5,
   kSum = 7,
   kHistogram = 9,
@@ -65,15 +65,15 @@ enum class PointKind : uint32_t {
 };
 
 // With a description, a unit and metadata around the points, and behind them what the kind has.
-inline Message metric(PointKind kind, const std::string& name, const std::vector<Message>& points,
+inline Message metric(DataField field, const std::string& name, const std::vector<Message>& points,
                       uint64_t temporality = kCumulative, const std::string& unit = "{order}") {
   Message data;
   for (const Message& point : points) data.message(1, point);
-  if (kind != PointKind::kGauge && kind != PointKind::kSummary) data.varint(2, temporality);
-  if (kind == PointKind::kSum) data.varint(3, 1);
+  if (field != DataField::kGauge && field != DataField::kSummary) data.varint(2, temporality);
+  if (field == DataField::kSum) data.varint(3, 1);
   Message made;
   made.text(1, name).text(2, "about " + name).text(3, unit);
-  made.message(static_cast<uint32_t>(kind), data);
+  made.message(static_cast<uint32_t>(field), data);
   return made.message(12, key_value("meta", any_text("data")));
 }
 
@@ -109,7 +109,7 @@ inline EncodedBatch counter_batch(std::string id, size_t points, Codec codec = C
   for (size_t i = 0; i < points; ++i) {
     made.push_back(int_point(static_cast<int64_t>(i), "r" + std::to_string(i)));
   }
-  return metric_batch(std::move(id), metric_request({metric(PointKind::kSum, "orders", made)}),
+  return metric_batch(std::move(id), metric_request({metric(DataField::kSum, "orders", made)}),
                       points, codec);
 }
 

@@ -22,14 +22,16 @@ std::vector<EncodedBatch> split_or_fail(const EncodedBatch& batch) {
 }
 
 TEST(SplitMetricsTest, both_halves_keep_resource_scope_name_unit_metadata_and_temporality) {
-  const std::map<PointKind, Message (*)(const std::string&)> kinds = {
-      {PointKind::kGauge, [](const std::string& region) { return double_point(0.5, region); }},
-      {PointKind::kSum, [](const std::string& region) { return int_point(-7, region); }},
-      {PointKind::kHistogram, histogram_point},
-      {PointKind::kExponential, exponential_point},
-      {PointKind::kSummary, summary_point},
+  const std::map<DataField, Message (*)(const std::string&)> kinds = {
+      {DataField::kGauge, [](const std::string& region) { return double_point(0.5, region); }},
+      {DataField::kSum, [](const std::string& region) { return int_point(-7, region); }},
+      {DataField::kHistogram, histogram_point},
+      {DataField::kExponential, exponential_point},
+      {DataField::kSummary, summary_point},
   };
-  for (const auto& [kind, point] : kinds) {
+  for (const auto& each : kinds) {
+    const DataField kind = each.first;
+    const auto point = each.second;
     for (const Codec codec : {Codec::kNone, Codec::kGzip, Codec::kZstd}) {
       const auto with = [&](const std::vector<Message>& points) {
         return metric_request({metric(kind, "m", points, kDelta)});
@@ -54,13 +56,13 @@ TEST(SplitMetricsTest, both_halves_keep_resource_scope_name_unit_metadata_and_te
 }
 
 TEST(SplitMetricsTest, one_metric_may_end_and_another_begin_within_a_half) {
-  const Message first = metric(PointKind::kSum, "a", {int_point(1)});
+  const Message first = metric(DataField::kSum, "a", {int_point(1)});
   const auto second = [](const std::vector<Message>& points) {
-    return metric(PointKind::kHistogram, "b", points);
+    return metric(DataField::kHistogram, "b", points);
   };
-  const Message third = metric(PointKind::kExponential, "c", {exponential_point()});
+  const Message third = metric(DataField::kExponential, "c", {exponential_point()});
   const std::string other =
-      metric_request({metric(PointKind::kGauge, "d", {int_point(9)})}, "other");
+      metric_request({metric(DataField::kGauge, "d", {int_point(9)})}, "other");
   const auto halves = split_or_fail(metric_batch(
       "b",
       metric_request({first, second({histogram_point("x"), histogram_point("y")}), third}) + other,
@@ -141,8 +143,8 @@ TEST(SplitMetricsTest, counts_that_the_points_do_not_bear_out_are_corrupt) {
 
 TEST(SplitMetricsTest, no_cut_or_flipped_byte_does_more_harm_than_an_error) {
   const std::string bytes =
-      metric_request({metric(PointKind::kSum, "a", {int_point(1), int_point(2)}),
-                      metric(PointKind::kHistogram, "b", {histogram_point()})});
+      metric_request({metric(DataField::kSum, "a", {int_point(1), int_point(2)}),
+                      metric(DataField::kHistogram, "b", {histogram_point()})});
   Transcoder transcoder;
   for (size_t i = 0; i < bytes.size(); ++i) {
     EXPECT_FALSE(split(metric_batch("b", bytes.substr(0, i), 3, Codec::kNone), transcoder).is_ok())
