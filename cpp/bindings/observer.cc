@@ -58,16 +58,17 @@ class PyObserver {
 
   // What is asked for now; None where nothing is.
   [[nodiscard]] std::unique_ptr<PyObservation> take() {
+    if (pid_ != getpid()) return nullptr;
     const std::lock_guard lock(mutex_);
-    if (asked_ == nullptr || asked_pid_ != getpid()) return nullptr;
+    if (asked_ == nullptr) return nullptr;
     return std::make_unique<PyObservation>(std::exchange(asked_, nullptr));
   }
   void close() {
-    if (observer_ == nullptr) return;
+    if (observer_ == nullptr || pid_ != getpid()) return;
     py::gil_scoped_release released;
     core().observer_end(std::exchange(observer_, nullptr));
     const std::lock_guard lock(mutex_);
-    if (asked_ != nullptr && asked_pid_ == getpid()) {
+    if (asked_ != nullptr) {
       core().observation_end(std::exchange(asked_, nullptr), 0);
     }
   }
@@ -75,10 +76,14 @@ class PyObserver {
  private:
   static void on_asked(void* context, forebay_observation* observation) {
     auto* self = static_cast<PyObserver*>(context);
+    if (self->pid_ != getpid()) {
+      // In a child, which makes observers of its own: the bell is the parent's.
+      core().observation_end(observation, 0);
+      return;
+    }
     {
       const std::lock_guard lock(self->mutex_);
       self->asked_ = observation;
-      self->asked_pid_ = getpid();
     }
     self->bell_->ring(self->number_);
   }
@@ -86,9 +91,9 @@ class PyObserver {
   const std::shared_ptr<Bell> bell_;
   const uint64_t number_;
   forebay_observer* observer_ = nullptr;
+  const pid_t pid_ = getpid();
   std::mutex mutex_;
   forebay_observation* asked_ = nullptr;
-  pid_t asked_pid_ = 0;
 };
 
 }  // namespace

@@ -129,6 +129,7 @@ Incarnation* Collector::activate() noexcept try {
     made.resource.attributes.push_back(
         {"service.instance.id", model::OwnedValue::text(made.instance_id)});
   }
+  incarnation->resource = made.resource;
   CollectorOptions with_id = options_;
   with_id.pipeline.instance_id = made.instance_id;
   MadeExporters exporters = is_simulated

@@ -37,6 +37,7 @@ struct Incarnation {
   // A record of this severity number or above releases the flight recorder; 25: none does.
   uint32_t recorder_trigger = 25;
   std::string instance_id;
+  model::Resource resource;  // with the instance id
   std::atomic<bool> is_abandoned{false};
 };
 

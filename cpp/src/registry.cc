@@ -289,6 +289,8 @@ void Registry::abandon_in_child() noexcept {
     incarnation->is_abandoned.store(true);
   }
   instruments_.unbind_all();
+  // The drain thread of the parent may have been in a callback.
+  for (const auto& observer : observers_) new (&observer->calling) std::mutex;
   measurements_not_started_ = 0;
   // Read zero already where the kernel wipes the page.
   for (auto& [key, logger] : loggers_) {

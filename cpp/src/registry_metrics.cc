@@ -121,10 +121,11 @@ void Collector::add_observers(Incarnation& incarnation) noexcept try {
 int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
   Incarnation* const current = incarnation_.load();
   if (is_closed()) return FOREBAY_CLOSED;
-  encode::PrometheusText sink(options_.pipeline.resource, is_open_metrics
-                                                              ? encode::TextFormat::kOpenMetrics
-                                                              : encode::TextFormat::kPrometheus);
-  if (current != nullptr && current->pid == getpid()) {
+  const bool lives = current != nullptr && current->pid == getpid();
+  encode::PrometheusOptions options;
+  if (is_open_metrics) options.format = encode::PrometheusFormat::kOpenMetrics;
+  encode::PrometheusText sink(lives ? current->resource : options_.pipeline.resource, options);
+  if (lives) {
     metrics::Store& store = *current->pipeline->metrics_store();
     const std::lock_guard lock(store.collecting());
     store.begin();
@@ -136,7 +137,9 @@ int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
     store.collect(metrics::Reader::kCumulative, current->pipeline->ticks().clock().wall_now(), 0,
                   sink);
   }
-  text = sink.finish();
+  ByteBuffer written;
+  sink.finish(written);
+  text = as_text(written.view());
   return FOREBAY_OK;
 }
 

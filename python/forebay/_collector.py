@@ -17,6 +17,7 @@ from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
 from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
+from ._metrics import InstrumentCache, MakesInstruments
 from ._manual_clock import ManualClock
 from ._options import (
     BacklogOptions,
@@ -49,7 +50,7 @@ SHUTDOWN_TIMEOUT = 5.0
 
 
 @suggests_fields
-class Collector(Upstream):
+class Collector(Upstream, MakesInstruments):
     """Takes log records from Python and native code, and ships them to one destination or several.
 
     Threads, files and connections are made with the first record, so a collector may be made before
@@ -160,6 +161,7 @@ class Collector(Upstream):
                 if isinstance(each, MemoryExporter):
                     each._core = self._core
         self._loggers = LoggerCache(self._core)
+        self._instrument_cache = InstrumentCache(self._core)
         self._receipt: Receipt | None = None
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
@@ -235,6 +237,16 @@ class Collector(Upstream):
             OptionError: a name that is empty, or a level that does not exist.
         """
         return self._loggers.get(name, version, level, attributes)
+
+    def prometheus_text(self, *, openmetrics: bool = False) -> str:
+        """All series as they stand, as a Prometheus server scrapes them; see `forebay.prometheus`.
+
+        Sums come together since each series began, whatever is exported. Empty after a shutdown.
+
+        Args:
+            openmetrics: OpenMetrics 1.0, instead of the text format 0.0.4.
+        """
+        return self._core.metrics_text("openmetrics" if openmetrics else "prometheus") or ""
 
     def stats(self) -> Stats:
         """The ledger at this moment."""

@@ -1,17 +1,34 @@
-"""The native module. What Python code may rely on; everything else of it is private to Forebay."""
+"""The native module. What Python code may rely on; everything else of it is private to Forebay.
+
+Long because the module is one.
+"""
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 __all__ = [
     "Bell",
     "Bound",
+    "BoundCounter",
+    "BoundGauge",
+    "BoundHistogram",
+    "BoundUpDownCounter",
     "Collector",
+    "Counter",
+    "Gauge",
     "Grant",
+    "Histogram",
     "Logger",
+    "ObservableCounter",
+    "ObservableGauge",
+    "ObservableUpDownCounter",
+    "Observation",
+    "Observer",
     "PressureWatch",
     "RoomWaiter",
+    "UpDownCounter",
     "context_variable",
     "decompress",
     "emit_bridged",
@@ -287,6 +304,8 @@ class Collector:
     def flush(self, timeout: float | None) -> dict[str, int]: ...
     def shutdown(self, timeout: float | None) -> dict[str, int]: ...
     def text(self, name: str) -> str: ...
+    def take_metrics(self) -> list[bytes]: ...
+    def metrics_text(self, format: str) -> str | None: ...
     def take_memory(self) -> list[bytes]: ...
     def advance(self, nanoseconds: int) -> bool: ...
     def dump_recorder(self, seconds: float | None) -> int: ...
@@ -397,3 +416,90 @@ def simulate(options: _Options, scenario: _Options) -> list[dict[str, int]]:
     The names are those of the C ABI's `simulate`. Raises `forebay.OptionError`. The GIL is released
     meanwhile.
     """
+
+_Attributes: TypeAlias = Mapping[str, object] | None
+_Bound = TypeVar("_Bound")
+
+class _Instrument:
+    def __new__(
+        cls,
+        collector: Collector | None,
+        name: str,
+        unit: str,
+        description: str,
+        meter: str,
+        meter_version: str,
+        bounds: Sequence[float] | None,
+        is_real: bool,
+        /,
+    ) -> Any: ...
+
+class BoundCounter:
+    """A counter's series: what `Counter.bind` returns."""
+
+    def add(self, amount: float, /) -> None: ...
+
+class BoundUpDownCounter:
+    """An up-down counter's series: what `UpDownCounter.bind` returns."""
+
+    def add(self, amount: float, /) -> None: ...
+
+class BoundGauge:
+    """A gauge's series: what `Gauge.bind` returns."""
+
+    def set(self, amount: float, /) -> None: ...
+
+class BoundHistogram:
+    def record(self, amount: float, /) -> None: ...
+
+class Counter(_Instrument):
+    """A sum that only grows: what `forebay.counter` returns.
+
+    What is no amount (NaN, infinite, below zero, not a number) is counted as
+    ``measurements_invalid`` and never raised. Safe from any thread.
+    """
+
+    def add(self, amount: float, attributes: _Attributes = ..., context: object = ...) -> None:
+        """Add to the series of these attributes."""
+
+    def bind(self, attributes: _Attributes = ...) -> BoundCounter:
+        """The series of those attributes, found once: the quickest way to add."""
+
+class UpDownCounter(_Instrument):
+    """A sum that goes both ways: what `forebay.up_down_counter` returns."""
+
+    def add(self, amount: float, attributes: _Attributes = ..., context: object = ...) -> None:
+        """Add to the series of these attributes."""
+
+    def bind(self, attributes: _Attributes = ...) -> BoundUpDownCounter:
+        """The series of those attributes, found once."""
+
+class Gauge(_Instrument):
+    """The value that was set last: what `forebay.gauge` returns."""
+
+    def set(self, amount: float, attributes: _Attributes = ..., context: object = ...) -> None:
+        """Set the series of these attributes."""
+
+    def bind(self, attributes: _Attributes = ...) -> BoundGauge:
+        """The series of those attributes, found once."""
+
+class Histogram(_Instrument):
+    def record(self, amount: float, attributes: _Attributes = ..., context: object = ...) -> None:
+        """Record into the series of these attributes."""
+
+    def bind(self, attributes: _Attributes = ..., *, type: Any = ...) -> Any: ...
+
+class ObservableCounter(_Instrument): ...
+class ObservableUpDownCounter(_Instrument): ...
+class ObservableGauge(_Instrument): ...
+
+@final
+class Observation:
+    def observe(self, amount: object, attributes: _Attributes = ...) -> None: ...
+    def end(self, failures: int = ...) -> None: ...
+
+@final
+class Observer:
+    def __init__(self, instrument: object, bell: Bell, number: int) -> None: ...
+    def take(self) -> Observation | None: ...
+    def close(self) -> None: ...

@@ -1,0 +1,204 @@
+"""Callbacks of observable instruments, on threads of Python's own.
+
+One thread waits for the core to ask; the callbacks run on others, so that one which hangs keeps
+nobody from being asked. These are daemon threads: at the interpreter's end they are stopped where
+no frame of C++ is on their stacks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import queue
+import select
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from . import _core
+from ._errors import OptionError
+from ._warnings import say_once
+
+# How long a callback may run until another thread takes over those that wait. Unit: s.
+_PATIENCE = 0.1
+_MOST_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A value that a callback tells, with the attributes of its series."""
+
+    value: float
+    attributes: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class CallbackOptions:
+    """What a callback that takes an argument gets; OpenTelemetry's signature."""
+
+    timeout_millis: float = 10_000
+
+
+Callback = Callable[..., object]
+
+
+def checked_callbacks(callbacks: object) -> tuple[Callback, ...]:
+    """One callback, or several."""
+    found = (callbacks,) if callable(callbacks) else callbacks
+    if not isinstance(found, Iterable):
+        raise OptionError(f"callbacks: {callbacks!r} is not a function, or a list of them")
+    functions = []
+    for index, function in enumerate(found):
+        if not callable(function):
+            raise OptionError(f"callbacks[{index}]: {function!r} is not a function")
+        functions.append(function)
+    return tuple(functions)
+
+
+class ObservedInstrument:
+    """What ends the calls of an observable instrument's callbacks."""
+
+    def __init__(self, instrument: object, callbacks: Iterable[Callback]) -> None:
+        self._instrument = instrument
+        self._watched = [_dispatcher.add(_Watched(instrument, each)) for each in callbacks]
+
+    def close(self) -> None:
+        """End the calls; one that is under way goes on. A second time does nothing."""
+        watched, self._watched = self._watched, []
+        for each in watched:
+            _dispatcher.remove(each)
+
+
+@dataclass(eq=False)
+class _Watched:
+    """A callback, and what the core asks it through."""
+
+    instrument: object
+    callback: Callback
+    takes_options: bool = field(init=False)
+    number: int = 0
+    core: _core.Observer | None = None
+
+    def __post_init__(self) -> None:
+        self.takes_options = _takes_an_argument(self.callback)
+
+    def answer(self, observation: _core.Observation) -> None:
+        failures = 0
+        try:
+            told = self.callback(CallbackOptions()) if self.takes_options else self.callback()
+            for value, attributes in _values(told):
+                observation.observe(value, attributes)
+        except Exception as error:
+            failures = 1
+            say_once(f"a callback of {self.instrument!r} raised {type(error).__name__}: {error}")
+        finally:
+            observation.end(failures)
+
+
+def _takes_an_argument(callback: Callback) -> bool:
+    try:
+        inspect.signature(callback).bind()
+    except TypeError:
+        return True
+    except ValueError:  # a function of C without a signature
+        return False
+    return False
+
+
+def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]]:
+    """The values of what a callback returned."""
+    if told is None:
+        return
+    # OpenTelemetry's own Observation has the same two attributes.
+    for each in told if isinstance(told, Iterable) else (told,):
+        if isinstance(each, int | float):
+            yield each, None
+        else:
+            yield each.value, each.attributes
+
+
+class _Dispatcher:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bell: _core.Bell | None = None
+        self._watched: dict[int, _Watched] = {}
+        self._last = 0
+        self._thread: threading.Thread | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._jobs: queue.SimpleQueue[_Watched] = queue.SimpleQueue()
+        self._workers = 0
+        self._busy = 0
+
+    def add(self, watched: _Watched) -> _Watched:
+        with self._lock:
+            if self._bell is None:
+                self._bell = _core.Bell()
+            self._last += 1
+            watched.number = self._last
+            self._watched[watched.number] = watched
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._serve, args=(self._bell,), name="forebay-observe", daemon=True
+                )
+                self._thread.start()
+            bell = self._bell
+        # Not under the lock: it may start the collector.
+        watched.core = _core.Observer(watched.instrument, bell, watched.number)
+        return watched
+
+    def remove(self, watched: _Watched) -> None:
+        with self._lock:
+            self._watched.pop(watched.number, None)
+        if watched.core is not None:
+            watched.core.close()
+
+    def after_fork_in_child(self) -> None:
+        """Begin again: threads and descriptor are the parent's."""
+        self._lock = threading.Lock()
+        self._bell = self._thread = None
+        self._begin()
+        watched, self._watched = self._watched, {}
+        for each in watched.values():
+            with suppress(Exception):
+                self.add(each)
+
+    def _serve(self, bell: _core.Bell) -> None:
+        poll = select.poll()
+        poll.register(bell.fileno(), select.POLLIN)
+        while True:
+            poll.poll(None if self._jobs.empty() else _PATIENCE * 1000)
+            for number in bell.take():
+                watched = self._watched.get(number)
+                if watched is not None:
+                    self._jobs.put(watched)
+            if not self._jobs.empty():
+                self._need_worker()
+
+    def _need_worker(self) -> None:
+        with self._lock:
+            if self._workers > self._busy or self._workers >= _MOST_WORKERS:
+                return
+            self._workers += 1
+        threading.Thread(target=self._work, name="forebay-observer", daemon=True).start()
+
+    def _work(self) -> None:
+        jobs = self._jobs
+        while True:
+            watched = jobs.get()
+            observation = None if watched.core is None else watched.core.take()
+            if observation is None:
+                continue
+            with self._lock:
+                self._busy += 1
+            try:
+                watched.answer(observation)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+
+
+_dispatcher = _Dispatcher()
+os.register_at_fork(after_in_child=_dispatcher.after_fork_in_child)
