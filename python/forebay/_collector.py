@@ -17,8 +17,8 @@ from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
 from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
-from ._metrics import InstrumentCache, MakesInstruments
 from ._manual_clock import ManualClock
+from ._metrics import InstrumentCache, MakesInstruments
 from ._options import (
     BacklogOptions,
     BatchOptions,

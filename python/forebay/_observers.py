@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import _core
 from ._errors import OptionError
@@ -111,7 +112,8 @@ def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]
     if told is None:
         return
     # OpenTelemetry's own Observation has the same two attributes.
-    for each in told if isinstance(told, Iterable) else (told,):
+    several: Iterable[Any] = told if isinstance(told, Iterable) else (told,)
+    for each in several:
         if isinstance(each, int | float):
             yield each, None
         else:
