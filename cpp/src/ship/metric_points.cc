@@ -1,6 +1,7 @@
 #include "ship/metric_points.h"
 
 #include <array>
+#include <utility>
 
 #include "ship/wire_reader.h"
 
@@ -141,7 +142,7 @@ bool read_scope(ByteView scope_metrics, MetricPointView& point, const Visit& vis
 }  // namespace
 
 Status for_each_metric_point(ByteView request, const Visit& visit) {
-  const Status corrupt = Status::corrupt("not an ExportMetricsServiceRequest");
+  Status corrupt = Status::corrupt("not an ExportMetricsServiceRequest");
   MetricPointView point;
   WireReader resources(request);
   WireField resource_metrics;

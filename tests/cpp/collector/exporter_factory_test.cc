@@ -42,6 +42,22 @@ TEST(ExporterFactoryTest, makes_the_exporters_of_each_route_in_their_order) {
   EXPECT_EQ(options.pipeline.compress.codec, Codec::kZstd);
 }
 
+TEST(ExporterFactoryTest, an_endpoint_of_one_signal_is_all_that_is_needed_where_the_other_follows) {
+  for (const auto& [path, url] : std::vector<std::pair<std::string, std::string>>{
+           {"exporter.logs_endpoint", "http://h/own"},
+           {"exporter.logs_endpoint", "http://h/v1/logs"},
+           {"exporter.metrics_endpoint", "http://h/o/v1/metrics"}}) {
+    EXPECT_TRUE(validate_exporters(parsed({{path, url}})).is_ok()) << path << " " << url;
+  }
+  const CollectorOptions metrics_only =
+      parsed({{"exporter.metrics_endpoint", "http://h/o/v1/metrics"}});
+  EXPECT_EQ(make_exporters(metrics_only, Clock::system()).routes.at(0).at(0)->description(),
+            "otlp http://h/o/v1/logs");
+  const Status nowhere =
+      validate_exporters(parsed({{"exporter.metrics_endpoint", "http://h/push"}}));
+  EXPECT_EQ(nowhere.message().find("exporter.logs_endpoint: "), 0u) << nowhere.message();
+}
+
 TEST(ExporterFactoryTest, all_http_destinations_of_a_collector_are_waited_for_together) {
   const CollectorOptions options = parsed({{"routes[0].name", "main"},
                                            {"routes[0].exporters[0].type", "otlp_http"},
