@@ -34,11 +34,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._otlp import answers, logs, logs_json
+from ._otlp import answers, logs, logs_json, metrics
 from ._otlp.faults import Fault, FaultScript
 from ._otlp.http_server import Server
 from ._otlp.intake import Intake, TakenBatch
 from ._otlp.logs import LogRecord, Scope, Value
+from ._otlp.metrics import Exemplar, MetricPoint
 from ._otlp.tally import Counts, Tally
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Counts",
+    "Exemplar",
     "LogRecord",
     "ManualClock",
     "MemoryCollector",
+    "MetricPoint",
     "ReceivedRecord",
     "Receiver",
     "Scope",
@@ -85,10 +88,11 @@ class Receiver:
 
     Args:
         port: TCP port; 0 takes a free one, which stays the same over `stop` and `start`.
-        keep: keep the bodies of the batches taken, for `records`. Costs their size in memory.
-        validate: decode each record on arrival, and answer 400 if it is malformed. Otherwise only
-            the first record of each scope and the frame around the rest are looked at, which is
-            about 50 times faster.
+        keep: keep the bodies of the batches taken, for `records` and `metric_points`. Costs their
+            size in memory.
+        validate: decode each record and point on arrival, and answer 400 if it is malformed.
+            Otherwise only the first record or metric of each scope and the frame around the rest
+            are looked at, which is about 50 times faster.
         control: also answer ``GET /counts`` and ``POST /control``, for scripts.
         on_batch: called with each batch before it is acknowledged, in the connection's thread. An
             OSError from it answers 503, and the batch is not counted.
@@ -168,7 +172,7 @@ class Receiver:
 
     @property
     def endpoint(self) -> str:
-        """The base URL, to which an exporter appends ``/v1/logs``."""
+        """The base URL, to which an exporter appends ``/v1/logs`` or ``/v1/metrics``."""
         return f"http://127.0.0.1:{self._port}"
 
     # -- what it took -------------------------------------------------------------------------
@@ -200,6 +204,18 @@ class Receiver:
                     result.append(
                         ReceivedRecord(resource_logs.resource, scope, record, batch.batch_id)
                     )
+        return result
+
+    def metric_points(self, *, unique: bool = True) -> list[MetricPoint]:
+        """The metric points taken, as `records` gives the log records."""
+        result = []
+        for batch in self.batches(unique=unique):
+            if not batch.points:
+                continue
+            if batch.content_type == answers.JSON:
+                result += metrics.decode_json(batch.body or b"{}")
+            else:
+                result += metrics.decode_protobuf(batch.body)
         return result
 
     def open_connections(self) -> int:
@@ -263,7 +279,7 @@ class Receiver:
         self._intake.faults.add(Fault("cut_before", times))
 
     def partial(self, rejected: int, *, message: str = "rejected", times: int | None = 1) -> None:
-        """Answer 200 with a partial success that rejects so many records.
+        """Answer 200 with a partial success that rejects so many records, or points.
 
         More than the batch holds may be asked for: servers get that wrong, too.
         """
