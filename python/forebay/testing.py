@@ -34,7 +34,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._otlp import answers, logs, logs_json, metrics
 from ._otlp.faults import Fault, FaultScript
 from ._otlp.http_server import Server
 from ._otlp.intake import Intake, TakenBatch
@@ -193,13 +192,7 @@ class Receiver:
         """
         result = []
         for batch in self.batches(unique=unique):
-            if batch.points:
-                continue
-            if batch.content_type == answers.JSON:
-                decoded = logs_json.decode_json(batch.body or b"{}")
-            else:
-                decoded = logs.decode_protobuf(batch.body)
-            for resource_logs in decoded:
+            for resource_logs in batch.resource_logs():
                 for scope, record in resource_logs.records():
                     result.append(
                         ReceivedRecord(resource_logs.resource, scope, record, batch.batch_id)
@@ -208,15 +201,7 @@ class Receiver:
 
     def metric_points(self, *, unique: bool = True) -> list[MetricPoint]:
         """The metric points taken, as `records` gives the log records."""
-        result = []
-        for batch in self.batches(unique=unique):
-            if not batch.points:
-                continue
-            if batch.content_type == answers.JSON:
-                result += metrics.decode_json(batch.body or b"{}")
-            else:
-                result += metrics.decode_protobuf(batch.body)
-        return result
+        return [point for batch in self.batches(unique=unique) for point in batch.metric_points()]
 
     def open_connections(self) -> int:
         """How many connections are open now."""
