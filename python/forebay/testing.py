@@ -18,6 +18,8 @@ For pytest there is a collector in memory, which is the process default for one 
         record = forebay_collector.record(level="INFO", logger="shop", order=42)
         assert record.body == "order placed"
 
+Metric points are asked for likewise: ``forebay_collector.metric_point("orders", region="eu").value``.
+
 A test that also takes ``forebay_clock`` decides what time it is in that collector:
 
     def test_a_limit_lets_go_after_a_minute(forebay_collector, forebay_clock):
