@@ -18,7 +18,9 @@ For pytest there is a collector in memory, which is the process default for one 
         record = forebay_collector.record(level="INFO", logger="shop", order=42)
         assert record.body == "order placed"
 
-Metric points are asked for likewise: ``forebay_collector.metric_point("orders", region="eu").value``.
+Metric points are asked for in the same way:
+
+    assert forebay_collector.metric_point("orders", region="eu").value == 1
 
 A test that also takes ``forebay_clock`` decides what time it is in that collector:
 
