@@ -1,8 +1,8 @@
 """Metric points as plain Python objects, and how they come out of OTLP.
 
 Out of protobuf they come by way of OTLP/JSON, for which there is a table (schema.py): so what the
-fields are called and how they are laid out stands in one place. It costs half of the speed, which
-nobody misses: a metric has a point a minute.
+fields are called and how they are laid out stands in one place. A histogram of 15 buckets and three
+attributes takes 0.2 ms so (measured on two slow, busy cores): enough for what comes once a minute.
 """
 
 from __future__ import annotations
