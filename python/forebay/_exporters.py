@@ -13,6 +13,7 @@ from ._validation import OptionList, suggests_fields, whole
 if TYPE_CHECKING:
     from . import _core
     from ._otlp.logs import LogRecord, ResourceLogs
+    from ._otlp.metrics import MetricPoint
 
 _DAY = 86_400.0
 _YEAR = 365 * _DAY
@@ -183,8 +184,8 @@ class ConsoleExporter:
 class MemoryExporter:
     """Keeps delivered batches in memory: for tests, and to look at what is sent.
 
-    Belongs to one collector. What is read with `records` or `requests` stays readable until
-    `clear`; call the collector's ``flush()`` first. Safe from any thread.
+    Belongs to one collector. What is read with `records`, `metric_points` and so on stays readable
+    until `clear`; call the collector's ``flush()`` first. Safe from any thread.
     """
 
     def __init__(self, *, max_bytes: int | None = None) -> None:
@@ -199,6 +200,7 @@ class MemoryExporter:
         )
         self._core: _core.Collector | None = None
         self._requests: list[bytes] = []
+        self._metric_requests: list[bytes] = []
 
     def __repr__(self) -> str:
         return f"MemoryExporter(max_bytes={self._max_bytes!r})"
@@ -219,10 +221,24 @@ class MemoryExporter:
         """The records delivered so far, decoded, batch by batch."""
         return [record for logs in self.resource_logs() for _, record in logs.records()]
 
+    def metric_requests(self) -> list[bytes]:
+        """All metrics delivered so far: ``ExportMetricsServiceRequest`` messages in protobuf."""
+        if self._core is not None:
+            self._metric_requests.extend(self._core.take_metrics())
+        return list(self._metric_requests)
+
+    def metric_points(self) -> list[MetricPoint]:
+        """The metric points delivered so far, decoded, batch by batch."""
+        from ._otlp.metrics import decode_protobuf
+
+        return [point for request in self.metric_requests() for point in decode_protobuf(request)]
+
     def clear(self) -> None:
         """Forget what was delivered so far."""
         self.requests()
         self._requests.clear()
+        self.metric_requests()
+        self._metric_requests.clear()
 
     def _flatten(self, options: OptionList, path: str = "exporter") -> None:
         if self._core is not None:

@@ -11,7 +11,9 @@ from ._collector import Collector
 from ._exporters import MemoryExporter
 from ._levels import level_number, severity_number
 from ._otlp.logs import LogRecord, Scope
+from ._otlp.metrics import Kind, MetricPoint
 from ._stats import Audit
+from ._testing_points import in_order_of_time, newest_of_one_series, select_points
 
 
 class MemoryCollector:
@@ -72,6 +74,44 @@ class MemoryCollector:
         """The messages of what `records` finds."""
         return [str(record.body) for record in self.records(**wanted)]
 
+    def metric_points(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        kind: Kind | None = None,
+        meter: str | None = None,
+        internal: bool = False,
+        **attributes: object,
+    ) -> list[MetricPoint]:
+        """The metric points of now and of every collection before, in the order of their time.
+
+        Args:
+            name: Of the metric with that name.
+            kind: ``"gauge"``, ``"sum"``, ``"histogram"`` and so on.
+            meter: Of the meter with that name, and those below it.
+            internal: Also what Forebay measures about itself (meter ``forebay``).
+            attributes: With these attributes, and these values; as for `records`.
+        """
+        return select_points(
+            in_order_of_time(self._metric_points()),
+            name,
+            kind=kind,
+            meter=meter,
+            internal=internal,
+            attributes=attributes,
+        )
+
+    def metric_point(self, name: str | None = None, /, **wanted: Any) -> MetricPoint:
+        """The newest point of the only series that `metric_points` finds.
+
+        A cumulative point, which is the default, counts all there was so far.
+
+        Raises:
+            AssertionError: there is none, or there are several series; the text shows them.
+        """
+        return newest_of_one_series(self.metric_points(name, **wanted))
+
     def clear(self) -> None:
         """Forget what was emitted so far."""
         self._flush()
@@ -84,6 +124,10 @@ class MemoryCollector:
     def _flush(self) -> None:
         receipt = self.collector.flush(30)
         assert receipt.complete, receipt
+
+    def _metric_points(self) -> list[MetricPoint]:
+        self._flush()
+        return self._exporter.metric_points()
 
     def _all(self) -> list[tuple[Scope, LogRecord]]:
         self._flush()

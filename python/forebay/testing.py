@@ -18,6 +18,10 @@ For pytest there is a collector in memory, which is the process default for one 
         record = forebay_collector.record(level="INFO", logger="shop", order=42)
         assert record.body == "order placed"
 
+Metric points are asked for in the same way:
+
+    assert forebay_collector.metric_point("orders", region="eu").value == 1
+
 A test that also takes ``forebay_clock`` decides what time it is in that collector:
 
     def test_a_limit_lets_go_after_a_minute(forebay_collector, forebay_clock):
@@ -34,11 +38,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._otlp import answers, logs, logs_json
 from ._otlp.faults import Fault, FaultScript
 from ._otlp.http_server import Server
 from ._otlp.intake import Intake, TakenBatch
 from ._otlp.logs import LogRecord, Scope, Value
+from ._otlp.metrics import Exemplar, MetricPoint
 from ._otlp.tally import Counts, Tally
 
 if TYPE_CHECKING:
@@ -48,9 +52,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Counts",
+    "Exemplar",
     "LogRecord",
     "ManualClock",
     "MemoryCollector",
+    "MetricPoint",
     "ReceivedRecord",
     "Receiver",
     "Scope",
@@ -85,10 +91,11 @@ class Receiver:
 
     Args:
         port: TCP port; 0 takes a free one, which stays the same over `stop` and `start`.
-        keep: keep the bodies of the batches taken, for `records`. Costs their size in memory.
-        validate: decode each record on arrival, and answer 400 if it is malformed. Otherwise only
-            the first record of each scope and the frame around the rest are looked at, which is
-            about 50 times faster.
+        keep: keep the bodies of the batches taken, for `records` and `metric_points`. Costs their
+            size in memory.
+        validate: decode each record and point on arrival, and answer 400 if it is malformed.
+            Otherwise only the first record or metric of each scope and the frame around the rest
+            are looked at, which is about 50 times faster.
         control: also answer ``GET /counts`` and ``POST /control``, for scripts.
         on_batch: called with each batch before it is acknowledged, in the connection's thread. An
             OSError from it answers 503, and the batch is not counted.
@@ -168,7 +175,7 @@ class Receiver:
 
     @property
     def endpoint(self) -> str:
-        """The base URL, to which an exporter appends ``/v1/logs``."""
+        """The base URL, to which an exporter appends ``/v1/logs`` or ``/v1/metrics``."""
         return f"http://127.0.0.1:{self._port}"
 
     # -- what it took -------------------------------------------------------------------------
@@ -189,18 +196,16 @@ class Receiver:
         """
         result = []
         for batch in self.batches(unique=unique):
-            if batch.points:
-                continue
-            if batch.content_type == answers.JSON:
-                decoded = logs_json.decode_json(batch.body or b"{}")
-            else:
-                decoded = logs.decode_protobuf(batch.body)
-            for resource_logs in decoded:
+            for resource_logs in batch.resource_logs():
                 for scope, record in resource_logs.records():
                     result.append(
                         ReceivedRecord(resource_logs.resource, scope, record, batch.batch_id)
                     )
         return result
+
+    def metric_points(self, *, unique: bool = True) -> list[MetricPoint]:
+        """The metric points taken, as `records` gives the log records."""
+        return [point for batch in self.batches(unique=unique) for point in batch.metric_points()]
 
     def open_connections(self) -> int:
         """How many connections are open now."""
@@ -263,7 +268,7 @@ class Receiver:
         self._intake.faults.add(Fault("cut_before", times))
 
     def partial(self, rejected: int, *, message: str = "rejected", times: int | None = 1) -> None:
-        """Answer 200 with a partial success that rejects so many records.
+        """Answer 200 with a partial success that rejects so many records, or points.
 
         More than the batch holds may be asked for: servers get that wrong, too.
         """

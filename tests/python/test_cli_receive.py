@@ -20,6 +20,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from forebay._otlp.files import SegmentReader
+from forebay.testing import MetricPoint, Scope
+from tests.python.otlp_metrics import encoded
 from tests.waiting import wait_until
 
 
@@ -99,6 +101,52 @@ def test_it_prints_its_counts_for_people(start: Start) -> None:
     out = process.end()
     assert "2 records in 1 batches" in out
     assert "1 requests: 1 with 200, 0 cut" in out
+
+
+ORDERS = MetricPoint("orders", "sum", scope=Scope("shop"), time_unix_nano=7, value=5)
+
+
+def test_the_counts_for_people_tell_records_from_points(start: Start) -> None:
+    """Each with its batches, those that came twice, and its scopes."""
+    process = start()
+    process.post(logs_of("one", "two"))
+    for batch_id in ("m", "m"):
+        process.post(encoded(ORDERS, ORDERS, ORDERS), "/v1/metrics", batch_id)
+    assert process.end().splitlines() == [
+        "2 records in 1 batches (2 and 1 with what came twice)",
+        "3 metric points in 1 batches (6 and 2 with what came twice)",
+        "3 requests: 3 with 200, 0 cut",
+        "           2  shop",
+        "           3  shop (metric points)",
+    ]
+
+
+def test_it_prints_records_and_points_as_they_come(start: Start) -> None:
+    """Before the answer, as cat does; with --json in its form, and then the counts."""
+    process = start("--print")
+    assert process.process.stdout is not None
+    process.post(logs_of("one"))
+    assert process.process.stdout.readline() == "1970-01-01T00:00:00.000Z -        shop one\n"
+    process.post(encoded(ORDERS), "/v1/metrics")
+    assert process.process.stdout.readline() == "1970-01-01T00:00:00.000Z shop orders 5\n"
+    process = start("--print", "--json")
+    process.post(encoded(ORDERS), "/v1/metrics")
+    point, counts = map(json.loads, process.end().splitlines())
+    assert (point["name"], point["value"], counts["points"]) == ("orders", 5, 1)
+
+
+def test_what_cannot_be_printed_is_taken_and_told(start: Start) -> None:
+    """A bad record behind a good one: only printing looks at it. The next batch is printed."""
+    good, bad = b"\x12\x02\x10\x09", b"\x12\x02\x12\x09"
+    resource = b"\x12" + bytes([len(good + bad)]) + good + bad
+    process = start("--print")
+    assert process.post(b"\x0a" + bytes([len(resource)]) + resource) == 200
+    assert process.post(logs_of("next")) == 200
+    process.process.send_signal(signal.SIGTERM)
+    out, err = process.process.communicate(timeout=20)
+    assert " next\n3 records in 2 batches" in out
+    assert err.startswith("forebay receive: not printed: ")
+    assert err.count("\n") == 1
 
 
 def test_it_writes_otlp_json_lines_that_the_official_library_reads(

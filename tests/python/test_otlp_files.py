@@ -87,7 +87,7 @@ def test_metrics_in_a_segment_are_passed_over_and_counted(tmp_path: Path) -> Non
     path.write_text('{"resourceMetrics":[{}]}\n{}\n')
     reader = SegmentReader(path)
     assert bodies(reader) == []
-    assert reader.other_signals == 1
+    assert reader.passed_over == {"metrics": 1}
     assert reader.problems == []
 
 

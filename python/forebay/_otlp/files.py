@@ -1,4 +1,4 @@
-"""Log records out of segment files: OTLP/JSON lines, and length-prefixed protobuf.
+"""Log records and metric points out of segment files: OTLP/JSON lines, length-prefixed protobuf.
 
 Both are read while somebody may still be writing them, and after a writer was killed: a last line
 or message that is only half there is left out and said, not an error.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import IO
 
-from . import compression, logs, logs_json, schema
+from . import compression, json_values, logs, logs_json, metrics, signals
 from .compression import CodecMissingError, CompressionError
 from .logs import ResourceLogs
+from .metrics import MetricPoint
+from .signals import Signal
 from .wire import WireError
 
 SUFFIXES = (".jsonl", ".otlp", ".otlp.zst")
@@ -31,20 +32,19 @@ class SegmentReader:
     """Reads one segment, message by message. Iterate over it once.
 
     The form is told by the content: ``{`` begins JSON lines; anything else is length-prefixed
-    protobuf (4 bytes, big endian, then the message), each message compressed with zstd or not.
+    protobuf (4 bytes, big endian, then the message), each message compressed with zstd or not. A
+    Collector that compresses JSON writes it so, too.
 
     Attributes:
-        messages: complete messages read so far.
         half_written: the segment ends within a message.
-        other_signals: messages that hold metrics or traces; they are passed over.
+        passed_over: messages of a signal that was not asked for, by signal.
         problems: a sentence for each part that could not be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.messages = 0
         self.half_written = False
-        self.other_signals = 0
+        self.passed_over: dict[Signal, int] = {}
         self.problems: list[str] = []
 
     def __iter__(self) -> Iterator[ResourceLogs]:
@@ -52,17 +52,32 @@ class SegmentReader:
             yield from self.read(file)
 
     def read(self, file: IO[bytes]) -> Iterator[ResourceLogs]:
-        """Read from an open binary file, which need not be seekable."""
+        """The log records in an open binary file, which need not be seekable."""
+        for item in self.read_signals(file, ("logs",)):
+            if isinstance(item, ResourceLogs):
+                yield item
+
+    def signals(self, wanted: Container[Signal]) -> Iterator[ResourceLogs | MetricPoint]:
+        """What there is of these signals, in the file's order. Only logs and metrics are read."""
+        with open(self.path, "rb") as file:
+            yield from self.read_signals(file, wanted)
+
+    def read_signals(
+        self, file: IO[bytes], wanted: Container[Signal]
+    ) -> Iterator[ResourceLogs | MetricPoint]:
+        """The same out of an open binary file, which need not be seekable."""
         buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
         start = buffered.peek(1)[:1]
         if not start:
             return
         if start in (b"{", b" ", b"\n", b"\r", b"\t"):
-            yield from self._read_lines(buffered)
+            yield from self._read_lines(buffered, wanted)
         else:
-            yield from self._read_messages(buffered)
+            yield from self._read_messages(buffered, wanted)
 
-    def _read_lines(self, file: IO[bytes]) -> Iterator[ResourceLogs]:
+    def _read_lines(
+        self, file: IO[bytes], wanted: Container[Signal]
+    ) -> Iterator[ResourceLogs | MetricPoint]:
         number = 0
         while True:
             line = file.readline(MAX_MESSAGE_BYTES + 1)
@@ -76,28 +91,23 @@ class SegmentReader:
                 continue
             if not line.strip():
                 continue
+            signal = signals.of_json(line)
+            if signal is not None and signal not in wanted:
+                self._pass_over(signal)  # to parse it would be most of the work
+                continue
             try:
-                document = json.loads(line)
-            except (ValueError, RecursionError) as error:
+                yield from self._of_json(line, wanted)
+            except _NotJsonError as error:
                 if complete:
-                    self._problem(f"line {number}: no JSON: {error}")
+                    self._problem(f"line {number}: {error}")
                 else:
                     self.half_written = True
-                continue
-            self.messages += 1
-            if isinstance(document, dict) and not document.keys() - {
-                "resourceMetrics",
-                "resourceSpans",
-                "resourceProfiles",
-            }:
-                self.other_signals += bool(document)
-                continue
-            try:
-                yield from logs_json.from_json_object(document)
             except WireError as error:
                 self._problem(f"line {number}: {error}")
 
-    def _read_messages(self, file: IO[bytes]) -> Iterator[ResourceLogs]:
+    def _read_messages(
+        self, file: IO[bytes], wanted: Container[Signal]
+    ) -> Iterator[ResourceLogs | MetricPoint]:
         offset = 0
         while True:
             prefix = file.read(_PREFIX_BYTES)
@@ -118,32 +128,54 @@ class SegmentReader:
             try:
                 if data.startswith(compression.ZSTD_MAGIC):
                     data = compression.decompress("zstd", data, MAX_MESSAGE_BYTES)
-                decoded = logs.decode_protobuf(data)
+                if data.startswith(b"{"):
+                    yield from self._of_json(data, wanted)
+                else:
+                    yield from self._of_protobuf(data, wanted)
             except CodecMissingError as error:
                 self._problem(str(error))
                 return
             except (CompressionError, WireError) as error:
-                if _holds_points(data):
-                    self.messages += 1
-                    self.other_signals += 1
-                else:
-                    self._problem(f"byte {offset}: {error}")
-            else:
-                self.messages += 1
-                yield from decoded
+                self._problem(f"byte {offset}: {error}")
             offset += _PREFIX_BYTES + size
+
+    def _of_json(self, text: bytes, wanted: Container[Signal]) -> list[ResourceLogs | MetricPoint]:
+        try:
+            document = json_values.parse(text)
+        except WireError as error:
+            raise _NotJsonError(str(error)) from None
+        found: list[ResourceLogs | MetricPoint] = []
+        for key in json_values.mapping(document):
+            signal = signals.JSON_KEYS.get(key)
+            if signal is None:
+                continue
+            if signal not in wanted:
+                self._pass_over(signal)
+            elif signal == "logs":
+                found += logs_json.from_json_object(document)
+            elif signal == "metrics":
+                found += metrics.from_json_object(document)
+        return found
+
+    def _of_protobuf(
+        self, data: bytes, wanted: Container[Signal]
+    ) -> list[ResourceLogs | MetricPoint]:
+        signal = signals.of_protobuf(data) or "logs"
+        if signal not in wanted:
+            self._pass_over(signal)
+            return []
+        found = metrics.decode_protobuf(data) if signal == "metrics" else logs.decode_protobuf(data)
+        return [*found]
+
+    def _pass_over(self, signal: Signal) -> None:
+        self.passed_over[signal] = self.passed_over.get(signal, 0) + 1
 
     def _problem(self, text: str) -> None:
         self.problems.append(f"{self.path}: {text}")
 
 
-def _holds_points(data: bytes) -> bool:
-    # Asked only where it is no message of log records: a metric's name is where their time is.
-    try:
-        schema.to_json_object(data, "MetricsData")
-        return any(schema.count_points(data).values())
-    except WireError:
-        return False
+class _NotJsonError(WireError):
+    pass
 
 
 def _skip_line(file: IO[bytes]) -> None:
@@ -153,12 +185,17 @@ def _skip_line(file: IO[bytes]) -> None:
             return
 
 
+def holds_only_points(path: Path) -> bool:
+    """Whether its name says that there is nothing but metric points in it."""
+    return path.name.endswith(METRICS_SUFFIXES)
+
+
 def segments_in(directory: str | os.PathLike[str]) -> list[Path]:
-    """The segments of log records below a directory, those written to last at the end."""
+    """The segments below a directory, of both signals, those written to last at the end."""
     found: list[tuple[int, Path]] = []
     for root, _, names in os.walk(directory):
         for name in names:
-            if name.endswith(SUFFIXES) and not name.endswith(METRICS_SUFFIXES):
+            if name.endswith(SUFFIXES):
                 path = Path(root, name)
                 with contextlib.suppress(FileNotFoundError):  # rotated away in between
                     found.append((path.stat().st_mtime_ns, path))

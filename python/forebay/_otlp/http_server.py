@@ -17,7 +17,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from . import answers, compression, logs, logs_json, schema
+from . import answers, compression, logs, logs_json, metrics, schema
 from .answers import Answer
 from .intake import Intake, TakenBatch
 from .wire import WireError
@@ -191,7 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return _count_json(points, plain)
             if points:
                 if validate:
-                    schema.to_json_object(plain, "MetricsData")
+                    metrics.decode_protobuf(plain)
+                else:
+                    schema.check_first_points(plain)
                 return schema.count_points(plain)
             if validate:
                 logs.decode_protobuf(plain)
@@ -304,23 +306,14 @@ def _count_json(points: bool, plain: bytes) -> dict[str, int]:
     counts: dict[str, int] = {}
     if not plain:
         return counts
-    if not points:
-        for resource in logs_json.decode_json(plain):
-            for scope_logs in resource.scopes:
-                name = scope_logs.scope.name
-                counts[name] = counts.get(name, 0) + len(scope_logs.records)
+    if points:
+        for point in metrics.decode_json(plain):
+            counts[point.scope.name] = counts.get(point.scope.name, 0) + 1
         return counts
-    try:
-        for resource_metrics in json.loads(plain).get("resourceMetrics", []):
-            for scope in resource_metrics.get("scopeMetrics", []):
-                name = scope.get("scope", {}).get("name", "")
-                for metric in scope.get("metrics", []):
-                    for value in metric.values():
-                        if isinstance(value, dict):
-                            found = len(value.get("dataPoints", []))
-                            counts[name] = counts.get(name, 0) + found
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise WireError(f"no OTLP/JSON: {error}") from None
+    for resource in logs_json.decode_json(plain):
+        for scope_logs in resource.scopes:
+            name = scope_logs.scope.name
+            counts[name] = counts.get(name, 0) + len(scope_logs.records)
     return counts
 
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Union
 
-from . import wire
-from .wire import WireError
+from . import values, wire
+from .values import MAX_DEPTH, Scope, Value
 
-# How deep an attribute may nest. Deeper ones are refused: they would exhaust the stack.
-MAX_DEPTH = 100
-
-# What an AnyValue is in Python. One without a value is None.
-Value = Union[None, bool, int, float, str, bytes, "list[Value]", "dict[str, Value]"]
-
-
-@dataclass
-class Scope:
-    """The instrumentation scope: for Forebay, the logger."""
-
-    name: str = ""
-    version: str = ""
-    attributes: dict[str, Value] = field(default_factory=dict)
+__all__ = [
+    "MAX_DEPTH",
+    "LogRecord",
+    "ResourceLogs",
+    "Scope",
+    "ScopeLogs",
+    "Value",
+    "check_first_records",
+    "count_by_scope",
+    "decode_protobuf",
+]
 
 
 @dataclass
@@ -80,11 +76,6 @@ def decode_protobuf(data: bytes) -> list[ResourceLogs]:
     return result
 
 
-def _text(data: bytes, a: int, b: int) -> str:
-    # A string that is no UTF-8 breaks the format, but a reader for people shows what there is.
-    return data[a:b].decode("utf-8", "replace")
-
-
 def _resource_logs(data: bytes, pos: int, end: int) -> ResourceLogs:
     result = ResourceLogs()
     for number, kind, a, b in wire.fields(data, pos, end):
@@ -92,14 +83,11 @@ def _resource_logs(data: bytes, pos: int, end: int) -> ResourceLogs:
             continue
         wire.expect(number, kind, wire.LENGTH)
         if number == 1:
-            for inner, inner_kind, c, d in wire.fields(data, a, b):
-                if inner == 1:
-                    wire.expect(inner, inner_kind, wire.LENGTH)
-                    _key_value(data, c, d, result.resource, 0)
+            values.resource(data, a, b, result.resource)
         elif number == 2:
             result.scopes.append(_scope_logs(data, a, b))
         else:
-            result.schema_url = _text(data, a, b)
+            result.schema_url = values.text(data, a, b)
     return result
 
 
@@ -110,26 +98,11 @@ def _scope_logs(data: bytes, pos: int, end: int) -> ScopeLogs:
             continue
         wire.expect(number, kind, wire.LENGTH)
         if number == 1:
-            result.scope = _scope(data, a, b)
+            result.scope = values.scope(data, a, b)
         elif number == 2:
             result.records.append(_log_record(data, a, b))
         else:
-            result.schema_url = _text(data, a, b)
-    return result
-
-
-def _scope(data: bytes, pos: int, end: int) -> Scope:
-    result = Scope()
-    for number, kind, a, b in wire.fields(data, pos, end):
-        if number > 3:
-            continue
-        wire.expect(number, kind, wire.LENGTH)
-        if number == 1:
-            result.name = _text(data, a, b)
-        elif number == 2:
-            result.version = _text(data, a, b)
-        else:
-            _key_value(data, a, b, result.attributes, 0)
+            result.schema_url = values.text(data, a, b)
     return result
 
 
@@ -156,15 +129,15 @@ def _log_record(data: bytes, pos: int, end: int) -> LogRecord:
             continue
         wire.expect(number, kind, wanted)
         if number == 6:
-            _key_value(data, a, b, result.attributes, 0)
+            values.key_value(data, a, b, result.attributes)
         elif number == 1:
             result.time_unix_nano = a
         elif number == 2:
             result.severity_number = wire.as_int32(a)
         elif number == 3:
-            result.severity_text = _text(data, a, b)
+            result.severity_text = values.text(data, a, b)
         elif number == 5:
-            result.body = _any_value(data, a, b, 0)
+            result.body = values.any_value(data, a, b)
         elif number == 7:
             result.dropped_attributes_count = a & 0xFFFFFFFF
         elif number == 8:
@@ -176,68 +149,8 @@ def _log_record(data: bytes, pos: int, end: int) -> LogRecord:
         elif number == 11:
             result.observed_time_unix_nano = a
         else:
-            result.event_name = _text(data, a, b)
+            result.event_name = values.text(data, a, b)
     return result
-
-
-def _key_value(data: bytes, pos: int, end: int, into: dict[str, Value], depth: int) -> None:
-    key = ""
-    value: Value = None
-    for number, kind, a, b in wire.fields(data, pos, end):
-        if number == 1:
-            wire.expect(number, kind, wire.LENGTH)
-            key = _text(data, a, b)
-        elif number == 2:
-            wire.expect(number, kind, wire.LENGTH)
-            value = _any_value(data, a, b, depth)
-    into[key] = value
-
-
-_ANY_KINDS = {
-    1: wire.LENGTH,
-    2: wire.VARINT,
-    3: wire.VARINT,
-    4: wire.FIXED64,
-    5: wire.LENGTH,
-    6: wire.LENGTH,
-    7: wire.LENGTH,
-}
-
-
-def _any_value(data: bytes, pos: int, end: int, depth: int) -> Value:
-    if depth > MAX_DEPTH:
-        raise WireError(f"nested deeper than {MAX_DEPTH}")
-    value: Value = None
-    for number, kind, a, b in wire.fields(data, pos, end):
-        wanted = _ANY_KINDS.get(number)
-        if wanted is None:
-            continue
-        wire.expect(number, kind, wanted)
-        if number == 1:
-            value = _text(data, a, b)
-        elif number == 2:
-            value = a != 0
-        elif number == 3:
-            value = wire.as_int64(a)
-        elif number == 4:
-            value = wire.as_double(a)
-        elif number == 5:
-            values: list[Value] = []
-            for inner, inner_kind, c, d in wire.fields(data, a, b):
-                if inner == 1:
-                    wire.expect(inner, inner_kind, wire.LENGTH)
-                    values.append(_any_value(data, c, d, depth + 1))
-            value = values
-        elif number == 6:
-            pairs: dict[str, Value] = {}
-            for inner, inner_kind, c, d in wire.fields(data, a, b):
-                if inner == 1:
-                    wire.expect(inner, inner_kind, wire.LENGTH)
-                    _key_value(data, c, d, pairs, depth + 1)
-            value = pairs
-        else:
-            value = data[a:b]
-    return value
 
 
 def count_by_scope(data: bytes) -> dict[str, int]:
@@ -265,7 +178,7 @@ def _scope_name(data: bytes, pos: int, end: int) -> str:
     for number, kind, a, b in wire.fields(data, pos, end):
         if number == 1:
             wire.expect(number, kind, wire.LENGTH)
-            return _scope(data, a, b).name
+            return values.scope(data, a, b).name
     return ""
 
 

@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .logs import LogRecord, Scope, Value
-from .logs_json import json_attributes, json_record
+from . import json_values
+from .logs import LogRecord
+from .logs_json import json_record
+from .values import Scope, Value
 from .wire import WireError
 
 _RECORD = b'{"timeUnixNano":"'
@@ -37,11 +39,8 @@ class Head:
         if self._parsed is None:
             resource = _object(self.resource_bytes)
             scope = _object(self.scope_bytes) if self.scope_bytes else {}
-            name, version = scope.get("name", ""), scope.get("version", "")
-            if not isinstance(name, str) or not isinstance(version, str):
-                raise WireError("a scope's name is no string")
-            made = Scope(name, version, json_attributes(scope, 0))
-            self._parsed = json_attributes(resource, 0), made
+            with json_values.checked():
+                self._parsed = json_values.attributes(resource), json_values.scope(scope)
         return self._parsed
 
 
@@ -60,10 +59,8 @@ class Found:
 
     def parse(self) -> LogRecord:
         """All of it."""
-        try:
+        with json_values.checked():
             return json_record(_object(self.content))
-        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise WireError(f"no OTLP/JSON: {error}") from None
 
 
 def scan_line(line: bytes) -> list[Found] | None:

@@ -18,19 +18,23 @@ class Counts:
 
     requests: int = 0  # that came in whole, whatever was answered
     aborted: int = 0  # that broke off, or were broken off, before they were whole
-    batches: int = 0  # taken
+    batches: int = 0  # taken, of either signal
     unique_batches: int = 0
+    point_batches: int = 0  # those of them that hold metric points
+    unique_point_batches: int = 0
     records: int = 0  # log records in the batches taken, less those rejected
     unique_records: int = 0
     points: int = 0  # metric points, likewise
     unique_points: int = 0
     rejected: int = 0  # records and points turned away by a partial success
+    rejected_points: int = 0  # the points among them
     refused_batches: int = 0  # answered with another status than 200
     cut: int = 0  # whole requests whose connection was reset instead of an answer
     bytes: int = 0  # of the bodies taken, as they came over the wire
     statuses: dict[str, int] = field(default_factory=dict)  # answers by status
     codecs: dict[str, int] = field(default_factory=dict)  # batches taken, by codec
-    scopes: dict[str, int] = field(default_factory=dict)  # unique records and points, by scope
+    scopes: dict[str, int] = field(default_factory=dict)  # unique records, by scope
+    point_scopes: dict[str, int] = field(default_factory=dict)  # unique points, by scope
 
     def as_dict(self) -> dict[str, Any]:
         """Every count by name, ready for JSON."""
@@ -54,11 +58,12 @@ class Tally:
         self._numbers = {
             name: 0
             for name in Counts.__dataclass_fields__
-            if name not in ("statuses", "codecs", "scopes")
+            if name not in ("statuses", "codecs", "scopes", "point_scopes")
         }
         self._statuses: dict[str, int] = {}
         self._codecs: dict[str, int] = {}
         self._scopes: dict[str, int] = {}
+        self._point_scopes: dict[str, int] = {}
         self._seen: set[str] = set()
 
     def take(
@@ -83,13 +88,18 @@ class Tally:
             numbers["batches"] += 1
             numbers[kind] += count - rejected
             numbers["rejected"] += rejected
+            if points:
+                numbers["point_batches"] += 1
+                numbers["rejected_points"] += rejected
             numbers["bytes"] += wire_bytes
             self._codecs[codec] = self._codecs.get(codec, 0) + 1
             if unique:
                 numbers["unique_batches"] += 1
+                numbers["unique_point_batches"] += points
                 numbers["unique_" + kind] += count - rejected
+                scopes = self._point_scopes if points else self._scopes
                 for scope, n in by_scope.items():
-                    self._scopes[scope] = self._scopes.get(scope, 0) + n
+                    scopes[scope] = scopes.get(scope, 0) + n
             return unique
 
     def answered(self, status: int) -> None:
@@ -119,4 +129,5 @@ class Tally:
                 statuses=dict(self._statuses),
                 codecs=dict(self._codecs),
                 scopes=dict(self._scopes),
+                point_scopes=dict(self._point_scopes),
             )

@@ -1,47 +1,50 @@
-"""``forebay cat``: segments, readably or as one JSON object a record."""
+"""``forebay cat``: segments, readably or as one JSON object a record or point."""
 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import math
 import os
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from .._otlp.files import SegmentReader, segments_in
-from .._otlp.logs import LogRecord, ResourceLogs, Scope, Value
-from . import paint
+from .._otlp.files import SegmentReader, holds_only_points, segments_in
+from .._otlp.logs import ResourceLogs
+from .._otlp.metrics import MetricPoint
+from .._otlp.signals import Signal
+from . import paint, record_text
+from .lines import Lines
 
 _DESCRIPTION = """\
-Prints log records: time, level, scope, message, then attributes as key=value. Reads OTLP/JSON lines
-(.jsonl) and length-prefixed protobuf with or without zstd (.otlp, .otlp.zst), whatever their name
-is; "-" is standard input. Without a path it reads the service directory that was written to last.
+Prints log records: time, level, scope, message, then attributes as key=value. Prints metric points:
+time, scope, name{attributes}, [unit], value (of histograms count, sum, min and max), temporality.
+Of a file or of "-", which is standard input, it prints whatever is in it; of a directory the log
+records, and with --metrics the points. Without a path it reads the service directory that was
+written to last.
 
-Records of files are printed in the order of their time: a process writes each lane for itself, and
-several processes write side by side. What is too much to hold in memory, and standard input, is
-printed as it comes, and --unsorted prints all of it so.
+Reads OTLP/JSON lines (.jsonl) and length-prefixed protobuf with or without zstd (.otlp, .otlp.zst),
+whatever their name is, as Forebay and the OpenTelemetry Collector's file exporter write them.
 
---json prints one flat object a record: time, level, scope, message and so on, and each attribute
-under its own name; one that is called like a field of the record becomes "attributes.NAME".
+What is in files is printed in the order of time: a process writes each lane for itself, and several
+processes write side by side. What is too much to hold in memory, and standard input, is printed as
+it comes, and --unsorted prints all of it so.
+
+--json prints one flat object a record or point: time, scope, level and message, name and value, and
+so on, and each attribute under its own name; one that is called like a field becomes
+"attributes.NAME". Only points have a "kind".
 """
-
-_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "cat",
-        help="print segments of log records readably, or as JSON",
+        help="print segments of log records and metric points readably, or as JSON",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a file, a directory, or -")
+    parser.add_argument("--metrics", action="store_true", help="metric points only")
     parser.add_argument("--json", action="store_true", help="one flat JSON object a record")
     parser.add_argument("--unsorted", action="store_true", help="as it is in the files")
     parser.add_argument("--resource", action="store_true", help="with the resource's attributes")
@@ -49,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the records of every path. 1 if something could not be read."""
+    """Print what is in every path. 1 if something could not be read."""
     paths: list[str] = args.paths
     if not paths:
         newest = newest_service_directory()
@@ -62,11 +65,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"forebay cat: {newest}", file=sys.stderr)
         paths = [str(newest)]
     output = _Output(is_sorted=not args.unsorted and "-" not in paths)
-    failed = False
+    cat = _Cat(args, output)
     for path in paths:
-        failed |= not _print_path(path, args, output)
+        cat.print_path(path)
     output.end()
-    return 1 if failed else 0
+    if output.count == 0 and cat.passed_over_metrics:
+        print("forebay cat: no records, only metric points: see --metrics", file=sys.stderr)
+    return 1 if cat.has_failed else 0
 
 
 class _Output:
@@ -78,8 +83,10 @@ class _Output:
     def __init__(self, *, is_sorted: bool) -> None:
         self._held: list[tuple[int, str]] | None = [] if is_sorted else None
         self._characters = 0
+        self.count = 0
 
-    def record(self, nanoseconds: int, text: str) -> None:
+    def line(self, nanoseconds: int, text: str) -> None:
+        self.count += 1
         if self._held is None:
             sys.stdout.write(text)
             return
@@ -95,7 +102,7 @@ class _Output:
 
     def end(self) -> None:
         if self._held is not None:
-            self._held.sort(key=lambda record: record[0])  # stable: equal times stay as they came
+            self._held.sort(key=lambda line: line[0])  # stable: equal times stay as they came
             self._write_held()
         sys.stdout.flush()
 
@@ -104,188 +111,66 @@ class _Output:
         sys.stdout.writelines(text for _, text in held)
 
 
-def _print_path(path: str, args: argparse.Namespace, output: _Output) -> bool:
-    if path == "-":
-        reader = SegmentReader("standard input")
-        return _print_segment(reader, reader.read(sys.stdin.buffer), args, output)
-    files = segments_in(path) if os.path.isdir(path) else [Path(path)]
-    whole = True
-    for file in files:
-        reader = SegmentReader(file)
-        whole &= _print_segment(reader, iter(reader), args, output)
-    return whole
+class _Cat:
+    def __init__(self, args: argparse.Namespace, output: _Output) -> None:
+        self._args = args
+        self._output = output
+        style = paint.for_stream(sys.stdout)
+        self._lines = Lines(style, as_json=args.json, resource=args.resource)
+        self.has_failed = False
+        self.passed_over_metrics = False
 
+    def print_path(self, path: str) -> None:
+        if path == "-":
+            reader = SegmentReader("standard input")
+            wanted = self._wanted(in_directory=False)
+            self._print_segment(reader, reader.read_signals(sys.stdin.buffer, wanted))
+            return
+        in_directory = os.path.isdir(path)
+        for file in segments_in(path) if in_directory else [Path(path)]:
+            wanted = self._wanted(in_directory=in_directory)
+            if "metrics" not in wanted and holds_only_points(file):
+                self.passed_over_metrics = True
+                continue
+            reader = SegmentReader(file)
+            self._print_segment(reader, reader.signals(wanted))
 
-def _print_segment(
-    reader: SegmentReader,
-    source: Iterator[ResourceLogs],
-    args: argparse.Namespace,
-    output: _Output,
-) -> bool:
-    style = paint.for_stream(sys.stdout)
-    try:
-        for resource_logs in source:
-            for scope, record in resource_logs.records():
-                if args.json:
-                    flat = flat_object(resource_logs, scope, record, resource=args.resource)
-                    text = json.dumps(flat, ensure_ascii=False, default=str)
-                else:
-                    text = line(resource_logs, scope, record, style, resource=args.resource)
-                output.record(_time_of(record), text + "\n")
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        print(f"forebay cat: {reader.path}: {error.strerror or error}", file=sys.stderr)
-        return False
-    sys.stdout.flush()
-    for problem in reader.problems:
-        print(f"forebay cat: {problem}", file=sys.stderr)
-    if reader.half_written:
-        print(f"forebay cat: {reader.path}: the last message is only half written", file=sys.stderr)
-    if reader.other_signals:
-        print(
-            f"forebay cat: {reader.path}: {reader.other_signals} messages of metrics or traces"
-            " are not shown",
-            file=sys.stderr,
-        )
-    return not reader.problems
+    def _wanted(self, *, in_directory: bool) -> tuple[Signal, ...]:
+        if self._args.metrics:
+            return ("metrics",)
+        return ("logs",) if in_directory else ("logs", "metrics")
 
+    def _print_segment(
+        self, reader: SegmentReader, source: Iterator[ResourceLogs | MetricPoint]
+    ) -> None:
+        try:
+            for item in source:
+                if isinstance(item, MetricPoint):
+                    self._output.line(item.time_unix_nano, self._lines.point(item))
+                    continue
+                for scope, record in item.records():
+                    text = self._lines.record(item, scope, record)
+                    self._output.line(record_text.time_of(record), text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._say(f"{reader.path}: {error.strerror or error}")
+            self.has_failed = True
+            return
+        sys.stdout.flush()
+        for problem in reader.problems:
+            self._say(problem)
+        self.has_failed |= bool(reader.problems)
+        if reader.half_written:
+            self._say(f"{reader.path}: the last message is only half written")
+        self.passed_over_metrics |= "metrics" in reader.passed_over
+        for signal in ("traces", "profiles"):
+            if count := reader.passed_over.get(signal):
+                self._say(f"{reader.path}: {count} messages of {signal} are not shown")
 
-# -- one record -------------------------------------------------------------------------------
-
-
-def _time_of(record: LogRecord) -> int:
-    """When it happened, else when it was seen. Unit: ns since 1970."""
-    return record.time_unix_nano or record.observed_time_unix_nano
-
-
-def level_of(record: LogRecord) -> str:
-    """The source's own name of the level, else that of the severity's range."""
-    if record.severity_text:
-        return record.severity_text
-    number = record.severity_number
-    return _LEVELS[(number - 1) // 4] if 1 <= number <= 24 else "-"
-
-
-def time_text(nanoseconds: int, *, spec: str = "microseconds") -> str:
-    """A Unix time as UTC in ISO form."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-    except (OverflowError, ValueError, OSError):
-        return f"{nanoseconds}ns"
-    return moment.isoformat(timespec=spec).replace("+00:00", "Z")
-
-
-def line(
-    resource_logs: ResourceLogs,
-    scope: Scope,
-    record: LogRecord,
-    style: paint.Style,
-    *,
-    resource: bool,
-) -> str:
-    """The record in one line, but for a stack trace, which follows indented."""
-    time = time_text(_time_of(record), spec="milliseconds")
-    level = level_of(record)
-    parts = [
-        style.dim(time),
-        style.level(f"{_escape(level):<8}", record.severity_number),
-        style.scope(_escape(scope.name) or "-"),
-        _message(record),
-    ]
-    pairs = dict(record.attributes)
-    if resource:
-        pairs |= {f"resource.{key}": value for key, value in resource_logs.resource.items()}
-    stack = pairs.pop("exception.stacktrace", None)
-    if record.trace_id:
-        pairs["trace_id"] = record.trace_id.hex()
-    if record.span_id:
-        pairs["span_id"] = record.span_id.hex()
-    if record.dropped_attributes_count:
-        pairs["dropped_attributes"] = record.dropped_attributes_count
-    parts += [f"{style.dim(f'{_escape(key)}=')}{_value(value)}" for key, value in pairs.items()]
-    text = " ".join(parts)
-    if isinstance(stack, str) and stack:
-        text += "".join(f"\n    {_escape(row)}" for row in stack.rstrip("\n").split("\n"))
-    return text
-
-
-def _message(record: LogRecord) -> str:
-    body = record.body
-    if isinstance(body, str):
-        text = _escape(body)
-    elif body is None:
-        text = ""
-    else:
-        text = _json(body)
-    if record.event_name:
-        text = f"[{_escape(record.event_name)}] {text}".rstrip()
-    return text
-
-
-def _value(value: Value) -> str:
-    if isinstance(value, str):
-        plain = value and not any(c.isspace() or c in "\"'=" or not c.isprintable() for c in value)
-        return value if plain else _json(value)
-    return _json(value)
-
-
-def _json(value: Value) -> str:
-    return _escape(json.dumps(plain(value), ensure_ascii=False))
-
-
-def _escape(text: str) -> str:
-    # A record must not be able to move the reader's cursor or to forge a second line.
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def plain(value: Value) -> Any:
-    """The value as JSON has it: bytes in base64, numbers that are none as text."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return value
-
-
-def flat_object(
-    resource_logs: ResourceLogs, scope: Scope, record: LogRecord, *, resource: bool
-) -> dict[str, Any]:
-    """The record as one flat object. What is not there is left out."""
-    nanoseconds = _time_of(record)
-    flat: dict[str, Any] = {
-        "time": time_text(nanoseconds),
-        "time_unix_nano": nanoseconds,
-        "level": level_of(record),
-        "severity_number": record.severity_number,
-        "service": plain(resource_logs.resource.get("service.name")),
-        "scope": scope.name,
-        "message": plain(record.body),
-    }
-    if record.event_name:
-        flat["event_name"] = record.event_name
-    if record.trace_id:
-        flat["trace_id"] = record.trace_id.hex()
-    if record.span_id:
-        flat["span_id"] = record.span_id.hex()
-    if record.dropped_attributes_count:
-        flat["dropped_attributes_count"] = record.dropped_attributes_count
-    own = set(flat) | {"event_name", "trace_id", "span_id", "dropped_attributes_count"}
-    for key, value in record.attributes.items():
-        flat[f"attributes.{key}" if key in own else key] = plain(value)
-    if resource:
-        for key, value in resource_logs.resource.items():
-            flat[f"resource.{key}"] = plain(value)
-    return flat
+    @staticmethod
+    def _say(text: str) -> None:
+        print(f"forebay cat: {text}", file=sys.stderr)
 
 
 # -- where records are without a path ---------------------------------------------------------

@@ -14,14 +14,17 @@ from types import FrameType
 from typing import IO
 
 from .._otlp import answers, schema
+from .._otlp.wire import WireError
 from ..testing import Counts, Receiver, TakenBatch
-from . import arguments
+from . import arguments, paint
+from .lines import Lines
 
 _DESCRIPTION = """\
 Listens on 127.0.0.1 for OTLP/HTTP (POST /v1/logs and /v1/metrics; protobuf or JSON; plain, gzip or
 zstd), answers as an OpenTelemetry Collector does, and counts what it takes. The first line on
 standard output is "listening on http://127.0.0.1:PORT"; SIGINT or SIGTERM ends it, and it prints
-its counts. "Unique" leaves out batches that came twice under one Forebay-Batch-Id.
+its counts, of log records and of metric points. "Unique" leaves out batches that came twice under
+one Forebay-Batch-Id. --print shows what comes in, a line a record or point, as forebay cat does.
 
 While it runs, GET /counts gives the counts as JSON, and POST /control scripts faults:
   {"stall": 3}  {"fail": {"status": 429, "retry_after": 2, "times": 3}}  {"cut": true}
@@ -49,7 +52,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--count-only", action="store_true", help="write nothing, only count")
     parser.add_argument("--validate", action="store_true", help="decode every record on arrival")
-    parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
+    parser.add_argument(
+        "--print", action="store_true", help="print records and points as they come"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print as JSON: the counts in one line, and what --print shows",
+    )
     parser.add_argument(
         "--with-parent", action="store_true", help="end when the process that started it ends"
     )
@@ -73,7 +83,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--cut", action="store_true", help="take requests, and reset instead of an answer"
     )
     faults.add_argument("--cut-before", action="store_true", help="reset before the body is read")
-    faults.add_argument("--partial", type=int, metavar="N", help="reject N records of every batch")
+    faults.add_argument(
+        "--partial", type=int, metavar="N", help="reject N records or points of every batch"
+    )
     faults.add_argument("--refuse-codec", choices=("zstd", "gzip"), help="answer it with 415")
     faults.add_argument(
         "--max-body", type=arguments.size, metavar="SIZE", help="answer larger bodies with 413"
@@ -93,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             print(f"forebay receive: {error}", file=sys.stderr)
             return 1
+    printer = Printer(as_json=args.json) if args.print else None
     first_request = threading.Event()
     parent = os.getppid()
 
@@ -100,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         first_request.set()
         if segments is not None:
             segments.write(batch)
+        if printer is not None:
+            printer.print(batch)
 
     receiver = Receiver(
         port=args.port, keep=False, validate=args.validate, control=True, on_batch=on_batch
@@ -175,21 +190,57 @@ def _report(counts: Counts, segments: SegmentWriter | None, *, as_json: bool) ->
         print(json.dumps(counts.as_dict()), flush=True)
         return
     print(
-        f"{counts.unique_records} records in {counts.unique_batches} batches"
-        f" ({counts.records} and {counts.batches} with what came twice)"
+        f"{counts.unique_records} records in"
+        f" {counts.unique_batches - counts.unique_point_batches} batches ({counts.records} and"
+        f" {counts.batches - counts.point_batches} with what came twice)"
     )
-    if counts.points:
-        print(f"{counts.unique_points} metric points ({counts.points} with what came twice)")
+    if counts.point_batches:
+        print(
+            f"{counts.unique_points} metric points in {counts.unique_point_batches} batches"
+            f" ({counts.points} and {counts.point_batches} with what came twice)"
+        )
     answered = ", ".join(f"{n} with {status}" for status, n in sorted(counts.statuses.items()))
     print(f"{counts.requests} requests: {answered or 'none answered'}, {counts.cut} cut")
     if counts.rejected:
         print(f"{counts.rejected} rejected by partial success")
     for scope, count in sorted(counts.scopes.items()):
         print(f"  {count:>10}  {scope or '(no scope)'}")
+    for scope, count in sorted(counts.point_scopes.items()):
+        print(f"  {count:>10}  {scope or '(no scope)'} (metric points)")
     if segments is not None:
         for path in segments.paths():
             print(f"written: {path}")
     sys.stdout.flush()
+
+
+class Printer:
+    """Prints what batches hold, a line a record or point. Safe from any thread."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._lines = Lines(paint.for_stream(sys.stdout), as_json=as_json)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def print(self, batch: TakenBatch) -> None:
+        """Print a batch. Whatever is wrong with it or with the output, it is taken all the same."""
+        try:
+            text = "".join(
+                self._lines.record(logs, scope, record)
+                for logs in batch.resource_logs()
+                for scope, record in logs.records()
+            ) + "".join(map(self._lines.point, batch.metric_points()))
+        except WireError as error:
+            print(f"forebay receive: not printed: {error}", file=sys.stderr)
+            return
+        with self._lock:
+            if self._is_closed:
+                return
+            try:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            except OSError as error:
+                self._is_closed = True
+                print(f"forebay receive: nothing more is printed: {error}", file=sys.stderr)
 
 
 class SegmentWriter:

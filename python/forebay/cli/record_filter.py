@@ -1,4 +1,4 @@
-"""Which records somebody wants to see: by level, attribute and text."""
+"""Which records or points somebody wants to see: by level, attribute and text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .._errors import OptionError
 from .._levels import level_number, severity_number
 from .._otlp.logs import LogRecord, Value
+from .._otlp.metrics import MetricPoint
 
 # In JSON such texts are written as they are, whoever writes.
 _PLAIN = re.compile(r"[A-Za-z0-9 _.:,;@#%()=+*!?~^-]+")
@@ -36,16 +37,18 @@ class RecordFilter:
         """Whether it is wanted."""
         if record.severity_number < self.min_severity:
             return False
-        for key, wanted in self.attributes:
-            if key not in record.attributes or not _reads(record.attributes[key], wanted):
-                return False
-        return all(self._has_text(record, text) for text in self.texts)
+        return self._matches(record.attributes, (record.body,))
 
-    @staticmethod
-    def _has_text(record: LogRecord, text: str) -> bool:
-        if isinstance(record.body, str) and text in record.body:
-            return True
-        return any(isinstance(v, str) and text in v for v in record.attributes.values())
+    def matches_point(self, point: MetricPoint) -> bool:
+        """Whether a point is wanted. It has no level."""
+        return self._matches(point.attributes, (point.name, point.description))
+
+    def _matches(self, attributes: dict[str, Value], parts: tuple[Value, ...]) -> bool:
+        for key, wanted in self.attributes:
+            if key not in attributes or not _reads(attributes[key], wanted):
+                return False
+        searched = [part for part in (*parts, *attributes.values()) if isinstance(part, str)]
+        return all(any(text in part for part in searched) for text in self.texts)
 
 
 def _may_contain(content: bytes, text: str) -> bool:
@@ -92,7 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="with TEXT in the message or in the text of an attribute; repeatable",
+        help="with TEXT in the message (a metric's name or description) or in the text of an"
+        " attribute; repeatable",
     )
 
 

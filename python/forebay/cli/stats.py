@@ -19,7 +19,7 @@ from .._stats_file import (
 )
 from . import ledger_text, paint
 from .arguments import interval
-from .cat import time_text
+from .record_text import time_text
 
 _DESCRIPTION = """\
 Reads the stats files that every collector keeps, without asking the process: each name of the

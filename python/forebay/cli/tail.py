@@ -1,11 +1,10 @@
-"""``forebay tail``: the last records of local files, and those that come."""
+"""``forebay tail``: the last records or points of local files, and those that come."""
 
 from __future__ import annotations
 
 import argparse
 import heapq
 import io
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,22 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OptionError
-from .._otlp.files import SegmentReader, segments_in
+from .._otlp.files import SegmentReader, holds_only_points, segments_in
 from .._otlp.growing import GrowingSegment
 from .._otlp.logs import LogRecord, ResourceLogs, Scope
+from .._otlp.metrics import MetricPoint
 from .._otlp.scan import Found, scan_line
+from .._otlp.signals import Signal
 from .._otlp.wire import WireError
 from . import FINDING, OK, USAGE, paint
-from .cat import flat_object, line, newest_service_directory, state_directory
+from .cat import newest_service_directory, state_directory
+from .lines import Lines
 from .record_filter import RecordFilter, add_arguments, filter_from
+from .record_text import time_of
 
 _DESCRIPTION = """\
 Prints the last records of local files in the order of their time, and with -f those that are
 written from then on, by any process, also into files that are made later. Without a path it reads
-the service directory that was written to last.
+the service directory that was written to last. --metrics prints metric points instead of records.
 
   forebay tail -f
   forebay tail -n 100 --level error --attribute route=/orders --text timeout
+  forebay tail --metrics -f --text http.server --attribute route=/orders
 """
 
 _LOOK_EVERY = 0.2  # s
@@ -38,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "tail",
-        help="print the last records of local files, and follow them",
+        help="print the last records or metric points of local files, and follow them",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,6 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "-n", "--records", type=int, default=10, metavar="N", help="how many (default: 10)"
     )
     add_arguments(parser)
+    parser.add_argument("--metrics", action="store_true", help="metric points, not records")
     parser.add_argument("--json", action="store_true", help="one flat JSON object a record")
     parser.add_argument("--resource", action="store_true", help="with the resource's attributes")
     parser.set_defaults(run=run)
@@ -61,12 +66,22 @@ class _Record:
     record: LogRecord
 
 
+# Out of a line of JSON it is parsed when it is printed; out of anything else, when it is found.
+_Item = Found | _Record | MetricPoint
+
+
+def _time_of(item: _Item) -> int:
+    return item.time if isinstance(item, _Record) else item.time_unix_nano
+
+
 def run(args: argparse.Namespace) -> int:
     """Print, and follow."""
     try:
         wanted = filter_from(args.level, args.attribute, args.text)
         if args.records < 0:
             raise OptionError(f"-n: {args.records} is not 0 or more")
+        if args.metrics and args.level is not None:
+            raise OptionError("--level: metric points have none; leave it out with --metrics")
     except OptionError as error:
         print(f"forebay tail: {error}", file=sys.stderr)
         return USAGE
@@ -100,14 +115,16 @@ class _Tail:
         self._paths = paths
         self._wanted = wanted
         self._args = args
-        self._style = paint.for_stream(sys.stdout)
+        style = paint.for_stream(sys.stdout)
+        self._lines = Lines(style, as_json=args.json, resource=args.resource)
         self._segments: dict[Path, GrowingSegment] = {}
         self._said: set[str] = set()
+        self._passed_over_metrics = False
         self.has_failed = False
 
     def print_last(self, count: int) -> None:
         """The last records, and where each file's next one begins."""
-        newest: list[tuple[int, int, Found | _Record]] = []  # a heap; the oldest first
+        newest: list[tuple[int, int, _Item]] = []  # a heap; the oldest first
         order = 0
         # From the file that was written to last on: what is in one was written before.
         for path in reversed(self._files()):
@@ -117,27 +134,33 @@ class _Tail:
                 self._skip(segment)
                 continue
             for found in self._found_in(segment):
-                at = found.time_unix_nano if isinstance(found, Found) else found.time
+                at = _time_of(found)
                 order += 1
                 if len(newest) < count:
                     heapq.heappush(newest, (at, order, found))
                 elif count and at >= newest[0][0]:
                     heapq.heappushpop(newest, (at, order, found))
         self._print(found for _, _, found in sorted(newest, key=lambda each: each[:2]))
+        if order == 0 and self._passed_over_metrics:
+            print("forebay tail: no records, only metric points: see --metrics", file=sys.stderr)
 
     def print_new(self) -> None:
         """What was written since the last look."""
-        found: list[Found | _Record] = []
+        found: list[_Item] = []
         for path in self._files():
             segment = self._segments.setdefault(path, GrowingSegment(path))
             found += self._found_in(segment)
-        found.sort(key=lambda each: each.time_unix_nano if isinstance(each, Found) else each.time)
+        found.sort(key=_time_of)
         self._print(iter(found))
 
     def _files(self) -> list[Path]:
         files: list[Path] = []
         for path in self._paths:
-            files += segments_in(path) if path.is_dir() else [path]
+            found = segments_in(path) if path.is_dir() else [path]
+            if not self._args.metrics:
+                self._passed_over_metrics |= any(map(holds_only_points, found))
+                found = [each for each in found if not holds_only_points(each)]
+            files += found
         for gone in self._segments.keys() - set(files):
             del self._segments[gone]  # rotated away
         return files
@@ -157,7 +180,7 @@ class _Tail:
         except OSError as error:
             self._say(f"{segment.path}: {error.strerror}")
 
-    def _found_in(self, segment: GrowingSegment) -> Iterator[Found | _Record]:
+    def _found_in(self, segment: GrowingSegment) -> Iterator[_Item]:
         while True:
             try:
                 data = segment.read_new()
@@ -167,13 +190,13 @@ class _Tail:
                 return
             if not data:
                 return
-            if data.startswith(b"{"):
+            if data.startswith(b"{") and not self._args.metrics:
                 for part in data.splitlines(keepends=True):
                     yield from self._found_in_line(segment.path, part)
             else:
                 yield from self._read(segment.path, data)
 
-    def _found_in_line(self, path: Path, part: bytes) -> Iterator[Found | _Record]:
+    def _found_in_line(self, path: Path, part: bytes) -> Iterator[_Item]:
         try:
             records = scan_line(part)
         except WireError as error:
@@ -195,35 +218,36 @@ class _Tail:
                 continue
             yield found
 
-    def _read(self, path: Path, data: bytes) -> Iterator[_Record]:
+    def _read(self, path: Path, data: bytes) -> Iterator[_Record | MetricPoint]:
         reader = SegmentReader(path)
-        for resource in reader.read(io.BytesIO(data)):
-            for scope, record in resource.records():
+        wanted: tuple[Signal] = ("metrics",) if self._args.metrics else ("logs",)
+        for item in reader.read_signals(io.BytesIO(data), wanted):
+            if isinstance(item, MetricPoint):
+                if self._wanted.matches_point(item):
+                    yield item
+                continue
+            for scope, record in item.records():
                 if self._wanted.matches(record):
-                    at = record.time_unix_nano or record.observed_time_unix_nano
-                    yield _Record(at, resource, scope, record)
+                    yield _Record(time_of(record), item, scope, record)
+        self._passed_over_metrics |= "metrics" in reader.passed_over
         for problem in reader.problems:
             self._say(problem)
 
-    def _print(self, found: Iterator[Found | _Record]) -> None:
+    def _print(self, found: Iterator[_Item]) -> None:
         for each in found:
-            if isinstance(each, Found):
-                try:
-                    attributes, scope = each.head.parse()
-                    each = _Record(
-                        each.time_unix_nano, ResourceLogs(resource=attributes), scope, each.parse()
-                    )
-                except WireError as error:
-                    self._say(str(error))
-                    continue
-            resource = self._args.resource
-            if self._args.json:
-                flat = flat_object(each.resource, each.scope, each.record, resource=resource)
-                text = json.dumps(flat, ensure_ascii=False, default=str)
-            else:
-                text = line(each.resource, each.scope, each.record, self._style, resource=resource)
-            sys.stdout.write(text + "\n")
+            try:
+                sys.stdout.write(self._line(each))
+            except WireError as error:
+                self._say(str(error))
         sys.stdout.flush()
+
+    def _line(self, item: _Item) -> str:
+        if isinstance(item, MetricPoint):
+            return self._lines.point(item)
+        if isinstance(item, _Record):
+            return self._lines.record(item.resource, item.scope, item.record)
+        attributes, scope = item.head.parse()
+        return self._lines.record(ResourceLogs(resource=attributes), scope, item.parse())
 
     def _say(self, problem: str) -> None:
         self.has_failed = True
