@@ -26,13 +26,19 @@ model::ValueView view_of(const model::OwnedValue& owned) noexcept {
 }
 
 bool needs_escape(char c, bool escapes_quotes) noexcept {
-  return c == '\\' || c == '\n' || c == '\0' || (escapes_quotes && c == '"');
+  return c == '\\' || c == '\n' || (escapes_quotes && c == '"');
 }
 
+// One reserve() for all that comes around a text.
 bool append_label(std::string_view label, std::string_view value, ByteBuffer& to) {
-  if (!to.empty()) to.push_back(',');
-  to.append(label);
-  to.append(std::string_view("=\""));
+  uint8_t* const begin = to.reserve(label.size() + value.size() + 4);
+  uint8_t* p = begin;
+  if (!to.empty()) *p++ = ',';
+  std::memcpy(p, label.data(), label.size());
+  p += label.size();
+  *p++ = '=';
+  *p++ = '"';
+  to.advance(static_cast<size_t>(p - begin));
   const bool is_kept = append_escaped(value, true, to);
   to.push_back('"');
   return is_kept;
@@ -54,25 +60,23 @@ bool append_escaped(std::string_view text, bool escapes_quotes, ByteBuffer& to) 
       continue;
     to.append(text.substr(done, i - done));
     done = i + 1;
-    if (text[i] == '\0') {
-      is_kept = false;
-      to.append(std::string_view("\xEF\xBF\xBD"));
-    } else {
-      to.push_back('\\');
-      to.push_back(static_cast<uint8_t>(text[i] == '\n' ? 'n' : text[i]));
-    }
+    to.push_back('\\');
+    to.push_back(static_cast<uint8_t>(text[i] == '\n' ? 'n' : text[i]));
   }
   to.append(text.substr(done));
   return is_kept;
 }
 
-const PrometheusLabels::Name& PrometheusLabels::name_of(std::string_view key) {
+PrometheusLabels::Name& PrometheusLabels::name_of(std::string_view key) {
   const auto known = names_.find(key);
   if (known != names_.end()) [[likely]]
     return known->second;
-  Name name{prometheus_label(key), false};
-  name.is_own = name.label == key && key != kBound && !key.starts_with(kScopePrefix);
-  return names_.emplace(key, std::move(name)).first->second;
+  Name& name = names_[std::string(key)];
+  name.label = prometheus_label(key);
+  name.is_reserved = name.label == kBound || name.label.starts_with(kScopePrefix);
+  const auto [first, is_new] = by_label_.emplace(name.label, &name);
+  if (!is_new) is_ambiguous_ = name.is_shared = first->second->is_shared = true;
+  return name;
 }
 
 void PrometheusLabels::set_scope(const model::Scope* scope) {
@@ -82,7 +86,7 @@ void PrometheusLabels::set_scope(const model::Scope* scope) {
   if (scope == nullptr) return;
   scope_keys_.reserve(scope->attributes.size());
   const auto add = [&](std::string_view key, const model::ValueView& value) {
-    scope_sources_.push_back({key, name_of(key).label, value});
+    scope_sources_.push_back({key, name_of(key).label, value, nullptr});
   };
   add("otel_scope_name", text_value(scope->name));
   add("otel_scope_version", text_value(scope->version));
@@ -101,14 +105,18 @@ void PrometheusLabels::set_scope(const model::Scope* scope) {
 }
 
 bool PrometheusLabels::append(ByteView set, bool is_histogram, ByteBuffer& to) {
-  bool is_plain = true;
-  bool is_reversible = true;
   sources_.clear();
   model::visit_set(set, [&](std::string_view key, const model::ValueView& value) {
-    const Name& name = name_of(key);
-    is_plain &= name.is_own;
-    is_reversible &= value.type == FOREBAY_STRING && !value.bytes.empty();
-    sources_.push_back({key, name.label, value});
+    Name& name = name_of(key);
+    if (name.type != value.type) [[unlikely]] {
+      if (name.type == FOREBAY_NULL) name.type = value.type;
+      is_ambiguous_ |= name.type != value.type;
+    }
+    sources_.push_back({key, name.label, value, &name});
+  });
+  // Only now: a later key of the set may be what an earlier one shares its label with.
+  const bool is_plain = std::ranges::none_of(sources_, [](const Source& source) {
+    return source.name->is_shared || source.name->is_reserved;
   });
   if (!is_plain) [[unlikely]] {
     for (Source& source : sources_) {
@@ -118,25 +126,33 @@ bool PrometheusLabels::append(ByteView set, bool is_histogram, ByteBuffer& to) {
     append_joined(sources_, to);
     return false;
   }
-  for (const Source& source : sources_) {
-    if (source.value.type == FOREBAY_STRING) [[likely]] {
-      if (source.value.bytes.empty()) continue;
-      is_reversible &= append_label(source.label, source.value.bytes, to);
-      continue;
-    }
-    value_.clear();
-    append_attribute_text(source.value, value_);
-    if (!value_.empty()) append_label(source.label, as_text(value_.view()), to);
-  }
+  bool is_reversible = true;
+  for (const Source& source : sources_) is_reversible &= append_plain(source, to);
   if (!to.empty() && !scope_labels_.empty()) to.push_back(',');
   to.append(scope_labels_.view());
   return is_reversible;
 }
 
+bool PrometheusLabels::append_plain(const Source& source, ByteBuffer& to) {
+  std::string_view text = source.value.bytes;
+  if (source.value.type != FOREBAY_STRING) {
+    value_.clear();
+    append_attribute_text(source.value, value_);
+    text = as_text(value_.view());
+  }
+  if (text.empty()) return false;
+  const bool is_kept = append_label(source.label, text, to);
+  // There are several NaNs, and JSON has no types.
+  const bool has_one_text = source.value.type != FOREBAY_ANYVALUE &&
+                            (source.value.type != FOREBAY_DOUBLE || text != "NaN");
+  return is_kept && has_one_text;
+}
+
 void PrometheusLabels::append(std::span<const model::OwnedAttribute> attributes, ByteBuffer& to) {
   sources_.clear();
   for (const model::OwnedAttribute& attribute : attributes) {
-    sources_.push_back({attribute.key, name_of(attribute.key).label, view_of(attribute.value)});
+    sources_.push_back(
+        {attribute.key, name_of(attribute.key).label, view_of(attribute.value), nullptr});
   }
   append_joined(sources_, to);
 }

@@ -13,8 +13,8 @@
 
 namespace forebay::encode {
 
-// Escapes backslash, line feed and, where wanted, the quote; what is not UTF-8 becomes U+FFFD, and
-// so does NUL, which ends the text for Prometheus' own parser. Whether nothing was replaced.
+// Escapes backslash, line feed and, where wanted, the quote; what is not UTF-8 becomes U+FFFD.
+// Whether nothing was replaced.
 bool append_escaped(std::string_view text, bool escapes_quotes, ByteBuffer& to);
 
 // Writes `a="1",b="2"`, without the braces. Keeps what it worked out for each key.
@@ -28,14 +28,20 @@ class PrometheusLabels {
   void set_scope(const model::Scope* scope);
 
   // Both append to a buffer that is empty. The former says whether no other set of attributes could
-  // have come to the same labels.
+  // have come to the same labels, as long as is_ambiguous() is false.
   bool append(ByteView set, bool is_histogram, ByteBuffer& to);
   void append(std::span<const model::OwnedAttribute> attributes, ByteBuffer& to);
+
+  // Whether two keys have become one label so far, or a key has had values of two types: 1 and "1"
+  // are the same text.
+  [[nodiscard]] bool is_ambiguous() const noexcept { return is_ambiguous_; }
 
  private:
   struct Name {
     std::string label;
-    bool is_own;  // the key as it is, and no label of a scope or a histogram
+    uint32_t type = FOREBAY_NULL;  // of the first value
+    bool is_shared = false;        // another key has become this label
+    bool is_reserved = false;      // a label that scopes or histograms have
   };
   struct TextHash {
     using is_transparent = void;
@@ -47,12 +53,16 @@ class PrometheusLabels {
     std::string_view key;
     std::string_view label;
     model::ValueView value;
+    const Name* name = nullptr;
   };
 
-  const Name& name_of(std::string_view key);
+  Name& name_of(std::string_view key);
+  bool append_plain(const Source& source, ByteBuffer& to);
   void append_joined(std::vector<Source>& sources, ByteBuffer& to);
 
   std::unordered_map<std::string, Name, TextHash, std::equal_to<>> names_;
+  std::unordered_map<std::string_view, Name*> by_label_;  // the first of each label
+  bool is_ambiguous_ = false;
   std::vector<Source> scope_sources_;
   std::vector<std::string> scope_keys_;  // what scope_sources_ has views of
   ByteBuffer scope_labels_;              // those written

@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::string_view kInfinity = "+Inf";
 
+// What the lines above a family's samples take, about.
+constexpr size_t kMetadataBytes = 256;
+
 // The forms that the formats have for what is no decimal number.
 std::string_view special_text(double value) noexcept {
   if (std::isnan(value)) return "NaN";
@@ -152,22 +155,33 @@ void PrometheusText::begin_series(ByteView set, bool is_histogram, std::string_v
       {begin, begin + current_->base.size() + first_suffix.size() + 1, point_labels_.size()});
 }
 
-// Of a sample: all that comes before its value.
+// Of a sample: all that comes before its value. Copied through a bare pointer, as this is most of
+// the text.
 void PrometheusText::put_name(std::string_view suffix, std::string_view bound) {
+  constexpr std::string_view kBoundHead = ",le=\"";
+  const std::string_view labels = as_text(point_labels_.view());
   ByteBuffer& lines = current_->lines;
-  lines.append(current_->base);
-  lines.append(suffix);
-  if (!point_labels_.empty() || !bound.empty()) {
-    lines.push_back('{');
-    lines.append(point_labels_.view());
+  uint8_t* const begin = lines.reserve(current_->base.size() + suffix.size() + labels.size() +
+                                       kBoundHead.size() + bound.size() + 4);
+  uint8_t* p = begin;
+  const auto put = [&p](std::string_view text) {
+    if (!text.empty()) std::memcpy(p, text.data(), text.size());
+    p += text.size();
+  };
+  put(current_->base);
+  put(suffix);
+  if (!labels.empty() || !bound.empty()) {
+    *p++ = '{';
+    put(labels);
     if (!bound.empty()) {
-      lines.append(std::string_view(point_labels_.empty() ? "le=\"" : ",le=\""));
-      lines.append(bound);
-      lines.push_back('"');
+      put(kBoundHead.substr(labels.empty() ? 1 : 0));
+      put(bound);
+      *p++ = '"';
     }
-    lines.push_back('}');
+    *p++ = '}';
   }
-  lines.push_back(' ');
+  *p++ = ' ';
+  lines.advance(static_cast<size_t>(p - begin));
 }
 
 void PrometheusText::put_value(double value) {
@@ -301,8 +315,9 @@ void PrometheusText::put_family(Family& family, ByteBuffer& out) {
     put_metadata("HELP", family.help);
   }
   uint64_t count = 0;
-  const std::vector<bool> repeated =
-      family.may_repeat ? find_repeated(family, count) : std::vector<bool>{};
+  const std::vector<bool> repeated = family.may_repeat || labels_.is_ambiguous()
+                                         ? find_repeated(family, count)
+                                         : std::vector<bool>{};
   if (count == 0) return out.append(family.lines.view());
   left_out_.push_back(std::to_string(count) + " points of " + name +
                       " are left out: their labels are those of an earlier one");
@@ -317,6 +332,9 @@ void PrometheusText::put_family(Family& family, ByteBuffer& out) {
 
 void PrometheusText::finish(ByteBuffer& out) {
   current_ = nullptr;
+  size_t bytes = 0;
+  for (const Family& family : families_) bytes += family.lines.size() + kMetadataBytes;
+  out.reserve(bytes);
   for (Family& family : families_) put_family(family, out);
   for (const Family& family : families_) {
     if (family.lacks_buckets) {

@@ -1,5 +1,7 @@
 // Points and streams for tests.
 #pragma once
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,6 +63,13 @@ inline model::NumberPoint integer_point(ByteView attributes, int64_t number) {
 inline model::NumberPoint real_point(ByteView attributes, double number) {
   return {
       .attributes = attributes, .start = kStart, .time = kNow, .is_integer = false, .real = number};
+}
+
+// Its minimum is 0, its maximum 10.
+inline model::HistogramPoint histogram_point(ByteView attributes, uint64_t count, double sum,
+                                             std::span<const double> bounds,
+                                             std::span<const uint64_t> bucket_counts) {
+  return {attributes, kStart, kNow, count, true, sum, 0, 10, bounds, bucket_counts};
 }
 
 inline const model::Scope& test_scope() {
