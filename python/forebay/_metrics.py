@@ -35,8 +35,8 @@ _UNITS_OF_SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9, "min": 1 / 60, "
 class Timer:
     """Records how long a block, a function or a coroutine took: what ``time()`` returns.
 
-    For ``with``, ``async with``, and as a decorator of a function, also an ``async`` one. It records
-    whether or not an exception leaves. One object may be used by many at a time.
+    For ``with``, ``async with``, and as a decorator of a function, also an ``async`` one. It
+    records whether or not an exception leaves. One object may be used by many at a time.
     """
 
     __slots__ = ("_begun", "_record", "_scale")
