@@ -29,6 +29,7 @@ PLACES = ["in_backlog", "in_spool", "in_flight"]
 NOTES = [
     *("truncated_records", "retries"),
     *("represented_delivered", "represented_lost", "represented_remainders"),
+    *("measurements_invalid", "callbacks_late"),
 ]
 GAUGES = ["state", "fill_permille", "ms_to_full"]
 EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
@@ -59,6 +60,7 @@ class Image:
     leased: int = 1
     instance_id: str = "i-1"
     lanes: tuple[str, ...] = ("urgent", "normal")
+    log_lanes: int | None = None  # None: an older file, which cannot say
     routes: tuple[str, ...] = ("main",)
     cells: dict[Key, int] = field(default_factory=dict)
     slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
@@ -89,7 +91,7 @@ class Image:
 
     def lay_out(self) -> None:
         lanes, routes = len(self.lanes), len(self.routes)
-        self.fixed = 248 if self.gauges else 240
+        self.fixed = 256 if self.log_lanes else 248 if self.gauges else 240
         self.header_bytes = self.fixed + len(self.tables()) + 63 & ~63
         at = self.header_bytes
         self.intake = at
@@ -155,8 +157,10 @@ class Image:
         head += struct.pack(o + "5I", self.shared, self.slot_bytes, EMIT_SLOTS * ROW, 16, 1024)
         head += struct.pack(o + "QQ", self.groups_at, self.group_bytes)
         head += struct.pack(o + "3Q", self.groups, self.leased, 0)
-        if self.gauges:
-            head += struct.pack(o + "2I", self.gauges_at, 64)
+        if self.gauges or self.log_lanes:
+            head += struct.pack(o + "2I", self.gauges_at, 64 if self.gauges else 0)
+        if self.log_lanes:
+            head += struct.pack(o + "2I", self.log_lanes, 0)
         assert len(head) == self.fixed
         image[: self.fixed] = head
         image[self.fixed : self.fixed + len(tables)] = tables

@@ -86,6 +86,8 @@ def test_an_unbalanced_ledger_fails_the_test(pytester: pytest.Pytester) -> None:
         class Core:
             def audit(self):
                 return {"balanced": 0, "exact": 1, "difference": 3}
+            def stats(self):
+                return {}
 
         def test_it(every_ledger_balances):
             every_ledger_balances.append(Core())
