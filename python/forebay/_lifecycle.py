@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._lanes import Lane
     from ._loggers import LoggerCache
     from ._manual_clock import ManualClock
+    from ._metric_options import MetricsOptions
     from ._options import (
         BacklogOptions,
         BatchOptions,
@@ -68,6 +69,7 @@ def start(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     limits: LimitOptions | None = None,
+    metrics: MetricsOptions | None = None,
     run_directory: str | os.PathLike[str] | None = None,
     redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
@@ -97,8 +99,8 @@ def start(
             written, all but ``"off"`` goes to the console instead, with a warning. With ``routes``
             it is the first of them that is shown.
         resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
-            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, redact,
-            disabled, clock: As for `Collector`.
+            max_record_bytes, batch, backlog, retry, breaker, limits, metrics, run_directory,
+            redact, disabled, clock: As for `Collector`.
         install_sigterm: A handler of SIGTERM before the one that is there. Where that is the
             application's (uvicorn has one, gunicorn's workers, too), what is held is flushed, 5 s
             at most, and then it is called. Where it is the system's, the collector is shut down,
@@ -256,10 +258,10 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
 def from_config(source: Mapping[str, Any] | str | os.PathLike[str]) -> Collector:
     """`start`, with the arguments in a mapping or a TOML file, by their own names.
 
-    A table is the object of that name: ``[batch]``, ``[[lanes]]``, ``[[sampling]]``; an exporter
-    and a rule of sampling say with ``type`` which they are (``otlp_http``, ``file``, ``console``,
-    ``memory``; ``ratio``, ``trace_ratio``, ``burst``). ``on_full`` may be written
-    ``"block(50ms)+fail"``.
+    A table is the object of that name: ``[batch]``, ``[[lanes]]``, ``[[sampling]]``, ``[metrics]``
+    with ``[[metrics.views]]``; an exporter and a rule of sampling say with ``type`` which they are
+    (``otlp_http``, ``file``, ``console``, ``memory``; ``ratio``, ``trace_ratio``, ``burst``).
+    ``on_full`` may be written ``"block(50ms)+fail"``.
 
     Args:
         source: The mapping, or the path of the file.

@@ -187,3 +187,23 @@ class Image:
         path.write_bytes(self.bytes())
         os.utime(path, (self.heartbeat, self.heartbeat))
         return path
+
+
+def a_busy_ledger(**settings: object) -> Image:
+    """100 emitted; 10 refused, 5 dropped, 70 drained, 60 batched, 40 delivered, 12 in flight."""
+    image = Image(**settings)  # type: ignore[arg-type]
+    image.put("emit", 1, "emitted", 90).put("emit", 1, "emitted", 10, ERROR)
+    image.put("emit", 1, "refused.queue_full", 10).put("emit", 1, "dropped.early_drop", 5)
+    image.put("intake", 1, "drained", 70).put("intake", 1, "batched", 60)
+    image.put("main", 1, "delivered", 40).put("main", 1, "in_flight", 12)
+    return image.put("main", 1, "in_backlog", 8)
+
+
+def with_points(**settings: object) -> Image:
+    """A busy ledger, and 30 points: 8 superseded, 20 delivered, 2 in flight."""
+    settings = {"lanes": ("urgent", "normal", "metrics"), "log_lanes": 2, **settings}
+    image = a_busy_ledger(**settings).put_note("callbacks_late", 3)
+    image.put("intake", 2, "internal", 0).put("intake", 2, "batched", 30)
+    image.put("emit", 2, "emitted", 30).put("intake", 2, "drained", 30)
+    image.put("main", 2, "superseded", 8).put("main", 2, "delivered", 20)
+    return image.put("main", 2, "in_flight", 2)

@@ -20,7 +20,14 @@ from forebay._stats_file import (
     read_stats_file,
     run_directory,
 )
-from tests.python.stats_file_image import DAY, ERROR, INFO, Image, own_start_ticks
+from tests.python.stats_file_image import (
+    DAY,
+    INFO,
+    Image,
+    a_busy_ledger,
+    own_start_ticks,
+    with_points,
+)
 from tests.waiting import wait_until
 
 
@@ -31,16 +38,6 @@ def dead_pid() -> Iterator[int]:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     yield process.pid  # a zombie until the tests are done
     process.wait()
-
-
-def a_busy_ledger(**settings: object) -> Image:
-    """100 emitted; 10 refused, 5 dropped, 70 drained, 60 batched, 40 delivered, 12 in flight."""
-    image = Image(**settings)  # type: ignore[arg-type]
-    image.put("emit", 1, "emitted", 90).put("emit", 1, "emitted", 10, ERROR)
-    image.put("emit", 1, "refused.queue_full", 10).put("emit", 1, "dropped.early_drop", 5)
-    image.put("intake", 1, "drained", 70).put("intake", 1, "batched", 60)
-    image.put("main", 1, "delivered", 40).put("main", 1, "in_flight", 12)
-    return image.put("main", 1, "in_backlog", 8)
 
 
 def test_every_name_is_worked_out_as_the_core_does(tmp_path: Path) -> None:
@@ -235,66 +232,6 @@ def test_how_each_lane_was_is_read_where_the_file_says_it(tmp_path: Path, order:
     older = read_stats_file(a_busy_ledger(order=order).write(tmp_path))
     assert older.gauges == {}
     assert older.numbers == read.numbers
-
-
-def with_points(**settings: object) -> Image:
-    """A busy ledger, and 30 points: 8 superseded, 20 delivered, 2 in flight."""
-    settings = {"lanes": ("urgent", "normal", "metrics"), "log_lanes": 2, **settings}
-    image = a_busy_ledger(**settings).put_note("callbacks_late", 3)
-    image.put("intake", 2, "internal", 0).put("intake", 2, "batched", 30)
-    image.put("emit", 2, "emitted", 30).put("intake", 2, "drained", 30)
-    image.put("main", 2, "superseded", 8).put("main", 2, "delivered", 20)
-    return image.put("main", 2, "in_flight", 2)
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_metric_points_have_numbers_and_laws_of_their_own(tmp_path: Path, order: str) -> None:
-    """They are in no number of the records, and their lane is none of theirs."""
-    records = read_stats_file(a_busy_ledger().write(tmp_path)).numbers
-    file = read_stats_file(with_points(order=order).write(tmp_path))
-    assert (file.lanes, file.metric_lanes) == (("urgent", "normal"), ("metrics",))
-    assert {name: file.numbers[name] for name in records} == {**records, "notes.callbacks_late": 3}
-    points = {n: v for n, v in file.numbers.items() if n.startswith("metrics.") and v}
-    lane = {"emitted": 30, "superseded": 8, "delivered": 20, "batched": 30}
-    lane |= {"in_flight": 2, "held": 2}
-    route = {name: n for name, n in lane.items() if name != "emitted"}
-    assert points == {
-        **{f"metrics.{name}": n for name, n in lane.items()},
-        **{f"metrics.lanes.metrics.{name}": n for name, n in lane.items()},
-        **{f"metrics.routes.main.{name}": n for name, n in route.items()},
-    }
-    assert "metrics.dropped.backlog_full" in file.numbers, "in sum zeros are there"
-    assert file.balanced
-    assert ("main", "metrics", 0) in [(law.route, law.lane, law.difference) for law in file.laws]
-    assert not read_stats_file(
-        with_points(order=order).put("main", 2, "in_flight", 3).write(tmp_path)
-    ).balanced
-
-
-def test_gauges_are_of_the_lanes_of_log_records(tmp_path: Path) -> None:
-    """A lane of points has no queue that fills."""
-    gauges = {"urgent": [0, 4, 0], "normal": [2, 1000, 1], "metrics": [0, 0, 0]}
-    file = read_stats_file(with_points(gauges=gauges).write(tmp_path))
-    assert {name.split(".")[1] for name in file.gauges} == {"urgent", "normal"}
-
-
-def test_points_of_a_killed_process_are_lost_besides_its_records(
-    tmp_path: Path, dead_pid: int
-) -> None:
-    """Records and points are never added up."""
-    file = read_stats_file(with_points(pid=dead_pid, start_ticks=1).write(tmp_path))
-    assert (file.lost_in_crash, file.points_lost_in_crash) == (45, 2)
-    older = read_stats_file(a_busy_ledger(pid=dead_pid, start_ticks=1).write(tmp_path))
-    assert (older.lost_in_crash, older.points_lost_in_crash, older.metric_lanes) == (45, 0, ())
-
-
-def test_in_an_older_file_all_lanes_are_of_log_records(tmp_path: Path) -> None:
-    """One of them may be called as the lane of points is now."""
-    lanes = ("urgent", "metrics")
-    for gauges in ({}, {"urgent": [0, 4, 0], "metrics": [0, 0, 0]}):
-        file = read_stats_file(a_busy_ledger(lanes=lanes, gauges=gauges).write(tmp_path))
-        assert (file.lanes, file.metric_lanes) == (lanes, ())
-        assert file.numbers["lanes.metrics.emitted"] == file.numbers["emitted"] == 100
 
 
 def test_a_file_of_the_other_byte_order_reads_the_same(tmp_path: Path) -> None:
