@@ -82,9 +82,12 @@ def start(
     ``OTEL_RESOURCE_ATTRIBUTES``, and for the destination ``OTEL_EXPORTER_OTLP_ENDPOINT``,
     ``…_HEADERS``, ``…_TIMEOUT``, ``…_COMPRESSION``, ``…_CERTIFICATE``, ``…_CLIENT_CERTIFICATE``,
     ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``; ``OTEL_LOGS_EXPORTER``,
-    ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``. Without an endpoint
-    records go into local files. ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless
-    ``exporter`` or ``routes`` is given; ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
+    ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``; for metrics
+    ``OTEL_METRIC_EXPORT_INTERVAL``, ``OTEL_METRICS_EXPORTER`` and, of
+    ``OTEL_EXPORTER_OTLP_METRICS_…``, ``ENDPOINT``, ``TEMPORALITY_PREFERENCE`` and
+    ``DEFAULT_HISTOGRAM_AGGREGATION``. Without an endpoint records go into local files.
+    ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless ``exporter`` or ``routes`` is given;
+    ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
 
     Args:
         service_name: What the service is called.
@@ -207,6 +210,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     from ._collector import Collector
     from ._console import view_beside
     from ._environment import read_environment
+    from ._environment_metrics import metrics_of
     from ._exporters import ConsoleExporter, MemoryExporter
     from ._options import CONSOLE_FORMATS, check_console, check_resource, service_name_of
     from ._routes import check_routes
@@ -218,6 +222,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     routes = arguments["routes"]
     has_destination = not (routes is None and exporter is None)
     environment = read_environment(has_destination=has_destination or arguments["disabled"])
+    metrics = metrics_of(arguments["metrics"], environment.metrics, has_destination=has_destination)
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
     disabled = arguments["disabled"] or environment.disabled
@@ -250,6 +255,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     options["exporter"] = exporter
     options["console"] = view_beside(first, console, has_destination=has_destination)
     options["disabled"] = disabled
+    options["metrics"] = metrics
     if options["batch"] is None:
         options["batch"] = environment.batch
     return Collector(**options), disabled

@@ -113,7 +113,8 @@ class View:
         if self.buckets is None:
             return
         path = f"{path}.buckets"
-        if isinstance(self.buckets, str) or not isinstance(self.buckets, Sequence):
+        given: object = self.buckets
+        if isinstance(given, str) or not isinstance(given, Sequence):
             raise OptionError(f"{path}: {self.buckets!r} is not a list of numbers")
         if len(self.buckets) > _MOST_BUCKETS:
             raise OptionError(f"{path}: {len(self.buckets)} bounds is not in 0..{_MOST_BUCKETS}")
