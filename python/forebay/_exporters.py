@@ -183,22 +183,24 @@ class ConsoleExporter:
 class MemoryExporter:
     """Keeps delivered batches in memory: for tests, and to look at what is sent.
 
-    Belongs to one collector. What is read with `records` or `requests` stays readable until
-    `clear`; call the collector's ``flush()`` first. Safe from any thread.
+    Belongs to one collector. What is read with `records`, `metric_requests` and so on stays
+    readable until `clear`; call the collector's ``flush()`` first. Safe from any thread.
     """
 
     def __init__(self, *, max_bytes: int | None = None) -> None:
         """Make one.
 
         Args:
-            max_bytes: Room for batches that were not read yet, 1024..1 TiB; beyond it the exporter
-                asks for a retry, like a destination that is full. None: the core's default.
+            max_bytes: Room for batches of each signal that were not read yet, 1024..1 TiB; beyond
+                it the exporter asks for a retry, like a destination that is full. None: the core's
+                default.
         """
         self._max_bytes = (
             None if max_bytes is None else whole("exporter.max_bytes", max_bytes, 1024, _TIB)
         )
         self._core: _core.Collector | None = None
         self._requests: list[bytes] = []
+        self._metric_requests: list[bytes] = []
 
     def __repr__(self) -> str:
         return f"MemoryExporter(max_bytes={self._max_bytes!r})"
@@ -219,10 +221,18 @@ class MemoryExporter:
         """The records delivered so far, decoded, batch by batch."""
         return [record for logs in self.resource_logs() for _, record in logs.records()]
 
+    def metric_requests(self) -> list[bytes]:
+        """All metrics delivered so far: ``ExportMetricsServiceRequest`` messages in protobuf."""
+        if self._core is not None:
+            self._metric_requests.extend(self._core.take_metrics())
+        return list(self._metric_requests)
+
     def clear(self) -> None:
         """Forget what was delivered so far."""
         self.requests()
         self._requests.clear()
+        self.metric_requests()
+        self._metric_requests.clear()
 
     def _flatten(self, options: OptionList, path: str = "exporter") -> None:
         if self._core is not None:
