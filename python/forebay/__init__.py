@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
     from ._lanes import Block, EarlyDrop, Lane, RateLimit
     from ._logging import LoggingHandler
+    from ._metric_options import MetricsOptions, View
     from ._metrics import (
         BoundHistogram,
         Counter,
@@ -82,6 +83,7 @@ __all__ = [
     "Logger",
     "LoggingHandler",
     "MemoryExporter",
+    "MetricsOptions",
     "Observation",
     "OptionError",
     "OtlpHttpExporter",
@@ -98,6 +100,7 @@ __all__ = [
     "SampleTraceRatio",
     "Stats",
     "UpDownCounter",
+    "View",
     "__version__",
     "asyncio_exception_handler",
     "capture_exceptions",
@@ -144,6 +147,7 @@ _LOADED_WHEN_NAMED = {
     "LimitOptions": "_options",
     "LoggingHandler": "_logging",
     "MemoryExporter": "_exporters",
+    "MetricsOptions": "_metric_options",
     "Observation": "_observers",
     "OtlpHttpExporter": "_exporters",
     "Pressure": "_pressure",
@@ -158,6 +162,7 @@ _LOADED_WHEN_NAMED = {
     "SampleTraceRatio": "_sampling",
     "Stats": "_stats",
     "UpDownCounter": "_metrics",
+    "View": "_metric_options",
     "asyncio_exception_handler": "_exception_hooks",
     "capture_exceptions": "_exception_hooks",
     "context": "_context",

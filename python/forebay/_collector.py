@@ -18,6 +18,7 @@ from ._lanes import Lane
 from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
 from ._manual_clock import ManualClock
+from ._metric_options import MetricsOptions
 from ._metrics import InstrumentCache, MakesInstruments
 from ._options import (
     BacklogOptions,
@@ -51,7 +52,7 @@ SHUTDOWN_TIMEOUT = 5.0
 
 @suggests_fields
 class Collector(Upstream, MakesInstruments):
-    """Takes log records from Python and native code, and ships them to one destination or several.
+    """Takes log records and metrics of Python and native code, and ships them to destinations.
 
     Threads, files and connections are made with the first record, so a collector may be made before
     the process forks; a child starts over with an empty ledger. Everything may be called from any
@@ -78,6 +79,7 @@ class Collector(Upstream, MakesInstruments):
         retry: RetryOptions | None = None,
         breaker: BreakerOptions | None = None,
         limits: LimitOptions | None = None,
+        metrics: MetricsOptions | None = None,
         run_directory: str | os.PathLike[str] | None = None,
         redact: Sequence[str] | bool | None = None,
         disabled: bool = False,
@@ -110,6 +112,7 @@ class Collector(Upstream, MakesInstruments):
             retry: How long to wait before a batch is sent again.
             breaker: When a destination that fails is left alone for a while.
             limits: What all rate limits have in common.
+            metrics: How metrics are collected, and views.
             run_directory: Where the stats file is. None: ``$FOREBAY_RUN_DIR``, else ``forebay``
                 in the user's runtime directory, else ``/tmp/forebay-<uid>``.
             redact: Keys whose values are never written down, besides Forebay's own short list:
@@ -151,6 +154,7 @@ class Collector(Upstream, MakesInstruments):
             retry=retry,
             breaker=breaker,
             limits=limits,
+            metrics=metrics,
             run_directory=run_directory,
             redact=redact,
             disabled=disabled,

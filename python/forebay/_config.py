@@ -16,6 +16,7 @@ from ._durations import seconds_in
 from ._errors import OptionError
 from ._exporters import ConsoleExporter, FileExporter, MemoryExporter, OtlpHttpExporter
 from ._lanes import Block, EarlyDrop, Lane, RateLimit
+from ._metric_options import MetricsOptions, View
 from ._options import BacklogOptions, BatchOptions, BreakerOptions, LimitOptions, RetryOptions
 from ._routes import Route
 from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
@@ -53,6 +54,8 @@ def arguments_from(config: Table, known: Sequence[str]) -> dict[str, Any]:
     for name, kind in _GROUPS.items():
         if name in config:
             given[name] = _build(kind, config[name], name)
+    if "metrics" in config:
+        given["metrics"] = _metrics_from(config["metrics"], "metrics")
     if "lanes" in config:
         given["lanes"] = [lane_from(lane, path) for path, lane in _entries(config, "lanes")]
     if "sampling" in config:
@@ -81,6 +84,19 @@ def lane_from(table: Any, path: str) -> Lane:
             values[name] = _build(kind, values[name], f"{path}.{name}")
     lane: Lane = _build(Lane, values, path)
     return lane
+
+
+def _metrics_from(table: Any, path: str) -> MetricsOptions:
+    if isinstance(table, MetricsOptions):
+        return table
+    _check_table(table, path)
+    values = dict(table)
+    if "views" in values:
+        values["views"] = [
+            _build(View, view, inner) for inner, view in _entries(values, "views", f"{path}.")
+        ]
+    metrics: MetricsOptions = _build(MetricsOptions, values, path)
+    return metrics
 
 
 def _route_from(table: Any, path: str) -> Route:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._environment_destination import pairs, read_destination
+from ._environment_metrics import MetricsEnvironment, read_metrics
 from ._errors import OptionError
 from ._exporters import OtlpHttpExporter
 from ._options import BatchOptions
@@ -37,6 +38,7 @@ class Environment:
     # Whatever code says.
     disabled: bool = False
     batch: BatchOptions | None = None
+    metrics: MetricsEnvironment = field(default_factory=MetricsEnvironment)
     # Where an option came from: "timeout" and "batch.max_delay" by the name of a variable.
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ def read_environment(
         no_exporter=kind == "none",
         disabled=disabled,
         batch=_batch(environ, sources),
+        metrics=read_metrics(environ, sources),
         sources=sources,
     )
 
@@ -85,6 +88,8 @@ _NOT_FOLLOWED = {
     "OTEL_LOG_LEVEL": "Forebay's own messages are few, and told once each",
     "OTEL_EXPORTER_OTLP_INSECURE": "it is for gRPC; the scheme of the endpoint decides",
     "OTEL_EXPORTER_OTLP_LOGS_INSECURE": "it is for gRPC; the scheme of the endpoint decides",
+    "OTEL_EXPORTER_OTLP_METRICS_INSECURE": "it is for gRPC; the scheme of the endpoint decides",
+    "OTEL_METRIC_EXPORT_TIMEOUT": "OTEL_EXPORTER_OTLP_TIMEOUT holds for each request",
     "OTEL_BLRP_EXPORT_TIMEOUT": "OTEL_EXPORTER_OTLP_TIMEOUT holds for each request",
     "OTEL_BLRP_MAX_QUEUE_SIZE": "give lanes=[forebay.Lane(queue_records=…)]",
     "OTEL_ATTRIBUTE_COUNT_LIMIT": "give max_record_bytes",

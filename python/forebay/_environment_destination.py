@@ -52,9 +52,10 @@ def read_destination(environ: Mapping[str, str]) -> Destination:
     """Read every variable; each bad value is told once and counts as unset."""
     endpoint, variable = _endpoint(environ)
     sources = dict.fromkeys(endpoint, variable)
+    url = next(iter(endpoint.values()), "")
+    _add_metrics_endpoint(environ, endpoint, sources)
     protocol_variable, protocol = _protocol(environ)
     grpc = ""
-    url = next(iter(endpoint.values()), "")
     if protocol == "grpc":
         grpc = f"{protocol_variable}=grpc"
     elif not protocol and re.search(r":4317(?:/|$)", url):
@@ -96,6 +97,32 @@ def _endpoint(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         if _is_good(variable, fields):
             return fields, variable
     return {}, ""
+
+
+def _add_metrics_endpoint(
+    environ: Mapping[str, str], endpoint: dict[str, Any], sources: dict[str, str]
+) -> None:
+    """Where metrics go, if that is not what follows from where records go."""
+    variable = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+    url = environ.get(variable, "").strip()
+    if url and not endpoint:
+        if _is_good(variable, {"metrics_endpoint": url}):
+            warn_once(
+                f"{variable} is ignored: no endpoint for log records is set, and points go where "
+                "records go; set OTEL_EXPORTER_OTLP_ENDPOINT, too"
+            )
+        return
+    if not (url and _is_good(variable, {**endpoint, "metrics_endpoint": url})):
+        # Beside an endpoint for logs the one for all signals is that of the others.
+        variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+        base = environ.get(variable, "").strip()
+        if "logs_endpoint" not in endpoint or not base:
+            return
+        if not _is_good(variable, {"endpoint": base}):
+            return
+        url = f"{base.rstrip('/')}/v1/metrics"
+    endpoint["metrics_endpoint"] = url
+    sources["metrics_endpoint"] = variable
 
 
 def _protocol(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -192,8 +192,9 @@ class MemoryExporter:
         """Make one.
 
         Args:
-            max_bytes: Room for batches that were not read yet, 1024..1 TiB; beyond it the exporter
-                asks for a retry, like a destination that is full. None: the core's default.
+            max_bytes: Room for batches of each signal that were not read yet, 1024..1 TiB; beyond
+                it the exporter asks for a retry, like a destination that is full. None: the core's
+                default.
         """
         self._max_bytes = (
             None if max_bytes is None else whole("exporter.max_bytes", max_bytes, 1024, _TIB)

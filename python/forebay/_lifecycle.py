@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._lanes import Lane
     from ._loggers import LoggerCache
     from ._manual_clock import ManualClock
+    from ._metric_options import MetricsOptions
     from ._options import (
         BacklogOptions,
         BatchOptions,
@@ -68,6 +69,7 @@ def start(
     retry: RetryOptions | None = None,
     breaker: BreakerOptions | None = None,
     limits: LimitOptions | None = None,
+    metrics: MetricsOptions | None = None,
     run_directory: str | os.PathLike[str] | None = None,
     redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
@@ -80,9 +82,12 @@ def start(
     ``OTEL_RESOURCE_ATTRIBUTES``, and for the destination ``OTEL_EXPORTER_OTLP_ENDPOINT``,
     ``…_HEADERS``, ``…_TIMEOUT``, ``…_COMPRESSION``, ``…_CERTIFICATE``, ``…_CLIENT_CERTIFICATE``,
     ``…_CLIENT_KEY``, each also as ``OTEL_EXPORTER_OTLP_LOGS_…``; ``OTEL_LOGS_EXPORTER``,
-    ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``. Without an endpoint
-    records go into local files. ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless
-    ``exporter`` or ``routes`` is given; ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
+    ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``; for metrics
+    ``OTEL_METRIC_EXPORT_INTERVAL``, ``OTEL_METRICS_EXPORTER`` and, of
+    ``OTEL_EXPORTER_OTLP_METRICS_…``, ``ENDPOINT``, ``TEMPORALITY_PREFERENCE`` and
+    ``DEFAULT_HISTOGRAM_AGGREGATION``. Without an endpoint records go into local files.
+    ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless ``exporter`` or ``routes`` is given;
+    ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
 
     Args:
         service_name: What the service is called.
@@ -97,8 +102,8 @@ def start(
             written, all but ``"off"`` goes to the console instead, with a warning. With ``routes``
             it is the first of them that is shown.
         resource, exporter, routes, lanes, sampling, flight_recorder, memory_limit,
-            max_record_bytes, batch, backlog, retry, breaker, limits, run_directory, redact,
-            disabled, clock: As for `Collector`.
+            max_record_bytes, batch, backlog, retry, breaker, limits, metrics, run_directory,
+            redact, disabled, clock: As for `Collector`.
         install_sigterm: A handler of SIGTERM before the one that is there. Where that is the
             application's (uvicorn has one, gunicorn's workers, too), what is held is flushed, 5 s
             at most, and then it is called. Where it is the system's, the collector is shut down,
@@ -205,6 +210,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     from ._collector import Collector
     from ._console import view_beside
     from ._environment import read_environment
+    from ._environment_metrics import metrics_of
     from ._exporters import ConsoleExporter, MemoryExporter
     from ._options import CONSOLE_FORMATS, check_console, check_resource, service_name_of
     from ._routes import check_routes
@@ -216,6 +222,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     routes = arguments["routes"]
     has_destination = not (routes is None and exporter is None)
     environment = read_environment(has_destination=has_destination or arguments["disabled"])
+    metrics = metrics_of(arguments["metrics"], environment.metrics, has_destination=has_destination)
     in_code = check_resource(arguments["resource"])
     name = service_name_of(arguments["service_name"], in_code) or environment.service_name
     disabled = arguments["disabled"] or environment.disabled
@@ -248,6 +255,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     options["exporter"] = exporter
     options["console"] = view_beside(first, console, has_destination=has_destination)
     options["disabled"] = disabled
+    options["metrics"] = metrics
     if options["batch"] is None:
         options["batch"] = environment.batch
     return Collector(**options), disabled
@@ -256,10 +264,10 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
 def from_config(source: Mapping[str, Any] | str | os.PathLike[str]) -> Collector:
     """`start`, with the arguments in a mapping or a TOML file, by their own names.
 
-    A table is the object of that name: ``[batch]``, ``[[lanes]]``, ``[[sampling]]``; an exporter
-    and a rule of sampling say with ``type`` which they are (``otlp_http``, ``file``, ``console``,
-    ``memory``; ``ratio``, ``trace_ratio``, ``burst``). ``on_full`` may be written
-    ``"block(50ms)+fail"``.
+    A table is the object of that name: ``[batch]``, ``[[lanes]]``, ``[[sampling]]``, ``[metrics]``
+    with ``[[metrics.views]]``; an exporter and a rule of sampling say with ``type`` which they are
+    (``otlp_http``, ``file``, ``console``, ``memory``; ``ratio``, ``trace_ratio``, ``burst``).
+    ``on_full`` may be written ``"block(50ms)+fail"``.
 
     Args:
         source: The mapping, or the path of the file.

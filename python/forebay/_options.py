@@ -15,6 +15,7 @@ from typing import Literal
 from ._errors import OptionError
 from ._exporters import ConsoleExporter, Exporter, check_exporter
 from ._lanes import Lane, flatten_lanes
+from ._metric_options import MetricsOptions
 from ._routes import Route, flatten_routes
 from ._sampling import FlightRecorder, SamplingRule, flatten_sampling
 from ._validation import OptionList, Value, suggests_fields, text
@@ -152,6 +153,7 @@ def flatten(
     breaker: BreakerOptions | None,
     limits: LimitOptions | None,
     run_directory: str | os.PathLike[str] | None,
+    metrics: MetricsOptions | None = None,
     redact: Sequence[str] | bool | None = None,
     disabled: bool = False,
 ) -> list[tuple[str, Value]]:
@@ -185,6 +187,7 @@ def flatten(
     options.group("retry", retry, RetryOptions)
     options.group("breaker", breaker, BreakerOptions)
     options.group("limits", limits, LimitOptions)
+    options.group("metrics", metrics, MetricsOptions)
     if run_directory is not None:
         options.text("run_directory", os.fsdecode(run_directory))
     _flatten_redact(options, redact)

@@ -49,6 +49,8 @@ class Counts:
             value = getattr(self, each.name)
             if isinstance(value, Mapping):
                 value = {name: n for name, n in value.items() if isinstance(n, int) and n}
+            if isinstance(value, Counts) and repr(value).endswith("()"):
+                continue
             if value or isinstance(value, bool):
                 shown.append(f"{each.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
@@ -124,16 +126,31 @@ class RouteCounts(Counts):
 
 
 @dataclass(frozen=True, repr=False)
+class PointCounts(Counts):
+    """The ledger of metric points: every name as a number of points, by the same two laws.
+
+    A point is `emitted` when a collection makes it. (Measurements that no point shows are among
+    ``Stats.notes``.)
+    """
+
+    lanes: Mapping[str, Counts] = field(default_factory=dict)
+    routes: Mapping[str, Counts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, repr=False)
 class Totals(Counts):
     """The ledger as sums over all lanes, and taken apart.
 
-    With several routes, the plain names from `batched` on are those of the first.
+    The plain names are of log records. With several routes, those from `batched` on are those of
+    the first.
     """
 
     lanes: Mapping[str, LaneCounts] = field(default_factory=dict)
     # trace, debug, info, warn, error, fatal, unspecified, unattributed.
     by_severity: Mapping[str, Counts] = field(default_factory=dict)
     routes: Mapping[str, RouteCounts] = field(default_factory=dict)
+    # Of metric points. They are in none of the other numbers.
+    metrics: PointCounts = field(default_factory=PointCounts)
     # Everything by its full name, as the core gave it ("lanes.normal.emitted").
     numbers: Mapping[str, int] = field(default_factory=dict, repr=False)
 
@@ -168,8 +185,9 @@ class Audit:
     balanced: bool
     # False where emits went on meanwhile: then the queue's part is an estimate.
     exact: bool
-    # Records, ledger less reality.
+    # Records and metric points, ledger less reality.
     difference: int
+    # By lane; ``metrics`` is the one of metric points, and counts them.
     lanes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -215,9 +233,9 @@ def receipt_from(numbers: Mapping[str, int]) -> Receipt:
 def audit_from(numbers: Mapping[str, int]) -> Audit:
     """Build an `Audit` from the core's flat names."""
     lanes = {
-        name.removeprefix("lanes.").removesuffix(".difference"): value
+        name.removeprefix("metrics.").removeprefix("lanes.").removesuffix(".difference"): value
         for name, value in numbers.items()
-        if name.startswith("lanes.") and name.endswith(".difference")
+        if name.startswith(("lanes.", "metrics.lanes.")) and name.endswith(".difference")
     }
     return Audit(
         balanced=bool(numbers["balanced"]),
@@ -236,9 +254,13 @@ _NUMBER_NAMES = frozenset(
 )
 
 
-def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
+_Groups = dict[str, dict[str, dict[str, int]]]
+
+
+def _grouped(numbers: Mapping[str, int]) -> tuple[dict[str, int], _Groups]:
+    """The plain names, and those of each member of each group."""
     plain: dict[str, int] = {}
-    groups: dict[str, dict[str, dict[str, int]]] = {group: {} for group in _GROUPS}
+    groups: _Groups = {group: {} for group in _GROUPS}
     for name, value in numbers.items():
         head, dot, rest = name.partition(".")
         if not dot or head in _WITH_REASONS:
@@ -246,6 +268,11 @@ def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
         elif head in groups:
             member, _, inner = rest.partition(".")
             groups[head].setdefault(member, {})[inner] = value
+    return plain, groups
+
+
+def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
+    plain, groups = _grouped(numbers)
     result = _count_fields(plain)
     result["lanes"] = {
         name: LaneCounts(**_count_fields(inner), **_queue_fields(inner))
@@ -262,8 +289,19 @@ def _total_fields(numbers: Mapping[str, int]) -> dict[str, Any]:
         )
         for name, inner in groups["routes"].items()
     }
+    result["metrics"] = points_from(numbers)
     result["numbers"] = dict(numbers)
     return result
+
+
+def points_from(numbers: Mapping[str, int]) -> PointCounts:
+    """The ledger of metric points, from names that begin with ``metrics.``."""
+    plain, groups = _grouped(_below("metrics.", numbers))
+    return PointCounts(
+        **_count_fields(plain),
+        lanes={name: Counts(**_count_fields(inner)) for name, inner in groups["lanes"].items()},
+        routes={name: Counts(**_count_fields(inner)) for name, inner in groups["routes"].items()},
+    )
 
 
 def _destinations(numbers: Mapping[str, int]) -> tuple[Destination, ...]:

@@ -61,9 +61,12 @@ class StatsFile:
     # Whether the process is there; None where that cannot be told.
     alive: bool | None
     state: State
+    # Of log records; and of metric points, which an older file does not have.
     lanes: tuple[str, ...]
+    metric_lanes: tuple[str, ...]
     routes: tuple[str, ...]
-    # Every name of the ledger, named as in `Stats.numbers`: "lanes.normal.dropped.early_drop".
+    # Every name of the ledger, named as in `Stats.numbers`: "lanes.normal.dropped.early_drop", and
+    # "metrics.dropped.backlog_full" for points.
     numbers: Mapping[str, int]
     # How each lane was when its process last looked, some hundredths of a second ago, or before it
     # was killed: "lanes.normal.fill_permille" (of the queue's room), ".state" (0 normal, 1
@@ -100,6 +103,14 @@ class StatsFile:
         if self.state != "killed":
             return None
         return self.numbers["held"] - self.numbers["in_spool"]
+
+    @property
+    def points_lost_in_crash(self) -> int | None:
+        """Metric points that a killed process held in memory. None where it was not killed."""
+        if self.state != "killed":
+            return None
+        held = self.numbers.get("metrics.held", 0)
+        return held - self.numbers.get("metrics.in_spool", 0)
 
     @property
     def lost_in_crash_margin(self) -> int | None:
@@ -258,7 +269,8 @@ def _read(file: OpenStatsFile, modified_wall_ns: int) -> StatsFile:
         modified_wall_ns=modified_wall_ns,
         alive=alive,
         state=state,
-        lanes=file.lanes,
+        lanes=file.lanes[: len(file.log_lanes)],
+        metric_lanes=file.lanes[len(file.log_lanes) :],
         routes=file.routes,
         numbers=numbers.named(),
         gauges=file.gauges(),

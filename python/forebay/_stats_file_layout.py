@@ -24,8 +24,10 @@ _BYTE_ORDER = 0x01020304
 # Magic and sizes; process; state, times and sequence; where the flow side is; the emit slots.
 _FIXED = "8s6I 4Qq16s 2I2qQ 20I 5Q"
 _FIXED_BYTES = 240
-# What files of later versions have behind it: where the gauges are.
-_MORE = "2I"
+# What files of later versions have behind it: where the gauges are; then how many lanes carry log
+# records, and what is reserved.
+_GAUGES = "2I"
+_LOG_LANES = "2I"
 _TABLES = 9
 _MOST_HEADER_BYTES = 1 << 20
 _MOST_FILE_BYTES = 1 << 30
@@ -113,15 +115,30 @@ class OpenStatsFile:
         self.slot_bytes, self.slot_lane_bytes, self.slots_per_group, self.max_slots = take(4)
         self.groups_offset, self.group_bytes, self.groups = take(3)
         self.leased_slots, self.shared_leases = take(2)
-        self.gauges_offset = self.gauge_lane_bytes = 0
-        if fixed_bytes >= _FIXED_BYTES + struct.calcsize(_MORE):
-            more = self.bytes_at(_FIXED_BYTES, struct.calcsize(_MORE))
-            self.gauges_offset, self.gauge_lane_bytes = struct.unpack(self.order + _MORE, more)
+        self._later_fields(fixed_bytes)
         lanes_fit = 8 <= self.slot_lane_bytes <= self.slot_bytes
         slots_fit = 0 < self.slots_per_group * self.slot_bytes <= self.group_bytes
         groups_fit = self.groups * self.group_bytes <= _MOST_FILE_BYTES
         if not (lanes_fit and slots_fit and groups_fit):
             raise self.error(f"damaged: {self.groups} groups of emit slots do not fit")
+
+    def _later_fields(self, fixed_bytes: int) -> None:
+        self.gauges_offset = self.gauge_lane_bytes = 0
+        self._log_lanes: int | None = None  # all of them
+        at = _FIXED_BYTES
+        if fixed_bytes >= at + struct.calcsize(_GAUGES):
+            more = self.bytes_at(at, struct.calcsize(_GAUGES))
+            self.gauges_offset, self.gauge_lane_bytes = struct.unpack(self.order + _GAUGES, more)
+        at += struct.calcsize(_GAUGES)
+        if fixed_bytes >= at + struct.calcsize(_LOG_LANES):
+            more = self.bytes_at(at, struct.calcsize(_LOG_LANES))
+            self._log_lanes, _ = struct.unpack(self.order + _LOG_LANES, more)
+
+    @property
+    def log_lanes(self) -> range:
+        """The indices of the lanes that carry log records; those behind them carry points."""
+        every = len(self.lanes)
+        return range(every if self._log_lanes is None else min(self._log_lanes, every))
 
     def tables(self) -> None:
         data = self.bytes_at(self.tables_offset, min(self.tables_bytes, _MOST_HEADER_BYTES))
@@ -147,6 +164,8 @@ class OpenStatsFile:
         self.gauge_names = tables[_TABLES] if len(tables) > _TABLES else ()
         if len(self.texts) < 2 or not (self.lanes and self.routes and self.classes):
             raise self.error("damaged: its tables of names are empty")
+        if self._log_lanes is not None and not 0 < self._log_lanes <= len(self.lanes):
+            raise self.error(f"damaged: {self._log_lanes} of {len(self.lanes)} lanes are of logs")
         known = "emitted" in self.emit_names and "recovered" in self.route_names
         if not known or not {"internal", "drained", "batched"} <= {*self.intake_names}:
             raise self.error("damaged: names that every ledger has are not there")
@@ -179,10 +198,11 @@ class OpenStatsFile:
             cells[target : target + row_cells - 1] = cells[start + 1 : start + row_cells]
 
     def gauges(self) -> dict[str, int]:
-        """How each lane was when its process last looked: ``lanes.<lane>.fill_permille``."""
+        """How each lane of log records was at the last look: ``lanes.<lane>.fill_permille``."""
         found = {}
         names = self.gauge_names[: self.gauge_lane_bytes // 8]
-        for index, lane in enumerate(self.lanes if names else ()):
+        for index in self.log_lanes if names else ():
+            lane = self.lanes[index]
             cells = self.cells_at(self.gauges_offset + index * self.gauge_lane_bytes, len(names))
             for name, value in zip(names, cells, strict=True):
                 if name != "ms_to_full" or value:  # 0: it does not fill

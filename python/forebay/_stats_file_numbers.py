@@ -28,7 +28,7 @@ Row = list[int]  # one number a severity class
 
 @dataclass(frozen=True)
 class Law:
-    """One of the ledger's two laws with its numbers, for one lane."""
+    """One of the ledger's two laws with its numbers, for one lane: of records, or of points."""
 
     lane: str
     # None: the intake's law.
@@ -134,34 +134,43 @@ class Numbers:
     def named(self) -> dict[str, int]:
         """Every name, as `Snapshot::visit` of the core has them."""
         reader = self.reader
-        lanes = range(len(reader.lanes))
-        everything = slice(None)
-        names = self._sums("", [*map(self._lane, lanes)], everything, _PLAIN, zeros=True)
+        logs = reader.log_lanes
+        names = self._of_lanes("", logs)
         for c, severity in enumerate(reader.classes):
             prefix = f"by_severity.{severity}."
-            names |= self._sums(prefix, [*map(self._lane, lanes)], slice(c, c + 1), _PLAIN)
-        for lane in lanes:
-            prefix = f"lanes.{reader.lanes[lane]}."
-            names |= self._sums(prefix, [self._lane(lane)], everything, _PLAIN)
-        for route, text in enumerate(reader.routes):
-            rows = [("batched", self.intake[lane]["batched"]) for lane in lanes]
-            rows += [row for lane in lanes for row in self._route(route, lane)]
-            names |= self._sums(f"routes.{text}.", [rows], everything, _ROUTE_PLAIN)
+            names |= self._sums(prefix, [*map(self._lane, logs)], slice(c, c + 1), _PLAIN)
+        points = range(len(logs), len(reader.lanes))
+        if points:
+            names |= self._of_lanes("metrics.", points)
         notes = self.flow[reader.notes_offset // 8 :]
         for name, value in zip(reader.note_names, notes, strict=False):
             names[f"notes.{name}"] = value
         return names | self._represented(names)
 
+    def _of_lanes(self, prefix: str, lanes: range) -> dict[str, int]:
+        """Sums over some lanes, and each of them, and what is of them on each route."""
+        reader = self.reader
+        everything = slice(None)
+        names = self._sums(prefix, [*map(self._lane, lanes)], everything, _PLAIN, zeros=True)
+        for lane in lanes:
+            of_lane = f"{prefix}lanes.{reader.lanes[lane]}."
+            names |= self._sums(of_lane, [self._lane(lane)], everything, _PLAIN)
+        for route, text in enumerate(reader.routes):
+            rows = [("batched", self.intake[lane]["batched"]) for lane in lanes]
+            rows += [row for lane in lanes for row in self._route(route, lane)]
+            names |= self._sums(f"{prefix}routes.{text}.", [rows], everything, _ROUTE_PLAIN)
+        return names
+
     def _represented(self, names: dict[str, int]) -> dict[str, int]:
         """As `Snapshot::represented`; without what threads have suppressed and told nobody of."""
 
         def excess(name: str) -> int:
-            return sum(sum(rows.get(name, ())) for rows in self.emit)
+            return sum(sum(self.emit[lane].get(name, ())) for lane in self.reader.log_lanes)
 
         ends = ("rate_limited", *(f"{part}." for part in ("refused", "dropped")))
         delivered = names.get("notes.represented_delivered", 0)
         lost = names.get("notes.represented_lost", 0) + excess("excess_evicted")
-        for rows in self.emit:
+        for rows in (self.emit[lane] for lane in self.reader.log_lanes):
             lost += sum(sum(row) for name, row in rows.items() if name.startswith(ends))
         total = names["emitted"] - names["sampled_out"] + excess("excess_queued")
         total += names.get("notes.represented_remainders", 0)

@@ -29,6 +29,7 @@ PLACES = ["in_backlog", "in_spool", "in_flight"]
 NOTES = [
     *("truncated_records", "retries"),
     *("represented_delivered", "represented_lost", "represented_remainders"),
+    *("measurements_invalid", "callbacks_late"),
 ]
 GAUGES = ["state", "fill_permille", "ms_to_full"]
 EMIT_SLOTS, INTAKE_SLOTS, ROUTE_SLOTS, PLACE_SLOTS = 16, 16, 32, 8
@@ -59,6 +60,7 @@ class Image:
     leased: int = 1
     instance_id: str = "i-1"
     lanes: tuple[str, ...] = ("urgent", "normal")
+    log_lanes: int | None = None  # None: an older file, which cannot say
     routes: tuple[str, ...] = ("main",)
     cells: dict[Key, int] = field(default_factory=dict)
     slot_of: dict[Key, int] = field(default_factory=dict)  # other than slot 0; -1: the shared one
@@ -89,7 +91,7 @@ class Image:
 
     def lay_out(self) -> None:
         lanes, routes = len(self.lanes), len(self.routes)
-        self.fixed = 248 if self.gauges else 240
+        self.fixed = 256 if self.log_lanes else 248 if self.gauges else 240
         self.header_bytes = self.fixed + len(self.tables()) + 63 & ~63
         at = self.header_bytes
         self.intake = at
@@ -155,8 +157,10 @@ class Image:
         head += struct.pack(o + "5I", self.shared, self.slot_bytes, EMIT_SLOTS * ROW, 16, 1024)
         head += struct.pack(o + "QQ", self.groups_at, self.group_bytes)
         head += struct.pack(o + "3Q", self.groups, self.leased, 0)
-        if self.gauges:
-            head += struct.pack(o + "2I", self.gauges_at, 64)
+        if self.gauges or self.log_lanes:
+            head += struct.pack(o + "2I", self.gauges_at, 64 if self.gauges else 0)
+        if self.log_lanes:
+            head += struct.pack(o + "2I", self.log_lanes, 0)
         assert len(head) == self.fixed
         image[: self.fixed] = head
         image[self.fixed : self.fixed + len(tables)] = tables
@@ -183,3 +187,23 @@ class Image:
         path.write_bytes(self.bytes())
         os.utime(path, (self.heartbeat, self.heartbeat))
         return path
+
+
+def a_busy_ledger(**settings: object) -> Image:
+    """100 emitted; 10 refused, 5 dropped, 70 drained, 60 batched, 40 delivered, 12 in flight."""
+    image = Image(**settings)  # type: ignore[arg-type]
+    image.put("emit", 1, "emitted", 90).put("emit", 1, "emitted", 10, ERROR)
+    image.put("emit", 1, "refused.queue_full", 10).put("emit", 1, "dropped.early_drop", 5)
+    image.put("intake", 1, "drained", 70).put("intake", 1, "batched", 60)
+    image.put("main", 1, "delivered", 40).put("main", 1, "in_flight", 12)
+    return image.put("main", 1, "in_backlog", 8)
+
+
+def with_points(**settings: object) -> Image:
+    """A busy ledger, and 30 points: 8 superseded, 20 delivered, 2 in flight."""
+    settings = {"lanes": ("urgent", "normal", "metrics"), "log_lanes": 2, **settings}
+    image = a_busy_ledger(**settings).put_note("callbacks_late", 3)
+    image.put("intake", 2, "internal", 0).put("intake", 2, "batched", 30)
+    image.put("emit", 2, "emitted", 30).put("intake", 2, "drained", 30)
+    image.put("main", 2, "superseded", 8).put("main", 2, "delivered", 20)
+    return image.put("main", 2, "in_flight", 2)

@@ -123,6 +123,7 @@ def test_every_setting_is_shown_with_where_it_came_from(
         "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "2500",
         "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "ca.pem"),
         "OTEL_BLRP_SCHEDULE_DELAY": "250",
+        "OTEL_METRIC_EXPORT_INTERVAL": "30000",
     }.items():
         monkeypatch.setenv(name, value)
     assert settings(capsys) == [
@@ -134,6 +135,8 @@ def test_every_setting_is_shown_with_where_it_came_from(
         "batch.max_records = 8,192 (default)",
         "batch.max_bytes = 4 MiB (default)",
         "batch.max_delay = 0.25 s (environment: OTEL_BLRP_SCHEDULE_DELAY)",
+        "metrics.interval = 30 s (environment: OTEL_METRIC_EXPORT_INTERVAL)",
+        "metrics.temporality = cumulative (default)",
         "memory_limit = 48 MiB (default)",
         "console = auto, which here shows nothing (default)",
     ]
@@ -145,6 +148,8 @@ def test_without_a_destination_its_settings_are_not_in_force(capsys: Capture) ->
         "batch.max_records",
         "batch.max_bytes",
         "batch.max_delay",
+        "metrics.interval",
+        "metrics.temporality",
         "memory_limit",
         "console",
     ]

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
-from forebay.cli import ledger_text
+from forebay._stats_file import read_stats_file
+from forebay.cli import ledger_text, paint
+from forebay.cli.stats import as_object, ledger_lines
 from forebay.testing import Receiver
+from tests.python.stats_file_image import Image
 
 # Emits 1,000 records, 100 of them WARNING, says so, and waits to be told to end.
 SERVICE = """
@@ -231,6 +234,33 @@ def test_a_single_record_too_many_is_seen(name: str) -> None:
         bad["dropped"] += 1
     verdicts = [law.verdict for law in ledger_text.laws(bad, ["main"])]
     assert any(verdict.startswith("DIFFERS by") and verdict[-1] == "1" for verdict in verdicts)
+
+
+def test_metric_points_are_shown_by_their_laws_beside_the_records(tmp_path: Path) -> None:
+    """Their lane is no column; a law of theirs that differs is an error as any other."""
+    image = Image(lanes=("normal", "metrics"), log_lanes=1)
+    image.put("emit", 0, "emitted", 5)
+    image.put("emit", 1, "emitted", 30).put("intake", 1, "drained", 30)
+    image.put("intake", 1, "batched", 30).put("main", 1, "delivered", 21)
+    image.put("main", 1, "dropped.backlog_full", 9)
+    lines = ledger_lines(read_stats_file(image.write(tmp_path)), paint.Style(coloured=False))
+    assert lines[1].split() == ["all", "lanes", "normal"]
+    assert "  metric points, intake: emitted 30 = batched 30  balanced" in lines
+    law = "  metric points, route main: batched 30 = delivered 21 + dropped 9  balanced"
+    assert law in lines
+    assert "  metric points lost: backlog_full 9" in lines
+    told = as_object(read_stats_file(image.write(tmp_path)))
+    assert (told["lanes"], told["metric_lanes"], told["balanced"]) == (
+        ["normal"],
+        ["metrics"],
+        True,
+    )
+    image.put("main", 1, "delivered", 20)
+    told = as_object(read_stats_file(image.write(tmp_path)))
+    assert (told["balanced"], told["differences"]["metric points, route main"]) == (False, 1)
+    image = Image(lanes=("normal", "metrics"), log_lanes=1).put("emit", 0, "emitted", 5)
+    lines = ledger_lines(read_stats_file(image.write(tmp_path)), paint.Style(coloured=False))
+    assert "metric" not in "\n".join(lines[1:]), "none was ever collected"
 
 
 def test_the_table_has_a_column_a_lane() -> None:

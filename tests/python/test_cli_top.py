@@ -17,6 +17,7 @@ import pytest
 from forebay.cli.live import Watch, losses, rate_text, short, sparkline
 from forebay.cli.top import text
 from tests.python.in_memory import start_python
+from tests.python.stats_file_image import Image
 from tests.python.terminal import forebay_command, in_terminal, read_until
 
 # Emits so many records for each line that it reads, and says when they are in.
@@ -135,6 +136,23 @@ def test_how_full_a_lane_is_comes_from_its_process(tmp_path: Path) -> None:
         assert (urgent.state, urgent.fill[-1] < 100) == ("normal", True)
         assert (view.all_lanes.state, view.all_lanes.fill[-1]) == ("full", normal.fill[-1])
         assert f"fill {normal.fill[-1] / 10:.0f}% (full" in "\n".join(text([view]))
+
+
+def test_metric_points_are_the_last_row_where_there_are_any(tmp_path: Path) -> None:
+    """Not among the lanes, nor in their sum."""
+    image = Image(lanes=("normal", "metrics"), log_lanes=1)
+    image.put("emit", 0, "emitted", 5).write(tmp_path)
+    (view,) = Watch(tmp_path).look()
+    assert view.points is None
+    assert [line.split()[0] for line in text([view])[1:]] == ["normal", "all"]
+    image.put("emit", 1, "emitted", 30).put("intake", 1, "drained", 30)
+    image.put("intake", 1, "batched", 30).put("main", 1, "delivered", 21)
+    image.put("main", 1, "dropped.backlog_full", 9).write(tmp_path)
+    (view,) = Watch(tmp_path).look()
+    lines = text([view])
+    assert [line.split()[0] for line in lines[1:]] == ["normal", "all", "metric"]
+    assert view.all_lanes.delivered == 0
+    assert "delivered 21  lost: backlog_full 9" in lines[-1]
 
 
 def test_without_a_process_it_says_where_it_looked(tmp_path: Path) -> None:

@@ -81,12 +81,52 @@ def test_stats_are_built_from_flat_names() -> None:
         stats.emitted = 1  # type: ignore[misc]
 
 
+def test_metric_points_have_a_ledger_of_their_own() -> None:
+    """They are in no number of the log records, nor those in theirs."""
+    flat = {
+        "emitted": 9,
+        "lanes.normal.emitted": 9,
+        "metrics.emitted": 70,
+        "metrics.superseded": 20,
+        "metrics.dropped": 3,
+        "metrics.dropped.backlog_full": 3,
+        "metrics.delivered": 40,
+        "metrics.held": 7,
+        "metrics.in_flight": 7,
+        "metrics.lanes.metrics.emitted": 70,
+        "metrics.routes.main.delivered": 40,
+        "notes.callbacks_late": 2,
+    }
+    stats = _stats.stats_from(flat)
+    assert (stats.emitted, stats.metrics.emitted) == (9, 70)
+    assert stats.metrics.dropped_by_reason == {"backlog_full": 3}
+    assert stats.metrics.held_by_place == {"in_flight": 7}
+    assert (stats.metrics.lost, stats.metrics.difference) == (3, 0)
+    assert set(stats.lanes) == {"normal"}
+    assert stats.routes == {}
+    assert stats.metrics.lanes["metrics"].emitted == 70
+    assert stats.metrics.routes["main"].delivered == 40
+    assert stats.notes["callbacks_late"] == 2
+    assert "metrics=PointCounts(emitted=70, delivered=40" in repr(stats)
+    assert "metrics" not in repr(_stats.stats_from({"emitted": 1, "metrics.emitted": 0}))
+    receipt = _stats.receipt_from({"metrics.delivered": 5, "metrics.held": -5, "complete": 1})
+    assert (receipt.metrics.delivered, receipt.metrics.held, receipt.delivered) == (5, -5, 0)
+
+
 def test_audit_and_receipt_are_built_from_flat_names() -> None:
     """Numbers become what they mean."""
     audit = _stats.audit_from(
-        {"balanced": 1, "exact": 0, "difference": -2, "lanes.a.difference": -2}
+        {
+            "balanced": 1,
+            "exact": 0,
+            "difference": -1,
+            "lanes.a.difference": -2,
+            "metrics.lanes.metrics.difference": 1,
+        }
     )
-    assert audit == forebay.Audit(balanced=True, exact=False, difference=-2, lanes={"a": -2})
+    assert audit == forebay.Audit(
+        balanced=True, exact=False, difference=-1, lanes={"a": -2, "metrics": 1}
+    )
     receipt = _stats.receipt_from(
         {"delivered": 5, "held": -5, "complete": 1, "elapsed_ns": 1_500_000_000}
     )
@@ -114,7 +154,7 @@ def test_audit_counts_what_is_inside() -> None:
             memory.log.info("m")
         audit = memory.collector.audit()
         assert (audit.balanced, audit.exact, audit.difference) == (True, True, 0)
-        assert set(audit.lanes) == {"urgent", "normal"}
+        assert set(audit.lanes) == {"urgent", "normal", "metrics"}
         assert memory.collector.stats().held == 100
 
 

@@ -183,6 +183,8 @@ def test_docs_name_every_option() -> None:
         forebay.BatchOptions,
         forebay.BacklogOptions,
         forebay.RetryOptions,
+        forebay.MetricsOptions,
+        forebay.View,
         forebay.Route,
         forebay.OtlpHttpExporter,
         forebay.FileExporter,

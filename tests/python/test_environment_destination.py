@@ -46,6 +46,8 @@ def test_every_variable_for_logs_is_one_that_is_known() -> None:
     assert {
         "OTEL_EXPORTER_OTLP_INSECURE",
         "OTEL_EXPORTER_OTLP_LOGS_INSECURE",
+        "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
+        "OTEL_METRIC_EXPORT_TIMEOUT",
         "OTEL_CONFIG_FILE",
         "OTEL_EXPERIMENTAL_CONFIG_FILE",
         "OTEL_LOG_LEVEL",

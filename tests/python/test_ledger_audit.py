@@ -14,8 +14,12 @@ from tests.ledger_audit import unbalanced
 
 
 class Core:
-    def __init__(self, difference: int) -> None:
+    def __init__(self, difference: int, stats: Mapping[str, int] | None = None) -> None:
         self.difference = difference
+        self.numbers = stats or {}
+
+    def stats(self) -> Mapping[str, int]:
+        return self.numbers
 
     def audit(self) -> Mapping[str, int]:
         return {
@@ -34,6 +38,27 @@ def test_a_ledger_that_is_off_is_named_with_its_lane() -> None:
     assert fault.startswith("collector 2 of this test")
     assert "'difference': -2, 'lanes.urgent.difference': -2" in fault
     assert "normal" not in fault
+
+
+def test_metric_points_that_do_not_add_up_are_named_with_their_place() -> None:
+    """In sum, in a lane, on a route: each law by itself."""
+    numbers = {"delivered": 7, "held": 2}
+    fine = {
+        f"metrics.{place}{name}": n
+        for place, came in (
+            ("", "emitted"),
+            ("lanes.metrics.", "emitted"),
+            ("routes.m.", "batched"),
+        )
+        for name, n in {came: 9, **numbers}.items()
+    }
+    assert unbalanced([Core(0, fine)]) == []
+    (fault,) = unbalanced([Core(0, {**fine, "metrics.routes.m.held": 3})])
+    assert "metric points: {'route m': -1}" in fault
+    (fault,) = unbalanced([Core(0, {**fine, "metrics.emitted": 8})])
+    assert "metric points: {'all': -1}" in fault
+    (fault,) = unbalanced([Core(0, {**fine, "metrics.lanes.metrics.emitted": 10})])
+    assert "metric points: {'lane metrics': 1}" in fault
 
 
 def test_a_collector_that_is_gone_is_audited_too(
@@ -61,6 +86,8 @@ def test_an_unbalanced_ledger_fails_the_test(pytester: pytest.Pytester) -> None:
         class Core:
             def audit(self):
                 return {"balanced": 0, "exact": 1, "difference": 3}
+            def stats(self):
+                return {}
 
         def test_it(every_ledger_balances):
             every_ledger_balances.append(Core())

@@ -20,7 +20,14 @@ from forebay._stats_file import (
     read_stats_file,
     run_directory,
 )
-from tests.python.stats_file_image import DAY, ERROR, INFO, Image, own_start_ticks
+from tests.python.stats_file_image import (
+    DAY,
+    INFO,
+    Image,
+    a_busy_ledger,
+    own_start_ticks,
+    with_points,
+)
 from tests.waiting import wait_until
 
 
@@ -31,16 +38,6 @@ def dead_pid() -> Iterator[int]:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     yield process.pid  # a zombie until the tests are done
     process.wait()
-
-
-def a_busy_ledger(**settings: object) -> Image:
-    """100 emitted; 10 refused, 5 dropped, 70 drained, 60 batched, 40 delivered, 12 in flight."""
-    image = Image(**settings)  # type: ignore[arg-type]
-    image.put("emit", 1, "emitted", 90).put("emit", 1, "emitted", 10, ERROR)
-    image.put("emit", 1, "refused.queue_full", 10).put("emit", 1, "dropped.early_drop", 5)
-    image.put("intake", 1, "drained", 70).put("intake", 1, "batched", 60)
-    image.put("main", 1, "delivered", 40).put("main", 1, "in_flight", 12)
-    return image.put("main", 1, "in_backlog", 8)
 
 
 def test_every_name_is_worked_out_as_the_core_does(tmp_path: Path) -> None:
@@ -251,6 +248,7 @@ def test_a_file_of_the_other_byte_order_reads_the_same(tmp_path: Path) -> None:
         (b"\0" * 49_152, "not ready"),
         (b"PK\3\4" + b"x" * 5000, "not a stats file"),
         (Image(version=9).bytes(), "format 9"),
+        (Image(log_lanes=3).bytes(), "3 of 2 lanes are of logs"),
         (Image().bytes()[:300], "too soon|cut off"),
         (Image().bytes()[:9000], "cut off"),
         (Image().bytes()[:-1], "cut off"),
@@ -276,7 +274,7 @@ def test_damage_anywhere_is_an_error_in_words(
     tmp_path: Path, changes: list[tuple[int, int]], cut: int | None
 ) -> None:
     """Whatever the bytes are: a ledger or a StatsFileError; no other exception, and no hang."""
-    data = bytearray(a_busy_ledger(sequence=1).bytes())
+    data = bytearray(with_points(sequence=1).bytes())
     for at, value in changes:
         data[at] = value
     path = tmp_path / "damaged.forebay"

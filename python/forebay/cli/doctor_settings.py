@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from .._console import view_beside
 from .._environment import Environment
 from .._exporters import Exporter, FileExporter, _without_secrets
+from .._metric_options import MetricsOptions
 from .._options import BatchOptions
 from .doctor import Check
 from .doctor_machine import memory_limit
@@ -34,6 +35,8 @@ def _values(environment: Environment) -> Iterator[tuple[str, str]]:
     if exporter is not None:
         name = "endpoint" if exporter.logs_endpoint is None else "logs_endpoint"
         yield name, _without_secrets(exporter.logs_endpoint or exporter.endpoint)
+        if exporter.metrics_endpoint is not None:
+            yield "metrics_endpoint", _without_secrets(exporter.metrics_endpoint)
         yield "headers", ", ".join(exporter.headers) or "none"
         yield "timeout", _seconds(exporter.timeout) if exporter.timeout else "no limit"
         yield "compression", exporter.compression
@@ -49,6 +52,9 @@ def _values(environment: Environment) -> Iterator[tuple[str, str]]:
         else:
             text = _seconds(given) if name == "max_delay" else f"{given:,}"
         yield f"batch.{name}", text
+    metrics = environment.metrics.options or MetricsOptions()
+    yield "metrics.interval", _seconds(60.0 if metrics.interval is None else metrics.interval)
+    yield "metrics.temporality", metrics.temporality or "cumulative"
     yield "memory_limit", f"{memory_limit() >> 20} MiB"
     if not environment.console and not environment.no_exporter:
         yield "console", f"auto, which here shows {_view(exporter)}"

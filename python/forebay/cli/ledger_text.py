@@ -92,14 +92,23 @@ def route_law(name: str, numbers: Numbers, batched: int) -> Law:
     return Law(name, left, {key: numbers.get(key, 0) for key in ROUTE_OUT})
 
 
-def laws(numbers: Numbers, routes: list[str]) -> list[Law]:
-    """Both laws over all lanes: the intake's, and each route's."""
+def laws(numbers: Numbers, routes: list[str], prefix: str = "") -> list[Law]:
+    """Both laws over all lanes: the intake's, and each route's. Their names begin with `prefix`."""
     first = below(numbers, "routes", routes[0]) if routes else {}
-    result = [intake_law("intake", numbers, first)]
+    result = [intake_law(f"{prefix}intake", numbers, first)]
     for route in routes:
         own = below(numbers, "routes", route)
-        result.append(route_law(f"route {route}", own, numbers.get("batched", 0)))
+        result.append(route_law(f"{prefix}route {route}", own, numbers.get("batched", 0)))
     return result
+
+
+def points(numbers: Numbers) -> dict[str, int]:
+    """The numbers of metric points, under the names that records have."""
+    return {
+        name.removeprefix("metrics."): value
+        for name, value in numbers.items()
+        if name.startswith("metrics.")
+    }
 
 
 # The rows of the table, with what is subordinate indented.

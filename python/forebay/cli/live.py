@@ -54,6 +54,8 @@ class ProcessView:
     file: StatsFile
     lanes: tuple[LaneView, ...]
     all_lanes: LaneView
+    # Metric points as one lane; None where none was ever collected.
+    points: LaneView | None
 
 
 @dataclass
@@ -119,8 +121,17 @@ class Watch:
             for lane, of_lane in zip(file.lanes, gauges, strict=True)
         )
         total = _lane("all lanes", file.numbers, past.numbers, elapsed, past, _worst(gauges))
+        points = self._points(file, elapsed, past)
         past.at, past.numbers, past.began = now, file.numbers, True
-        return ProcessView(file, lanes, total)
+        return ProcessView(file, lanes, total, points)
+
+    def _points(self, file: StatsFile, elapsed: float | None, past: _Past) -> LaneView | None:
+        numbers = ledger_text.points(file.numbers)
+        if not (numbers.get("emitted") or numbers.get("recovered")):
+            return None
+        before = ledger_text.points(past.numbers)
+        # No lane of log records can have a name with a blank in it.
+        return _lane("metric points", numbers, before, elapsed, past, {})
 
 
 def _lane(

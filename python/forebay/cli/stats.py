@@ -17,15 +17,15 @@ from .._stats_file import (
     read_stats_file,
     run_directory,
 )
-from . import ledger_text, paint
+from . import ledger_text, live, paint
 from .arguments import interval
 from .record_text import time_text
 
 _DESCRIPTION = """\
 Reads the stats files that every collector keeps, without asking the process: each name of the
-ledger by lane, then the two laws with their numbers, and whether they hold. Shows what runs and
-what was killed; --all adds what has ended in good order. Of a killed process, what it still held is
-lost_in_crash.
+ledger by lane, then the two laws with their numbers, and whether they hold; then the laws of metric
+points, where there are any. Shows what runs and what was killed; --all adds what has ended in good
+order. Of a killed process, what it still held is lost_in_crash.
 
 Ends with 1 if a law does not hold, or if nothing is found.
 """
@@ -142,7 +142,12 @@ def _holds(file: StatsFile) -> bool:
 
 
 def _laws(file: StatsFile) -> list[ledger_text.Law]:
-    return ledger_text.laws(file.numbers, list(file.routes))
+    """Those of records, then those of metric points where there ever were any."""
+    laws = ledger_text.laws(file.numbers, list(file.routes))
+    points = ledger_text.points(file.numbers)
+    if points.get("emitted") or points.get("recovered"):
+        laws += ledger_text.laws(points, list(file.routes), "metric points, ")
+    return laws
 
 
 def as_object(file: StatsFile) -> dict[str, Any]:
@@ -155,6 +160,7 @@ def as_object(file: StatsFile) -> dict[str, Any]:
         "started": time_text(file.started_wall_ns),
         "path": str(file.path),
         "lanes": list(file.lanes),
+        "metric_lanes": list(file.metric_lanes),
         "routes": list(file.routes),
         "numbers": dict(file.numbers),
         "balanced": _holds(file),
@@ -162,6 +168,7 @@ def as_object(file: StatsFile) -> dict[str, Any]:
         "exact": file.exact,
         "lost_in_crash": file.lost_in_crash,
         "lost_in_crash_margin": file.lost_in_crash_margin,
+        "points_lost_in_crash": file.points_lost_in_crash,
     }
 
 
@@ -180,11 +187,17 @@ def ledger_lines(file: StatsFile, style: paint.Style) -> list[str]:
         if not law.holds:
             place = "intake" if law.route is None else f"route {law.route}"
             lines.append(style.bad(f"  {place}, lane {law.lane}: DIFFERS by {law.difference:+,}"))
+    lost = live.losses(ledger_text.points(file.numbers))
+    if lost:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in lost.items())
+        lines.append(f"  metric points lost: {reasons}")
     lines += [f"  {count:,} {note}" for note, count in _notes(file).items()]
     if file.lost_in_crash is not None:
         margin = file.lost_in_crash_margin
         between = f" (up to {margin:,} more or less)" if margin else ""
         lines.append(f"  {style.bad('lost_in_crash')} {file.lost_in_crash:,}{between}")
+    if file.points_lost_in_crash:
+        lines.append(f"  {style.bad('lost_in_crash')} {file.points_lost_in_crash:,} metric points")
     if not file.exact:
         lines.append("  it wrote too fast to be read between two steps; the numbers may mix them")
     return lines

@@ -23,8 +23,9 @@ stats files are read. Without --pid and --service it is the service whose proces
 
 "fill" is how much of a lane's queue is taken: bars for the last looks, and now. Yellow: the lane is
 pressured; red: it is full, or loses records. A lane that fills says when it will be full. (For a
-process with an older Forebay the bars are what is held, against the most of it.) Not on a
-terminal, or with --once, it is text, a block a look.
+process with an older Forebay the bars are what is held, against the most of it.) Where metrics
+are collected, the last row counts their points. Not on a terminal, or with --once, it is text, a
+block a look.
 
 Ends with 1 if no process is found.
 """
@@ -116,7 +117,8 @@ def text(processes: list[ProcessView]) -> list[str]:
     lines = []
     for process in processes:
         lines.append(_title(process))
-        for lane in (*process.lanes, process.all_lanes):
+        points = () if process.points is None else (process.points,)
+        for lane in (*process.lanes, process.all_lanes, *points):
             lines.append(
                 f"  {lane.name:<12} {_fill_text(lane)}"
                 f"queue {lane.in_queue:,}  waiting {lane.waiting:,}"
@@ -194,6 +196,9 @@ def _table(process: ProcessView, width: int) -> Any:
     if len(process.lanes) > 1:
         table.add_section()
         table.add_row(*_cells(process.all_lanes, width, fills), style="bold")
+    if process.points is not None:
+        table.add_section()
+        table.add_row(*_cells(process.points, width, fills))
     soon = [
         Text(f"  {lane.name} is full in {_duration(lane.seconds_to_full)} at this rate", "yellow")
         for lane in process.lanes
@@ -201,7 +206,7 @@ def _table(process: ProcessView, width: int) -> Any:
     ]
     lost = [
         Text.assemble((f"  {lane.name} lost ", "red"), _lost(lane))
-        for lane in process.lanes
+        for lane in (*process.lanes, *([] if process.points is None else [process.points]))
         if lane.lost
     ]
     return Group(title, table, *soon, *lost, "")
