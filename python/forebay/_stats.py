@@ -232,11 +232,12 @@ def receipt_from(numbers: Mapping[str, int]) -> Receipt:
 
 def audit_from(numbers: Mapping[str, int]) -> Audit:
     """Build an `Audit` from the core's flat names."""
-    lanes = {
-        name.removeprefix("metrics.").removeprefix("lanes.").removesuffix(".difference"): value
-        for name, value in numbers.items()
-        if name.startswith(("lanes.", "metrics.lanes.")) and name.endswith(".difference")
-    }
+    lanes: dict[str, int] = {}
+    for name, value in numbers.items():
+        if name.startswith(("lanes.", "metrics.lanes.")) and name.endswith(".difference"):
+            lane = name.removesuffix(".difference").rpartition(".")[2]
+            # A lane of log records may be called "metrics", too.
+            lanes[lane] = lanes.get(lane, 0) + value
     return Audit(
         balanced=bool(numbers["balanced"]),
         exact=bool(numbers["exact"]),
