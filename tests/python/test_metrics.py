@@ -79,7 +79,7 @@ def test_bad_buckets_are_an_option_error(collector: forebay.Collector) -> None:
     with pytest.raises(forebay.OptionError, match=r"buckets\[1\]"):
         collector.histogram("sizes", buckets=[2, 1])
     with pytest.raises(forebay.OptionError, match="buckets"):
-        collector.histogram("sizes", buckets="abc")
+        collector.histogram("sizes", buckets="abc")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_attributes_may_be_anything_and_in_any_order(collector: forebay.Collecto
     orders.add(1, {"a": "ä", "b": 2})
     orders.add(1, {"b": 2, "a": "ä"})
     assert samples(collector)['orders_total{a="ä",b="2"}'] == 2
-    orders.add(1, {"when": Decimal(1), 5: "five", "none": None})
+    orders.add(1, {"when": Decimal(1), 5: "five", "none": None})  # type: ignore[dict-item]
     orders.add(1, 17)  # type: ignore[arg-type]
     assert samples(collector)["orders_total"] == 1  # no mapping: it counts without them
 
@@ -221,8 +221,8 @@ def test_a_callback_that_hangs_is_left_out_and_the_others_are_not() -> None:
         goes_on.wait(30)
         return 1
 
-    options = {"metrics": forebay.MetricsOptions(callback_timeout=0.5)}
-    with forebay.Collector(exporter=forebay.MemoryExporter(), **options) as collector:
+    options = forebay.MetricsOptions(callback_timeout=0.5)
+    with forebay.Collector(exporter=forebay.MemoryExporter(), metrics=options) as collector:
         collector.observable_gauge("hanging", hangs)
         collector.observable_gauge("fine", lambda: 2)
         for _ in range(3):

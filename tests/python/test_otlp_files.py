@@ -105,7 +105,7 @@ def test_metrics_in_protobuf_are_told_from_records_and_from_damage(
     path.write_bytes(points + prefixed(pack(message("good"))) + points + prefixed(b"\x0b\x0b"))
     reader = SegmentReader(path)
     assert bodies(reader) == ["good"]
-    assert reader.other_signals == 2
+    assert reader.passed_over == {"metrics": 2}
     assert len(reader.problems) == 1
 
 
