@@ -3,6 +3,7 @@
 //
 // Nothing in here raises for a measurement: what is none is counted, as in C++. What is raised is
 // wrong use (arguments that are not there), and a bad name.
+#define PY_SSIZE_T_CLEAN
 #include <array>
 #include <new>
 #include <string>
@@ -238,7 +239,7 @@ PyObject* new_instrument(PyTypeObject* type, PyObject* args, PyObject*) try {
   spec.description = text_of(description, 2);
   spec.meter = text_of(meter, 3);
   spec.meter_version = text_of(version, 4);
-  spec.flags = is_real != 0 ? FOREBAY_INSTRUMENT_REAL : 0u;
+  if (is_real != 0) spec.flags = FOREBAY_INSTRUMENT_REAL;
   std::vector<double> upper;
   if (bounds != Py_None) {
     for (const pybind11::handle bound : pybind11::reinterpret_borrow<pybind11::object>(bounds)) {
