@@ -13,7 +13,7 @@ import zstandard
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from forebay._otlp import compression
-from forebay._otlp.files import SegmentReader, segments_in
+from forebay._otlp.files import SegmentReader, holds_only_points, segments_in
 from tests.python.test_otlp_reader import official_json, request_with
 
 
@@ -161,9 +161,11 @@ def test_segments_come_in_the_order_in_which_they_were_written(tmp_path: Path) -
     assert names == ["z.jsonl", "m.otlp", "a.otlp.zst"]
 
 
-def test_files_of_metrics_are_no_segments_of_records(tmp_path: Path) -> None:
-    """They are told by their names; a service may be called as it likes."""
+def test_files_of_metrics_are_told_by_their_names(tmp_path: Path) -> None:
+    """Who wants records passes them over; a service may be called as it likes."""
     records = ["a-000001.jsonl", "a-000001.otlp.zst", "x.metrics-000001.jsonl"]
     for name in [*records, "a-000001.metrics.jsonl", "a-000001.metrics.otlp.zst"]:
         (tmp_path / name).write_bytes(b"")
-    assert sorted(path.name for path in segments_in(tmp_path)) == sorted(records)
+    found = segments_in(tmp_path)
+    assert len(found) == 5
+    assert sorted(path.name for path in found if not holds_only_points(path)) == sorted(records)

@@ -71,7 +71,7 @@ def test_an_exporter_keeps_what_its_core_hands_out_once() -> None:
         def take_memory(self) -> list[bytes]:
             return []
 
-        def take_memory_metrics(self) -> list[bytes]:
+        def take_metrics(self) -> list[bytes]:
             taken, self.batches = self.batches, []
             return taken
 

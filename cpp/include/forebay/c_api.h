@@ -1,4 +1,5 @@
-/* The C ABI of Forebay: how native code reports into the collector of this process.
+/* The C ABI of Forebay: how native code reports into the collector of this process. Long because
+ * it is one table.
  *
  * A table of functions, reached through `forebay_get_api` (exported by the library) or through the
  * PyCapsule `forebay._core._C_API`. The table is append-only: a member is never moved, removed or
@@ -202,14 +203,14 @@ enum {
 };
 
 typedef struct forebay_instrument_spec {
-  uint32_t struct_size;        /* sizeof(forebay_instrument_spec) */
-  uint32_t kind;               /* FOREBAY_COUNTER ... */
-  forebay_string name;         /* a letter, then letters, digits and _ . - /: 1..255 in all */
-  forebay_string unit;         /* UCUM, at most 63 characters of ASCII */
+  uint32_t struct_size; /* sizeof(forebay_instrument_spec) */
+  uint32_t kind;        /* FOREBAY_COUNTER ... */
+  forebay_string name;  /* a letter, then letters, digits and _ . - /: 1..255 in all */
+  forebay_string unit;  /* UCUM, at most 63 characters of ASCII */
   forebay_string description;
-  forebay_string meter;        /* the name of its instrumentation scope */
+  forebay_string meter; /* the name of its instrumentation scope */
   forebay_string meter_version;
-  const double* bounds;        /* of a histogram: upper bounds of its buckets, rising. Null: default */
+  const double* bounds; /* of a histogram: upper bounds of its buckets, rising. Null: default */
   uint32_t bound_count;
   uint32_t flags;
 } forebay_instrument_spec;
@@ -435,8 +436,7 @@ typedef struct forebay_api {
    * or unit it is an instrument of its own, and a warning says so when both report.
    * FOREBAY_INVALID_ARGUMENT with a text that names the field | FOREBAY_UNAVAILABLE. */
   int32_t (*instrument)(forebay_collector* collector, const forebay_instrument_spec* spec,
-                        forebay_instrument** instrument, forebay_text_visitor error,
-                        void* context);
+                        forebay_instrument** instrument, forebay_text_visitor error, void* context);
   /* Adds to a counter, sets a gauge, records into a histogram. Attributes may come in any order;
    * of equal keys the last wins. FOREBAY_ACCEPTED, or what became of it, which was counted. Does
    * not allocate, lock or call the system but for a thread's first use, a set of attributes that

@@ -33,8 +33,7 @@ MetricsIntake::MetricsIntake(const MetricsOptions& options, const model::Resourc
       ticks_(ticks),
       store_(options.store, phase, ticks),
       encoder_(resource, options.max_batch_points, max_bytes,
-               [this](encode::MetricRequest&& request) { take(request); }),
-      counters_(ledger.lease()) {}
+               [this](encode::MetricRequest&& request) { take(request); }) {}
 
 void MetricsIntake::begin_flush() noexcept { ++flush_; }
 
@@ -115,7 +114,10 @@ uint64_t MetricsIntake::collect() {
 
 void MetricsIntake::count_drained(uint64_t points) {
   if (points == 0) return;
-  counters_.add(lane_, EmitName::kEmitted, SeverityClass::kUnspecified, points);
+  // Only for this moment: each slot that is leased is a thread that may be killed in between.
+  const account::ThreadCounters counters = ledger_.lease();
+  counters.add(lane_, EmitName::kEmitted, SeverityClass::kUnspecified, points);
+  ledger_.give_back(counters);
   ledger_.drained(lane_, points_of(points));
 }
 

@@ -74,7 +74,6 @@ class MetricsIntake {
   metrics::Store store_;
   Observers observers_;
   encode::MetricEncoder encoder_;
-  const account::ThreadCounters counters_;
 
   State state_ = State::kIdle;
   std::optional<MonotonicTime> next_;  // when the next collection is due
