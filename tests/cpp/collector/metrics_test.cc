@@ -233,6 +233,8 @@ TEST_F(MetricsTest, a_late_callback_is_left_out_counted_and_not_asked_until_it_e
   EXPECT_EQ(late.asked, 2);
   EXPECT_EQ(api.stat(collector, "notes.callbacks_failed"), 1);
   api.table->observation_end(late.kept, 0);
+  api.table->observer_end(one);
+  api.table->observer_end(other);
 }
 
 // -- threads -------------------------------------------------------------------------------------
