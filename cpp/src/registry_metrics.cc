@@ -128,11 +128,16 @@ int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
   if (lives) {
     metrics::Store& store = *current->pipeline->metrics_store();
     const std::lock_guard lock(store.collecting());
-    store.begin();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-    while (!store.is_ready()) {
-      if (std::chrono::steady_clock::now() >= deadline) return FOREBAY_TIMED_OUT;
-      std::this_thread::sleep_for(std::chrono::microseconds{50});
+    // Where the periodic collection has turned the phase and not come to its end yet, what was
+    // recorded since then is only in reach after one more turn.
+    for (bool is_mine = false; !is_mine;) {
+      is_mine = store.begin();
+      while (!store.is_ready()) {
+        if (std::chrono::steady_clock::now() >= deadline) return FOREBAY_TIMED_OUT;
+        std::this_thread::sleep_for(std::chrono::microseconds{50});
+      }
+      if (!is_mine) store.fold();
     }
     store.collect(metrics::Reader::kCumulative, current->pipeline->ticks().clock().wall_now(), 0,
                   sink);

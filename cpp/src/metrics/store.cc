@@ -43,32 +43,42 @@ Instrument& Store::instrument(const InstrumentSpec& spec) {
   return *instruments_.back();
 }
 
-void Store::begin() {
-  if (!is_turned_ && !is_closed_) {
+bool Store::begin() {
+  const bool turns = !is_turned_;
+  if (turns && !is_closed_) {
     const uint32_t phase = phase_.load(std::memory_order_relaxed);
     old_half_ = phase - 1;
     phase_.store(3 - phase, std::memory_order_release);
     is_turned_ = true;
   }
   writers_.begin_wait(wait_);
+  return turns || is_closed_;
 }
 
 bool Store::is_ready() noexcept { return Writers::are_past(wait_); }
 
-void Store::collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink) {
+std::vector<Stream*> Store::streams() const {
+  const std::lock_guard lock(mutex_);
   std::vector<Stream*> streams;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& instrument : instruments_) {
-      for (const auto& stream : instrument->streams) streams.push_back(stream.get());
-    }
+  for (const auto& instrument : instruments_) {
+    for (const auto& stream : instrument->streams) streams.push_back(stream.get());
   }
+  return streams;
+}
+
+void Store::fold() {
   for (uint32_t half = 0; half < kHalves; ++half) {
+    // After the end both may have something: the one that a collection turned away from, and the
+    // one that was written to last.
     if (half != old_half_ && !is_closed_) continue;
-    for (Stream* stream : streams) stream->fold(half);
+    for (Stream* stream : streams()) stream->fold(half);
   }
   is_turned_ = false;
-  for (Stream* stream : streams) stream->collect(reader, now, since, sink);
+}
+
+void Store::collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink) {
+  fold();
+  for (Stream* stream : streams()) stream->collect(reader, now, since, sink);
 }
 
 uint64_t Store::memory_bytes() const { return memory_.used() + writers_.memory_bytes(); }

@@ -62,12 +62,15 @@ class Store {
 
   // -- the collector: under collecting(), whoever it is --
   std::mutex& collecting() noexcept { return collecting_; }
-  // Turns the phase, unless it was turned and nothing was folded since. Throws std::bad_alloc, and
-  // may be repeated.
-  void begin();
+  // Turns the phase. False: it was turned before and nothing was folded since, so what was recorded
+  // after that is in the half that is still written to; whoever wants it calls fold(), once ready,
+  // and begins again. Throws std::bad_alloc, and may be repeated.
+  bool begin();
   // Whether nobody writes to the old half any more. A thread that was stopped in the middle of a
   // measurement keeps it waiting; nothing else does.
   bool is_ready() noexcept;
+  // Only where is_ready(): takes the old half into the totals, for a collection to come.
+  void fold();
   // Only where is_ready(). `since` as for Stream::collect().
   void collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink);
   // Nothing is recorded from here on: who is about to finds the phase 0. One more collection gets
@@ -83,6 +86,8 @@ class Store {
   const TickSource& ticks_;
   MemoryBound memory_;
   Writers writers_;
+  [[nodiscard]] std::vector<Stream*> streams() const;
+
   std::atomic<uint64_t> next_series_id_{1};
   std::atomic<bool> has_instruments_{false};
 

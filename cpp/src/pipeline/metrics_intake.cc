@@ -77,7 +77,7 @@ MetricsIntake::Step MetricsIntake::step() {
     if (const uint64_t late = observers_.missing(); late == 0 || is_late) {
       if (late != 0) ledger_.note(NoteName::kCallbacksLate, observers_.give_up());
       const std::lock_guard lock(store_.collecting());
-      store_.begin();
+      (void)store_.begin();
       state_ = State::kTurning;
     }
   }
@@ -171,7 +171,7 @@ void MetricsIntake::drop_all() {
   drops_all_ = true;
   if (!store_.has_instruments() || is_final_) return;
   const std::lock_guard lock(store_.collecting());
-  store_.begin();
+  (void)store_.begin();
   // Who is in the middle of a measurement now leaves it uncounted: there is no time left to wait.
   if (store_.is_ready()) (void)collect();
 }

@@ -145,7 +145,7 @@ struct StoreUnderTest {
   Collected collect(Reader reader = Reader::kPeriodic, uint64_t since = 0) {
     const std::lock_guard lock(store.collecting());
     clock.advance(std::chrono::seconds{1});
-    store.begin();
+    (void)store.begin();
     while (!store.is_ready()) {
     }
     Collected collected;

@@ -216,12 +216,34 @@ TEST(StoreTest, after_the_end_nothing_is_recorded_and_one_collection_gets_what_w
   test.record(counter, int64_t{2});
   {
     const std::lock_guard lock(test.store.collecting());
-    test.store.begin();  // a collection that never came to its end
+    test.(void)store.begin();  // a collection that never came to its end
   }
   test.record(counter, int64_t{4});
   test.store.close();
   EXPECT_EQ(test.phase.load(), 0U);
   EXPECT_EQ(test.collect().points.at("counter{}").integer, 7);
+}
+
+TEST(StoreTest, who_collects_beside_another_sees_also_what_came_after_the_other_began) {
+  StoreUnderTest test;
+  Instrument& counter = test.make("counter");
+  test.record(counter, int64_t{1});
+  const std::lock_guard lock(test.store.collecting());
+  EXPECT_TRUE(test.store.begin());  // the one that is slow
+  test.record(counter, int64_t{2});
+  EXPECT_FALSE(test.store.begin());
+  EXPECT_TRUE(test.store.is_ready());
+  test.store.fold();
+  EXPECT_TRUE(test.store.begin());
+  EXPECT_TRUE(test.store.is_ready());
+  Collected collected;
+  test.store.collect(Reader::kCumulative, test.clock.wall_now(), 0, collected);
+  EXPECT_EQ(collected.points.at("counter{}").integer, 3);
+  // The slow one goes on where it was.
+  test.record(counter, int64_t{4});
+  Collected late;
+  test.store.collect(Reader::kPeriodic, test.clock.wall_now(), 0, late);
+  EXPECT_EQ(late.points.at("counter{}").integer, 3);
 }
 
 TEST(StoreTest, an_instrument_that_is_named_badly_is_refused_with_what_is_wrong) {
