@@ -216,7 +216,7 @@ TEST(StoreTest, after_the_end_nothing_is_recorded_and_one_collection_gets_what_w
   test.record(counter, int64_t{2});
   {
     const std::lock_guard lock(test.store.collecting());
-    test.(void)store.begin();  // a collection that never came to its end
+    (void)test.store.begin();  // a collection that never came to its end
   }
   test.record(counter, int64_t{4});
   test.store.close();
