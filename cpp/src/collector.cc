@@ -107,6 +107,7 @@ Incarnation* Collector::activate() noexcept try {
     current->pipeline->abandon_in_child();
     pressure_.abandon_in_child();
     ship::close_inherited_sockets();
+    current->metrics_phase->store(0);
     current->is_abandoned.store(true);
   }
   auto incarnation = std::make_unique<Incarnation>();

@@ -25,10 +25,6 @@ std::vector<model::OwnedAttribute> owned(const forebay_attribute* attributes, ui
   return owned;
 }
 
-bool keeps(const void* options, std::string_view key) {
-  return static_cast<const metrics::StreamOptions*>(options)->keeps(key);
-}
-
 template <typename Handle, typename Binding>
 void swap_in(Handle& handle, std::unique_ptr<Binding> made) {
   handle.bindings.push_back(std::move(made));
@@ -144,10 +140,8 @@ bool Instruments::bind(SeriesHandle& handle, Incarnation& incarnation) noexcept 
   made->incarnation = &incarnation;
   made->series.reserve(instrument.streams.size());
   for (metrics::Stream* stream : instrument.streams) {
-    const model::AttributeSetKey key(attributes.data(), static_cast<uint32_t>(attributes.size()),
-                                     stream->options().filters_attributes() ? keeps : nullptr,
-                                     &stream->options());
-    made->series.push_back(stream->bind(key));
+    made->series.push_back(
+        stream->bind(stream->key(attributes.data(), static_cast<uint32_t>(attributes.size()))));
   }
   if (made->series.size() == 1) made->only = made->series[0];
   swap_in(handle, std::move(made));

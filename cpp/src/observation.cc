@@ -9,10 +9,6 @@
 namespace forebay::engine {
 namespace {
 
-bool keeps(const void* options, std::string_view key) {
-  return static_cast<const metrics::StreamOptions*>(options)->keeps(key);
-}
-
 // On the drain thread.
 void start(void* context, uint64_t since) {
   auto* place = static_cast<ObserverPlace*>(context);
@@ -57,10 +53,7 @@ int32_t observe(Observation& observation, const forebay_attribute* attributes, u
   if (binding->incarnation != &incarnation) return FOREBAY_REFUSED_SHUTDOWN;
   const uint64_t ticks = incarnation.pipeline->ticks().now();
   for (metrics::Stream* stream : binding->streams) {
-    const model::AttributeSetKey key(attributes, count,
-                                     stream->options().filters_attributes() ? keeps : nullptr,
-                                     &stream->options());
-    stream->observe(key, value, ticks, observation.since);
+    stream->observe(stream->key(attributes, count), value, ticks, observation.since);
   }
   return FOREBAY_ACCEPTED;
 } catch (const std::bad_alloc&) {

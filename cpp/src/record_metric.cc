@@ -15,10 +15,6 @@ constexpr int32_t outcome_of(bool is_taken) noexcept {
   return is_taken ? FOREBAY_ACCEPTED : FOREBAY_INVALID_MEASUREMENT;
 }
 
-bool keeps(const void* options, std::string_view key) {
-  return static_cast<const metrics::StreamOptions*>(options)->keeps(key);
-}
-
 uint64_t ticks_for(const metrics::Series& series, const metrics::Store& store) noexcept {
   return series.aggregation == metrics::Aggregation::kLastValue ? store.ticks().now() : 0;
 }
@@ -55,16 +51,8 @@ int32_t record_inside(const InstrumentBinding& binding, metrics::Writer& writer,
   const uint32_t phase = binding.phase->load(std::memory_order_acquire);
   if (phase == 0) return FOREBAY_WOULD_BLOCK;
   bool is_taken = true;
-  if (binding.streams.size() == 1 && !binding.streams[0]->options().filters_attributes())
-      [[likely]] {
-    const model::AttributeSetKey key(attributes, count);
-    return outcome_of(into(*binding.streams[0]->find(key), writer, store, phase, value));
-  }
   for (metrics::Stream* stream : binding.streams) {
-    const model::AttributeSetKey key(attributes, count,
-                                     stream->options().filters_attributes() ? keeps : nullptr,
-                                     &stream->options());
-    is_taken &= into(*stream->find(key), writer, store, phase, value);
+    is_taken &= into(*stream->find(stream->key(attributes, count)), writer, store, phase, value);
   }
   return outcome_of(is_taken);
 } catch (const std::bad_alloc&) {
@@ -74,9 +62,13 @@ int32_t record_inside(const InstrumentBinding& binding, metrics::Writer& writer,
 
 // A thread that is past its own end, or has no memory to be remembered with: a writer for once.
 template <typename Record>
-int32_t record_once(metrics::Store& store, Record record) noexcept {
+int32_t record_once(Incarnation& incarnation, Record record) noexcept {
+  metrics::Store& store = *incarnation.pipeline->metrics_store();
   metrics::Writer* const writer = store.writers().lease();
-  if (writer == nullptr) return FOREBAY_DROPPED_MEMORY;
+  if (writer == nullptr) {
+    incarnation.pipeline->ledger().note(account::NoteName::kMeasurementsMemory);
+    return FOREBAY_DROPPED_MEMORY;
+  }
   writer->enter();
   const int32_t outcome = record(*writer, store);
   writer->leave();
@@ -89,8 +81,9 @@ template <typename Handle, typename Record>
 [[gnu::noinline]] int32_t record_first(Handle& handle, Record record) noexcept {
   if (leads_nowhere(handle)) return FOREBAY_DISABLED;
   int32_t outcome = FOREBAY_WOULD_BLOCK;
-  // Between the binding and the record the collector may be shut down: then it is asked once more.
-  for (int attempt = 0; attempt < 3 && outcome == FOREBAY_WOULD_BLOCK; ++attempt) {
+  // Between the binding and the record the collector may be shut down, or another become the
+  // default: then it is asked once more, and whoever refuses also counts.
+  while (outcome == FOREBAY_WOULD_BLOCK) {
     Incarnation* incarnation = nullptr;
     const int32_t bound = Registry::process().bind_metric(handle, incarnation);
     if (bound != FOREBAY_ACCEPTED) return bound;
@@ -98,14 +91,14 @@ template <typename Handle, typename Record>
     ThreadBinding* const thread = bind_thread(*incarnation);
     metrics::Writer* const writer = thread != nullptr ? thread->need_metrics_writer() : nullptr;
     if (writer == nullptr) {
-      outcome = record_once(store, record);
+      outcome = record_once(*incarnation, record);
       continue;
     }
     writer->enter();
     outcome = record(*writer, store);
     writer->leave();
   }
-  return outcome == FOREBAY_WOULD_BLOCK ? FOREBAY_REFUSED_SHUTDOWN : outcome;
+  return outcome;
 }
 
 }  // namespace

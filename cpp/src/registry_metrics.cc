@@ -139,8 +139,9 @@ int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
       }
       if (!is_mine) store.fold();
     }
-    store.collect(metrics::Reader::kCumulative, current->pipeline->ticks().clock().wall_now(), 0,
-                  sink);
+    pipeline::Pipeline& pipeline = *current->pipeline;
+    store.collect(metrics::Reader::kCumulative, pipeline.ticks().clock().wall_now(),
+                  pipeline.metrics()->shown_since_ticks(), sink);
   }
   ByteBuffer written;
   sink.finish(written);

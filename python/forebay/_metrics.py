@@ -143,7 +143,8 @@ class InstrumentCache:
 
     def __init__(self, collector: _core.Collector | None) -> None:
         self._collector = collector
-        self._instruments: dict[tuple[object, ...], Any] = {}
+        # With the description and the buckets that each was made with.
+        self._instruments: dict[tuple[object, ...], tuple[Any, str, list[float] | None]] = {}
         self._kinds: dict[tuple[str, str], tuple[str, str]] = {}
 
     def get(
@@ -162,13 +163,13 @@ class InstrumentCache:
             if not isinstance(value, str):
                 raise OptionError(f"{field}: {value!r} is not a string")
         key = (cls, name.lower(), unit, meter, version)
+        bounds = None if buckets is None else _bounds(buckets)
         found = self._instruments.get(key)
         if found is None:
-            bounds = None if buckets is None else _bounds(buckets)
             made = cls(self._collector, name, unit, description, meter, version, bounds, False)
             if cls is Histogram:
                 made._scale = _UNITS_OF_SECONDS.get(unit, 1.0)
-            found = self._instruments.setdefault(key, made)
+            found = self._instruments.setdefault(key, (made, description, bounds))
             kind = (cls.__name__, unit)
             if self._kinds.setdefault((name.lower(), meter), kind) != kind:
                 before = self._kinds[name.lower(), meter]
@@ -177,7 +178,16 @@ class InstrumentCache:
                     f"as {kind[0]} in {kind[1]!r}: both report, and a receiver may refuse one",
                     stacklevel=4,
                 )
-        return found
+        instrument, first_description, first_bounds = found
+        if (description and description != first_description) or (
+            bounds is not None and bounds != first_bounds
+        ):
+            warn_once(
+                f"instrument {name!r} was made before with another description or other buckets; "
+                "the first hold",
+                stacklevel=4,
+            )
+        return instrument
 
 
 def _bounds(buckets: Sequence[float]) -> list[float]:

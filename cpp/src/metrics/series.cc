@@ -88,6 +88,15 @@ bool add_to_exponential(Cell& cell, uint32_t half, double value) noexcept {
   return is_recorded;
 }
 
+// NaN and infinities are no measurements; a counter does not go down.
+bool is_valid(const Series& series, Measure value) noexcept {
+  if (!value.is_integer && !std::isfinite(value.real)) return false;
+  const bool only_grows = series.is_monotonic && series.aggregation == Aggregation::kSum;
+  return !only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);
+}
+
+}  // namespace
+
 void set_last(LastValue& last, Measure value, uint64_t ticks) noexcept {
   if (value.is_integer) {
     last.integer.store(value.integer, std::memory_order_relaxed);
@@ -97,15 +106,6 @@ void set_last(LastValue& last, Measure value, uint64_t ticks) noexcept {
     last.real_turn.store(ticks, std::memory_order_release);
   }
 }
-
-// NaN and infinities are no measurements; a counter does not go down.
-bool is_valid(const Series& series, Measure value) noexcept {
-  if (!value.is_integer && !std::isfinite(value.real)) return false;
-  const bool only_grows = series.is_monotonic && series.aggregation == Aggregation::kSum;
-  return !only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);
-}
-
-}  // namespace
 
 Cell* find_cell(Series& series, Writer& writer) noexcept {
   uint32_t nobody = Cell::kNobody;

@@ -30,7 +30,6 @@ struct Totals {
   std::unique_ptr<ExponentialHistogram> exponential_pending;
   bool has_real = false;      // a floating point number was added: it is one from then on
   bool has_negative = false;  // of a histogram: there is no sum any more
-  uint64_t set_turn = 0;      // of a gauge: of the value that was collected last
 };
 
 struct alignas(64) Series {
@@ -56,6 +55,7 @@ struct alignas(64) Series {
   uint64_t hash = 0;
   ByteBuffer attributes;  // a set (model/attribute_set.h)
   WallTime start{};
+  uint64_t accounted_bytes = 0;      // of the memory bound; the stream's lock
   std::atomic<uint32_t> handles{0};  // that are bound to it: it stays for them
   Totals totals;
 };
@@ -83,6 +83,9 @@ inline Cell* own_cell(Series& series, const Writer& writer) noexcept {
   const Writer::Recent& recent = writer.recent[series.id % Writer::kRecent];
   return recent.series == series.id ? recent.cell : nullptr;
 }
+
+// Sets what a gauge or an observation is, at that time.
+void set_last(LastValue& last, Measure value, uint64_t ticks) noexcept;
 
 // The ways that are not a plain addition. False: the value is none that can be taken, or there was
 // no memory (then `out_of_memory` was counted).

@@ -52,10 +52,19 @@ bool Store::begin() {
     is_turned_ = true;
   }
   writers_.begin_wait(wait_);
+  must_wait_anew_ = false;
   return turns || is_closed_;
 }
 
-bool Store::is_ready() noexcept { return Writers::are_past(wait_); }
+bool Store::is_ready() {
+  // A collection that was under way at the close takes both halves, so it waits for whoever wrote
+  // to the other one as well.
+  if (must_wait_anew_) {
+    writers_.begin_wait(wait_);
+    must_wait_anew_ = false;
+  }
+  return Writers::are_past(wait_);
+}
 
 std::vector<Stream*> Store::streams() const {
   const std::lock_guard lock(mutex_);

@@ -68,7 +68,8 @@ class Store {
   bool begin();
   // Whether nobody writes to the old half any more. A thread that was stopped in the middle of a
   // measurement keeps it waiting; nothing else does.
-  bool is_ready() noexcept;
+  // Throws std::bad_alloc, and may be repeated.
+  bool is_ready();
   // Only where is_ready(): takes the old half into the totals, for a collection to come.
   void fold();
   // Only where is_ready(). `since` as for Stream::collect().
@@ -78,6 +79,7 @@ class Store {
   void close() noexcept {
     is_closed_ = true;
     phase_.store(0, std::memory_order_release);
+    must_wait_anew_ = true;
   }
 
  private:
@@ -98,6 +100,7 @@ class Store {
   std::mutex collecting_;
   bool is_turned_ = false;
   bool is_closed_ = false;
+  bool must_wait_anew_ = false;  // who is inside since the close is not in wait_
   uint32_t old_half_ = 0;
   Writers::Wait wait_;
 };

@@ -82,17 +82,17 @@ Series* Stream::find(const model::AttributeSetKey& key) noexcept {
 Series* Stream::find_locked(const model::AttributeSetKey& key) noexcept {
   if (Series* found = look_up(*tables_.back(), key.bytes(), key.hash())) return found;
   if (live_.load(std::memory_order_relaxed) >= options_.cardinality_limit) return overflow_;
-  if (!surroundings_.memory->take(cell_bytes() + sizeof(Series) + key.bytes().size())) {
-    return overflow_;
-  }
+  const uint64_t bytes = cell_bytes() + sizeof(Series) + key.bytes().size();
+  if (!surroundings_.memory->take(bytes)) return overflow_;
   try {
     grow_table(live_.load(std::memory_order_relaxed) + 2);
     Series* const series = make(key.bytes(), key.hash(), false);
+    series->accounted_bytes = bytes;
     insert(*tables_.back(), series);
     live_.fetch_add(1, std::memory_order_relaxed);
     return series;
   } catch (const std::bad_alloc&) {
-    surroundings_.memory->give_back(cell_bytes() + sizeof(Series) + key.bytes().size());
+    surroundings_.memory->give_back(bytes);
     return overflow_;
   }
 }
@@ -180,11 +180,12 @@ Cell* Stream::find_cell(Series& series, uint32_t number) noexcept try {
       ++owned;
     }
   }
-  const bool may_own =
-      owned < kOwnedCells && surroundings_.memory->take(sizeof(Cell) + cell_bytes() / 2);
+  const uint64_t bytes = sizeof(Cell) + cell_bytes() / 2;
+  const bool may_own = owned < kOwnedCells && surroundings_.memory->take(bytes);
   if (!may_own && shared != nullptr) return shared;
   auto cell = std::make_unique<Cell>();
   add_part(*cell);
+  if (may_own) series.accounted_bytes += bytes;
   cell->owner.store(may_own ? number : Cell::kShared, std::memory_order_relaxed);
   cell->next = series.more.load(std::memory_order_relaxed);
   series.more.store(cell.get(), std::memory_order_release);
@@ -223,13 +224,7 @@ void Stream::observe(const model::AttributeSetKey& key, Measure value, uint64_t 
       value.real += last.real.load(std::memory_order_relaxed);
     }
   }
-  if (value.is_integer) {
-    last.integer.store(value.integer, std::memory_order_relaxed);
-    last.integer_turn.store(ticks, std::memory_order_release);
-  } else {
-    last.real.store(value.real, std::memory_order_relaxed);
-    last.real_turn.store(ticks, std::memory_order_release);
-  }
+  set_last(last, value, ticks);
 }
 
 }  // namespace forebay::metrics

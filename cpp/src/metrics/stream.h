@@ -72,6 +72,11 @@ class Stream {
   Cell* find_cell(Series& series, uint32_t number) noexcept;
 
   // -- anyone --
+  // The set by which it knows these attributes: those that its view keeps. Throws std::bad_alloc.
+  [[nodiscard]] model::AttributeSetKey key(const forebay_attribute* attributes,
+                                           uint32_t count) const {
+    return {attributes, count, options_.filters_attributes() ? keeps : nullptr, &options_};
+  }
   // The same, for a handle that stays bound to it.
   [[nodiscard]] Series* bind(const model::AttributeSetKey& key) noexcept;
   void unbind(Series& series) noexcept;
@@ -99,6 +104,9 @@ class Stream {
     std::unique_ptr<std::atomic<Series*>[]> slots;
   };
 
+  static bool keeps(const void* options, std::string_view key) {
+    return static_cast<const StreamOptions*>(options)->keeps(key);
+  }
   static Series* look_up(const Table& table, ByteView set, uint64_t hash) noexcept;
   static void insert(Table& table, Series* series) noexcept;
   Series* make(ByteView set, uint64_t hash, bool is_overflow);      // locked
@@ -111,7 +119,7 @@ class Stream {
   // Nothing was measured since the last collection; of streams with delta temporality.
   [[nodiscard]] bool is_idle(const Series& series) const noexcept;
   void adopt(Series& live, Series& retired) noexcept;
-  void settle_retired(uint32_t half);
+  void settle_retired();
   void retire(const std::vector<Series*>& idle);
   class Points;  // one collection of the stream
   void emit(Series& series, Points& points);

@@ -135,7 +135,7 @@ void Stream::fold_series(Series& series, uint32_t half) noexcept {
 void Stream::fold(uint32_t half) {
   {
     const std::lock_guard lock(mutex_);
-    settle_retired(half);
+    settle_retired();
     collected_.clear();
     collected_.reserve(series_.size());
     for (const auto& series : series_) collected_.push_back(series.get());
@@ -145,13 +145,13 @@ void Stream::fold(uint32_t half) {
 
 // Nobody can know the retired series any more, but for who came here before they were: what these
 // still measured goes to the living series of the same set, or it lives on.
-void Stream::settle_retired(uint32_t half) {
+void Stream::settle_retired() {
   tables_.erase(tables_.begin(), tables_.begin() + static_cast<std::ptrdiff_t>(old_tables_));
   old_tables_ = 0;
   std::vector<Series*> gone;
   gone.reserve(retired_.size());
   for (Series* series : retired_) {
-    fold_series(*series, half);
+    for (uint32_t half = 0; half < kHalves; ++half) fold_series(*series, half);
     if (!is_idle(*series)) {
       Series* live = look_up(*tables_.back(), series->attributes.view(), series->hash);
       if (live == nullptr) {
@@ -170,7 +170,7 @@ void Stream::settle_retired(uint32_t half) {
   std::ranges::sort(gone);
   std::erase_if(series_, [&](const std::unique_ptr<Series>& series) {
     if (!std::ranges::binary_search(gone, series.get())) return false;
-    surroundings_.memory->give_back(cell_bytes() + sizeof(Series) + series->attributes.size());
+    surroundings_.memory->give_back(series->accounted_bytes);
     return true;
   });
 }
@@ -182,10 +182,7 @@ bool Stream::is_idle(const Series& series) const noexcept {
       return totals.histogram_pending->count == 0;
     case Aggregation::kExponentialHistogram:
       return totals.exponential_pending->count() == 0;
-    case Aggregation::kLastValue:
-      return std::max(series.cell.last.integer_turn.load(std::memory_order_relaxed),
-                      series.cell.last.real_turn.load(std::memory_order_relaxed)) ==
-             totals.set_turn;
+    case Aggregation::kLastValue:  // a gauge has no deltas
     case Aggregation::kSum:
       break;
   }
@@ -283,7 +280,6 @@ void Stream::emit_last_value(Series& series, Points& points) {
   const uint64_t real_turn = last.real_turn.load(std::memory_order_acquire);
   const uint64_t turn = std::max(integer_turn, real_turn);
   if (turn == 0 || (is_observable(options_.kind) && turn < points.since)) return;
-  if (!is_observable(options_.kind) && points.is_delta && turn == totals.set_turn) return;
   totals.has_real |= options_.is_real || real_turn > integer_turn;
   NumberPoint point;
   point.is_integer = !totals.has_real;
@@ -306,7 +302,6 @@ void Stream::emit_last_value(Series& series, Points& points) {
     return;
   }
   points.add(series, point);
-  if (points.is_delta) totals.set_turn = turn;
 }
 
 void Stream::emit_histogram(Series& series, Points& points) {

@@ -13,6 +13,9 @@ using account::NoteName;
 
 namespace {
 
+// Of what the store counts, and readers of the stats file see.
+constexpr Duration kBetweenNotes = std::chrono::seconds{1};
+
 SeverityCounts points_of(uint64_t points) noexcept {
   SeverityCounts counts;
   counts[SeverityClass::kUnspecified] = points;
@@ -64,21 +67,27 @@ void MetricsIntake::begin(MonotonicTime now) {
 
 MetricsIntake::Step MetricsIntake::step() {
   Step step;
-  note_numbers();
   if (!store_.has_instruments()) {
     flushed_ = flush_;
     return step;
   }
   const MonotonicTime now = ticks_.clock().now();
   if (!next_) next_ = now + options_.interval;
+  if (now - noted_at_ >= kBetweenNotes) {
+    noted_at_ = now;
+    note_numbers();
+  }
   if (state_ == State::kIdle && (now >= *next_ || flush_ != flushed_)) begin(now);
   if (state_ == State::kObserving) {
     const bool is_late = now - begun_ >= options_.callback_timeout;
     if (const uint64_t late = observers_.missing(); late == 0 || is_late) {
-      if (late != 0) ledger_.note(NoteName::kCallbacksLate, observers_.give_up());
-      const std::lock_guard lock(store_.collecting());
-      (void)store_.begin();
-      state_ = State::kTurning;
+      // A scrape may have it for as long as it writes.
+      const std::unique_lock lock(store_.collecting(), std::try_to_lock);
+      if (lock.owns_lock()) {
+        if (late != 0) ledger_.note(NoteName::kCallbacksLate, observers_.give_up());
+        (void)store_.begin();
+        state_ = State::kTurning;
+      }
     }
   }
   if (state_ == State::kTurning) {
@@ -97,6 +106,9 @@ MetricsIntake::Step MetricsIntake::step() {
 uint64_t MetricsIntake::collect() {
   ++collection_;
   batches_ = 0;
+  is_whole_ = true;
+  note_numbers();
+  shown_since_ticks_ = since_ticks_;
   try {
     store_.collect(metrics::Reader::kPeriodic, ticks_.clock().wall_now(), since_ticks_, encoder_);
     encoder_.finish();
@@ -108,7 +120,7 @@ uint64_t MetricsIntake::collect() {
     warn("metrics_memory", "no memory for a collection; its points are counted as dropped{memory}");
     return batches_;
   }
-  if (batches_ != 0) books_.supersede(lane_, collection_);
+  if (batches_ != 0 && is_whole_) books_.supersede(lane_, collection_);
   return batches_;
 }
 
@@ -149,6 +161,7 @@ void MetricsIntake::take(const encode::MetricRequest& request) {
     ++batches_;
   } catch (const std::bad_alloc&) {
     let_go(IntakeName::kDroppedMemory);
+    is_whole_ = false;
     warn("metrics_memory", "no memory for a batch of metrics; it is counted as dropped{memory}");
   }
 }

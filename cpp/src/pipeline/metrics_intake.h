@@ -36,6 +36,8 @@ class MetricsIntake {
 
   [[nodiscard]] metrics::Store& store() noexcept { return store_; }
   [[nodiscard]] Observers& observers() noexcept { return observers_; }
+  // Under store().collecting(): what was observed since then was in the last collection.
+  [[nodiscard]] uint64_t shown_since_ticks() const noexcept { return shown_since_ticks_; }
 
   // -- the drain thread --
   struct Step {
@@ -81,10 +83,13 @@ class MetricsIntake {
   uint64_t since_ticks_ = 0;           // the same, of what is observed in it
   uint64_t collection_ = 0;            // its number
   uint64_t batches_ = 0;               // of it, so far
-  uint64_t flush_ = 0;                 // the last flush that was asked for
-  uint64_t flush_begun_ = 0;           // that the collection under way is for
+  bool is_whole_ = true;               // and none was let go
+  uint64_t shown_since_ticks_ = 0;
+  uint64_t flush_ = 0;        // the last flush that was asked for
+  uint64_t flush_begun_ = 0;  // that the collection under way is for
   uint64_t flushed_ = 0;
   metrics::Store::Numbers noted_;
+  MonotonicTime noted_at_{};
   uint64_t failures_noted_ = 0;
   bool is_closed_ = false;
   bool is_final_ = false;  // a collection that began after the close is through

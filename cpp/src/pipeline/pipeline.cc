@@ -340,6 +340,7 @@ uint64_t Pipeline::memory_bytes() const {
   uint64_t bytes = books_->backlog_bytes() + intake_bytes_.load(std::memory_order_relaxed);
   for (const Lane& lane : lanes_) bytes += lane.queue->memory_bytes();
   if (recorder_ != nullptr) bytes += recorder_->memory_bytes();
+  if (metrics_ != nullptr) bytes += metrics_->store().memory_bytes();
   return bytes;
 }
 

@@ -7,7 +7,7 @@ namespace forebay::pipeline {
 namespace {
 
 // A collection that waits for callbacks, or for a thread to come out of a measurement.
-constexpr Duration kLookSoon = std::chrono::microseconds{200};
+constexpr Duration kLookSoon = std::chrono::milliseconds{1};
 
 }  // namespace
 

@@ -112,6 +112,35 @@ TEST(CardinalityTest, a_bound_series_stays_also_when_it_is_idle) {
   stream.unbind(*bound);
 }
 
+// It was looked up before it was taken out, and measured after; the end comes before the next
+// collection. Both ways round, since either half may be the one that is written to.
+TEST(CardinalityTest, what_a_series_measures_after_it_made_room_is_in_the_last_collection) {
+  for (const int more : {0, 1}) {
+    StoreUnderTest test(limited(2, TemporalityPreference::kDelta));
+    Instrument& counter = test.make("orders");
+    Stream& stream = *counter.streams[0];
+    for (int i = 0; i < more; ++i) (void)test.collect();
+    test.record(counter, int64_t{1}, "customer", "a");
+    test.record(counter, int64_t{1}, "customer", "b");
+    (void)test.collect();
+    Writer& writer = *test.store.writers().lease();
+    {
+      const std::lock_guard lock(test.store.collecting());
+      EXPECT_TRUE(test.store.begin());
+      writer.enter();
+      Series& known = *stream.find(StoreUnderTest::key("customer", "a"));
+      ASSERT_TRUE(test.store.is_ready());
+      Collected collected;
+      test.store.collect(Reader::kPeriodic, test.clock.wall_now(), 0, collected);
+      EXPECT_EQ(test.store.numbers().series, 0U);
+      EXPECT_TRUE(record(known, writer, test.phase.load() - 1, int64_t{5}, 1));
+      writer.leave();
+    }
+    test.store.close();
+    EXPECT_EQ(test.collect().points.at("orders{customer=a}").integer, 5);
+  }
+}
+
 // The heart of it: whatever threads and collections do at the same time, each measurement is in
 // exactly one delta.
 TEST(CardinalityTest, threads_and_collections_at_once_lose_and_double_nothing) {

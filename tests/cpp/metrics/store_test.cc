@@ -224,6 +224,26 @@ TEST(StoreTest, after_the_end_nothing_is_recorded_and_one_collection_gets_what_w
   EXPECT_EQ(test.collect().points.at("counter{}").integer, 7);
 }
 
+TEST(StoreTest, the_end_waits_for_who_began_to_measure_while_a_collection_was_under_way) {
+  StoreUnderTest test;
+  Instrument& counter = test.make("counter");
+  Writer& writer = *test.store.writers().lease();
+  const std::lock_guard lock(test.store.collecting());
+  EXPECT_TRUE(test.store.begin());
+  writer.enter();
+  const uint32_t half = test.phase.load() - 1;
+  EXPECT_TRUE(test.store.is_ready());  // it writes to the other half
+  test.store.close();
+  EXPECT_FALSE(test.store.is_ready());  // which the last collection takes, too
+  EXPECT_TRUE(
+      record(*counter.streams[0]->find(StoreUnderTest::key("", "")), writer, half, int64_t{3}, 1));
+  writer.leave();
+  EXPECT_TRUE(test.store.is_ready());
+  Collected collected;
+  test.store.collect(Reader::kPeriodic, test.clock.wall_now(), 0, collected);
+  EXPECT_EQ(collected.points.at("counter{}").integer, 3);
+}
+
 TEST(StoreTest, who_collects_beside_another_sees_also_what_came_after_the_other_began) {
   StoreUnderTest test;
   Instrument& counter = test.make("counter");
