@@ -169,6 +169,8 @@ class Registry {
   // FOREBAY_ACCEPTED, and whose; else why not, counted.
   template <typename Handle>
   int32_t bind_metric(Handle& handle, Incarnation*& incarnation) noexcept;
+  // Of the process default; where there is none they are the next one's kMeasurementsNotStarted.
+  void count_lost_measurements(account::NoteName name, uint64_t measurements) noexcept;
 
   // Around fork (fork.cc).
   void lock() noexcept { mutex_.lock(); }

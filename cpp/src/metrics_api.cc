@@ -99,4 +99,11 @@ int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
   return FOREBAY_UNAVAILABLE;
 }
 
+void api_count_lost_measurements(int32_t outcome, uint64_t measurements) {
+  Registry::process().count_lost_measurements(outcome == FOREBAY_DROPPED_MEMORY
+                                                  ? account::NoteName::kMeasurementsMemory
+                                                  : account::NoteName::kMeasurementsNotStarted,
+                                              measurements);
+}
+
 }  // namespace forebay::engine

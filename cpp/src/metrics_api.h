@@ -25,5 +25,6 @@ int32_t api_observation_double(forebay_observation* observation,
 void api_observation_end(forebay_observation* observation, uint32_t failures);
 int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
                          forebay_text_visitor visit, void* context);
+void api_count_lost_measurements(int32_t outcome, uint64_t measurements);
 
 }  // namespace forebay::engine

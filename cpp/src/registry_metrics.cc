@@ -109,6 +109,15 @@ int32_t Registry::bind_metric(Handle& handle, Incarnation*& incarnation) noexcep
   return FOREBAY_ACCEPTED;
 }
 
+void Registry::count_lost_measurements(account::NoteName name, uint64_t measurements) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (default_ != nullptr) {
+    default_->add_refused(name, measurements);
+  } else {
+    measurements_not_started_ += measurements;
+  }
+}
+
 template int32_t Registry::bind_metric(Instrument&, Incarnation*&) noexcept;
 template int32_t Registry::bind_metric(SeriesHandle&, Incarnation*&) noexcept;
 

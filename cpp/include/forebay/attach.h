@@ -57,6 +57,12 @@ inline Found checked(const forebay_api* table) noexcept {
   return {table, Status::Code::kOk, ""};
 }
 
+// An older library has no instruments.
+inline bool knows_metrics(const forebay_api& table) noexcept {
+  return table.struct_size >=
+         offsetof(forebay_api, count_lost_measurements) + sizeof(table.count_lost_measurements);
+}
+
 // Looks for a library that is loaded already, and loads none.
 inline Found find_loaded(const char* soname = kSoname) noexcept {
   void* library = dlopen(soname, RTLD_NOLOAD | RTLD_NOW);
@@ -126,6 +132,17 @@ class FOREBAY_LOCAL Attachment {
     if (table_.load() != nullptr) hand_over();
   }
 
+  // Counts measurements that found no table, or one that knows no metrics.
+  void add_measurements(uint64_t measurements = 1) noexcept {
+    waiting_measurements_.fetch_add(measurements);
+    if (table_.load() != nullptr) hand_over();
+  }
+
+  // Measurements that wait for a table that knows them.
+  [[nodiscard]] uint64_t waiting_measurements() const noexcept {
+    return waiting_measurements_.load(std::memory_order_relaxed);
+  }
+
   // Records that wait for a table.
   [[nodiscard]] uint64_t waiting() const noexcept {
     uint64_t sum = 0;
@@ -136,6 +153,7 @@ class FOREBAY_LOCAL Attachment {
   // In a forked child: what was counted is its parent's to hand over.
   void forget() noexcept {
     for (auto& count : waiting_) count.store(0, std::memory_order_relaxed);
+    waiting_measurements_.store(0, std::memory_order_relaxed);
   }
 
  private:
@@ -145,24 +163,39 @@ class FOREBAY_LOCAL Attachment {
       const uint64_t records = waiting_[severity].exchange(0);
       if (records != 0) table->count_not_started(severity, records);
     }
+    if (!knows_metrics(*table)) return;
+    const uint64_t measurements = waiting_measurements_.exchange(0);
+    if (measurements != 0)
+      table->count_lost_measurements(FOREBAY_REFUSED_NOT_STARTED, measurements);
   }
 
   std::atomic<const forebay_api*> table_{nullptr};
   std::atomic<int64_t> next_attempt_ns_{0};
   std::array<std::atomic<uint64_t>, kSeverities> waiting_{};
+  std::atomic<uint64_t> waiting_measurements_{0};
 };
 
 // This module's own.
 FOREBAY_LOCAL inline constinit Attachment attachment;
 FOREBAY_LOCAL inline constinit std::atomic<bool> is_fork_watched{false};
 
+inline void watch_forks() noexcept {
+  if (is_fork_watched.exchange(true)) return;
+  pthread_atfork(
+      nullptr, nullptr, +[] { attachment.forget(); });
+}
+
 // Counts a record that found no table.
 [[gnu::noinline]] FOREBAY_LOCAL inline Outcome count_unattached(Severity severity) noexcept {
-  if (!is_fork_watched.exchange(true)) {
-    pthread_atfork(
-        nullptr, nullptr, +[] { attachment.forget(); });
-  }
+  watch_forks();
   attachment.add(severity);
+  return Outcome(FOREBAY_REFUSED_NOT_STARTED);
+}
+
+// Counts a measurement that found no table, or one that knows no metrics.
+[[gnu::noinline]] FOREBAY_LOCAL inline Outcome count_unattached_measurement() noexcept {
+  watch_forks();
+  attachment.add_measurements();
   return Outcome(FOREBAY_REFUSED_NOT_STARTED);
 }
 
@@ -203,6 +236,11 @@ FOREBAY_LOCAL inline Status attach() noexcept {
 // Records of this module that are counted here until Forebay is found.
 [[nodiscard]] FOREBAY_LOCAL inline uint64_t records_before_attach() noexcept {
   return detail::attachment.waiting();
+}
+// The same of measurements. They also stay here where the Forebay that is found is too old to know
+// metrics.
+[[nodiscard]] FOREBAY_LOCAL inline uint64_t measurements_before_attach() noexcept {
+  return detail::attachment.waiting_measurements();
 }
 
 }  // namespace v1

@@ -481,6 +481,11 @@ typedef struct forebay_api {
    * stood still for a second in the middle of a measurement. */
   int32_t (*collector_metrics_text)(forebay_collector* collector, forebay_string format,
                                     forebay_text_visitor visit, void* context);
+  /* Adds measurements that the caller had to let go before it could hand them over, of the process
+   * default: FOREBAY_REFUSED_NOT_STARTED, where this table was not at hand, or
+   * FOREBAY_DROPPED_MEMORY. Where there is no default they are added to the next one's
+   * `not_started`. */
+  void (*count_lost_measurements)(int32_t outcome, uint64_t measurements);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

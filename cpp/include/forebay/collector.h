@@ -22,6 +22,8 @@
 #include "forebay/grant.h"
 #include "forebay/ledger.h"
 #include "forebay/logger.h"
+#include "forebay/metrics.h"
+#include "forebay/observable.h"
 #include "forebay/option_paths.h"
 #include "forebay/options.h"
 #include "forebay/outcome.h"
@@ -99,6 +101,41 @@ class Collector {
     // The way of a record needs this module's table too.
     detail::attachment.publish(detail::checked(api_));
     return Logger(api_->logger(handle_, &spec));
+  }
+
+  // Instruments of this collector alone; forebay/metrics.h has those of the process default. The
+  // same name gives the same instrument. kInvalid names the field.
+  [[nodiscard]] Result<Counter> counter(std::string_view name,
+                                        const InstrumentSpec& spec = {}) const {
+    if (handle_ == nullptr) return none();
+    return Counter::of(handle_, name, spec);
+  }
+  [[nodiscard]] Result<UpDownCounter> up_down_counter(std::string_view name,
+                                                      const InstrumentSpec& spec = {}) const {
+    if (handle_ == nullptr) return none();
+    return UpDownCounter::of(handle_, name, spec);
+  }
+  [[nodiscard]] Result<Gauge> gauge(std::string_view name, const InstrumentSpec& spec = {}) const {
+    if (handle_ == nullptr) return none();
+    return Gauge::of(handle_, name, spec);
+  }
+  [[nodiscard]] Result<Histogram> histogram(std::string_view name,
+                                            const InstrumentSpec& spec = {}) const {
+    if (handle_ == nullptr) return none();
+    return Histogram::of(handle_, name, spec);
+  }
+  // Has the callback asked at each collection while what is returned lives (forebay/observable.h).
+  [[nodiscard]] Result<ObservableInstrument> observable_counter(
+      std::string_view name, ObserveCallback callback, const InstrumentSpec& spec = {}) const {
+    return observable(FOREBAY_OBSERVABLE_COUNTER, name, std::move(callback), spec);
+  }
+  [[nodiscard]] Result<ObservableInstrument> observable_up_down_counter(
+      std::string_view name, ObserveCallback callback, const InstrumentSpec& spec = {}) const {
+    return observable(FOREBAY_OBSERVABLE_UP_DOWN_COUNTER, name, std::move(callback), spec);
+  }
+  [[nodiscard]] Result<ObservableInstrument> observable_gauge(
+      std::string_view name, ObserveCallback callback, const InstrumentSpec& spec = {}) const {
+    return observable(FOREBAY_OBSERVABLE_GAUGE, name, std::move(callback), spec);
   }
 
   // The ledger at this moment.
@@ -216,9 +253,49 @@ class Collector {
     return batches;
   }
 
+  // The same of metrics: each one plain OTLP ExportMetricsServiceRequest.
+  [[nodiscard]] std::vector<std::string> take_metrics() const {
+    std::vector<std::string> batches;
+    const auto keep = +[](void* context, const char* data, size_t size) {
+      static_cast<std::vector<std::string>*>(context)->emplace_back(data, size);
+    };
+    if (knows_metrics()) api_->collector_take_metrics(handle_, keep, &batches);
+    return batches;
+  }
+  // All series as they stand, for Prometheus: text format 0.0.4, or OpenMetrics 1.0. Sums come
+  // together since each series began, whatever the temporality of the export.
+  [[nodiscard]] Result<std::string> prometheus_text(bool openmetrics = false) const {
+    if (!knows_metrics()) return none();
+    const std::string_view format = openmetrics ? "openmetrics" : "prometheus";
+    std::string text;
+    switch (api_->collector_metrics_text(handle_, {format.data(), format.size()},
+                                         detail::collect_text, &text)) {
+      case FOREBAY_OK:
+        return text;
+      case FOREBAY_TIMED_OUT:
+        return Status(Status::Code::kTimedOut, "a thread stood still amid a measurement");
+      case FOREBAY_CLOSED:
+        return Status(Status::Code::kUnavailable, "the collector was shut down");
+      default:
+        return Status(Status::Code::kUnavailable, "there is no memory for the text");
+    }
+  }
+
   [[nodiscard]] forebay_collector* handle() const noexcept { return handle_; }
 
  private:
+  [[nodiscard]] bool knows_metrics() const noexcept {
+    return handle_ != nullptr && detail::knows_metrics(*api_);
+  }
+  static Status none() {
+    return {Status::Code::kUnavailable, "there is no collector, or it is too old to know metrics"};
+  }
+  [[nodiscard]] Result<ObservableInstrument> observable(uint32_t kind, std::string_view name,
+                                                        ObserveCallback callback,
+                                                        const InstrumentSpec& spec) const {
+    if (handle_ == nullptr) return none();
+    return ObservableInstrument::of(handle_, kind, name, std::move(callback), spec);
+  }
   // An older library does not have them.
   [[nodiscard]] bool has_room_calls() const noexcept {
     return api_->struct_size >= offsetof(forebay_api, grant_left) + sizeof(api_->grant_left);

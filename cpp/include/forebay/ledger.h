@@ -83,6 +83,8 @@ class Ledger : public Counts {
   // trace, debug, info, warn, error, fatal, unspecified, unattributed.
   [[nodiscard]] Counts severity(std::string_view name) const { return part("by_severity.", name); }
   [[nodiscard]] Counts route(std::string_view name) const { return part("routes.", name); }
+  // The second law: of metric points, by the same names. Unit: points.
+  [[nodiscard]] Counts metrics() const { return {numbers(), "metrics."}; }
 
  private:
   [[nodiscard]] Counts part(std::string_view group, std::string_view name) const {

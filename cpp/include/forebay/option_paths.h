@@ -63,6 +63,7 @@ class OptionPaths {
       maybe("recorder.records", options.flight_recorder->records);
       maybe("recorder.window", options.flight_recorder->window);
     }
+    put(options.metrics);
     maybe("memory_limit", options.memory_limit);
     maybe("max_record_bytes", options.max_record_bytes);
     text("run_directory", options.run_directory);
@@ -209,6 +210,53 @@ class OptionPaths {
     if (rule.max_severity) add(at + "max_level", static_cast<uint32_t>(*rule.max_severity));
     text(at + "logger", rule.logger);
     for (const auto& [key, value] : rule.attributes) add(at + "attribute:" + key, value);
+  }
+  void put(const MetricsOptions& metrics) {
+    maybe("metrics.interval", metrics.interval);
+    maybe("metrics.callback_timeout", metrics.callback_timeout);
+    if (metrics.temporality != Temporality::kCumulative) {
+      add("metrics.temporality",
+          metrics.temporality == Temporality::kDelta ? "delta" : "lowmemory");
+    }
+    if (metrics.histogram == HistogramKind::kExponential) add("metrics.histogram", "exponential");
+    maybe("metrics.cardinality_limit", metrics.cardinality_limit);
+    maybe("metrics.max_bytes", metrics.max_bytes);
+    maybe("metrics.max_batch_points", metrics.max_batch_points);
+    maybe("metrics.backlog_share", metrics.backlog_share);
+    maybe("metrics.max_age", metrics.max_age);
+    for (size_t i = 0; i < metrics.views.size(); ++i) {
+      put(metrics.views[i], "metrics.views[" + std::to_string(i) + "].");
+    }
+  }
+  void put(const View& view, const std::string& at) {
+    constexpr std::array kKinds = {
+        "counter",         "up_down_counter",    "gauge",
+        "histogram",       "observable_counter", "observable_up_down_counter",
+        "observable_gauge"};
+    constexpr std::array kAggregations = {"default",    "drop",     "sum",
+                                          "last_value", "explicit", "exponential"};
+    add(at + "instrument", view.instrument);
+    add(at + "meter", view.meter);
+    if (view.kind) add(at + "kind", kKinds.at(static_cast<size_t>(*view.kind)));
+    text(at + "name", view.name);
+    text(at + "description", view.description);
+    add(at + "aggregation", kAggregations.at(static_cast<size_t>(view.aggregation)));
+    if (view.buckets) {
+      for (size_t i = 0; i < view.buckets->size(); ++i) {
+        add(at + "buckets[" + std::to_string(i) + "]", (*view.buckets)[i]);
+      }
+      if (view.buckets->empty()) add(at + "no_buckets", true);
+    }
+    maybe(at + "max_buckets", view.max_buckets);
+    maybe(at + "cardinality_limit", view.cardinality_limit);
+    if (view.keep_attributes) {
+      put(*view.keep_attributes, at + "keep_attributes");
+      if (view.keep_attributes->empty()) add(at + "keep_no_attributes", true);
+    }
+    put(view.drop_attributes, at + "drop_attributes");
+  }
+  void put(const std::vector<std::string>& texts, const std::string& path) {
+    for (size_t i = 0; i < texts.size(); ++i) add(path + "[" + std::to_string(i) + "]", texts[i]);
   }
   void put(const OnFull& on_full, const std::string& path) {
     using Action = OnFull::Action;

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "forebay/metrics_options.h"
 #include "forebay/outcome.h"
 
 namespace forebay {
@@ -244,6 +245,7 @@ struct Options {
   std::vector<Sampling> sampling = {};
   std::optional<Nanoseconds> summary_interval = {};  // of what limits let go. Default: 1 s
   std::optional<FlightRecorder> flight_recorder = {};
+  MetricsOptions metrics = {};
   std::optional<uint64_t> memory_limit = {};      // queues and backlog. Default: 48 MiB
   std::optional<uint64_t> max_record_bytes = {};  // longer ones are cut. Default: 1 MiB
   std::string run_directory = {};                 // of the stats file. Default: $FOREBAY_RUN_DIR

@@ -1,76 +1,18 @@
 // Logger::emit: a record without a kept site, spelled out for the C ABI.
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
-#include <memory>
-#include <new>
-#include <string_view>
 
 #include "forebay/logger.h"
+#include "forebay/spelled_attributes.h"
 
 namespace forebay {
 inline namespace v1 {
-namespace detail {
-
-// A record's attributes and its place in the ABI's own types. Up to 61 attributes need no memory;
-// where there is none for more, the rest is left out and counted in the record.
-class FOREBAY_LOCAL SpelledAttributes {
- public:
-  explicit SpelledAttributes(const Record& record) noexcept {
-    const size_t wanted = record.attributes.size() + kOfPlace;
-    size_t room = kInPlace;
-    if (wanted > kInPlace) {
-      large_attributes_.reset(new (std::nothrow) forebay_attribute[wanted]);
-      large_digits_.reset(new (std::nothrow) std::array<char, kMaxDigits>[wanted]);
-      if (large_attributes_ != nullptr && large_digits_ != nullptr) {
-        attributes_ = large_attributes_.get();
-        digits_ = large_digits_.get();
-        room = wanted;
-      }
-    }
-    const size_t taken = std::min(record.attributes.size(), room - kOfPlace);
-    for (const Attribute& attribute : record.attributes.first(taken)) {
-      add(attribute.key, attribute.value);
-    }
-    left_out_ = record.attributes.size() - taken;
-    if (record.where.line() == 0) return;
-    add("code.file.path", record.where.file_name());
-    add("code.line.number", record.where.line());
-    add("code.function.name", record.where.function_name());
-  }
-
-  [[nodiscard]] const forebay_attribute* data() const noexcept { return attributes_; }
-  [[nodiscard]] uint32_t size() const noexcept { return size_; }
-  [[nodiscard]] uint32_t left_out() const noexcept { return clamped(left_out_); }
-
- private:
-  static constexpr size_t kInPlace = 64;
-  static constexpr size_t kOfPlace = 3;
-
-  void add(std::string_view key, const Value& value) noexcept {
-    attributes_[size_] = {key.data(), clamped(key.size()), 0, spelled(value.raw(), digits_[size_])};
-    ++size_;
-  }
-
-  std::array<forebay_attribute, kInPlace> own_attributes_;
-  std::array<std::array<char, kMaxDigits>, kInPlace> own_digits_;
-  std::unique_ptr<forebay_attribute[]> large_attributes_;
-  std::unique_ptr<std::array<char, kMaxDigits>[]> large_digits_;
-  forebay_attribute* attributes_ = own_attributes_.data();
-  std::array<char, kMaxDigits>* digits_ = own_digits_.data();
-  uint32_t size_ = 0;
-  size_t left_out_ = 0;
-};
-
-}  // namespace detail
-
 inline Outcome Logger::emit(const Record& record) const noexcept {
   if (!is_enabled(record.severity)) return Outcome(FOREBAY_DISABLED);
   const forebay_api* api = detail::table_or_retry();
   if (api == nullptr) return detail::count_unattached(record.severity);
-  const detail::SpelledAttributes attributes(record);
+  const detail::SpelledAttributes attributes(record.attributes, record.where);
   std::array<char, detail::kMaxDigits> digits;
   forebay_extra extra{};
   extra.struct_size = sizeof extra;

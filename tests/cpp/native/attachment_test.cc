@@ -19,14 +19,20 @@ using forebay::detail::kRetryIntervalNs;
 using forebay::detail::kTableSize;
 
 std::array<std::atomic<uint64_t>, 25> handed_over{};
+std::atomic<uint64_t> measurements_handed_over{0};
 
 forebay_api counting_table() {
   for (auto& count : handed_over) count = 0;
+  measurements_handed_over = 0;
   forebay_api table{};
   table.abi_version = FOREBAY_ABI_VERSION;
   table.struct_size = sizeof table;
   table.count_not_started = [](uint32_t severity, uint64_t records) {
     handed_over[severity] += records;
+  };
+  table.count_lost_measurements = [](int32_t outcome, uint64_t measurements) {
+    EXPECT_EQ(outcome, FOREBAY_REFUSED_NOT_STARTED);
+    measurements_handed_over += measurements;
   };
   return table;
 }
@@ -75,6 +81,29 @@ TEST(AttachmentTest, no_record_stays_behind_when_the_table_comes_in_the_middle) 
     ASSERT_EQ(all_handed_over(), 3 * kRecords);
     ASSERT_EQ(attachment.waiting(), 0U);
   }
+}
+
+TEST(AttachmentTest, measurements_before_the_table_are_handed_over_to_one_that_knows_them) {
+  Attachment attachment;
+  attachment.add_measurements();
+  attachment.add_measurements(4);
+  EXPECT_EQ(attachment.waiting_measurements(), 5U);
+  const forebay_api table = counting_table();
+  attachment.publish(checked(&table));
+  EXPECT_EQ(attachment.waiting_measurements(), 0U);
+  EXPECT_EQ(measurements_handed_over, 5U);
+  // An older library has no instruments: what is measured stays here.
+  Attachment with_older;
+  forebay_api older = counting_table();
+  older.struct_size = offsetof(forebay_api, instrument);
+  with_older.publish(checked(&older));
+  ASSERT_NE(with_older.table(), nullptr);
+  EXPECT_FALSE(forebay::detail::knows_metrics(older));
+  with_older.add_measurements(2);
+  EXPECT_EQ(with_older.waiting_measurements(), 2U);
+  with_older.forget();
+  EXPECT_EQ(with_older.waiting_measurements(), 0U);
+  EXPECT_EQ(measurements_handed_over, 0U);
 }
 
 TEST(AttachmentTest, it_is_looked_for_once_in_an_interval_and_not_on_every_record) {
