@@ -307,6 +307,7 @@ const forebay_api table = {
     .observation_end = api_observation_end,
     .collector_take_metrics = api_take_metrics,
     .collector_metrics_text = api_metrics_text,
+    .collector_publish_metrics = api_publish_metrics,
 };
 
 }  // namespace

@@ -99,4 +99,8 @@ int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
   return FOREBAY_UNAVAILABLE;
 }
 
+int32_t api_publish_metrics(forebay_collector* collector) {
+  return unwrap(collector)->publish_metrics();
+}
+
 }  // namespace forebay::engine

@@ -25,5 +25,6 @@ int32_t api_observation_double(forebay_observation* observation,
 void api_observation_end(forebay_observation* observation, uint32_t failures);
 int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
                          forebay_text_visitor visit, void* context);
+int32_t api_publish_metrics(forebay_collector* collector);
 
 }  // namespace forebay::engine

@@ -481,6 +481,10 @@ typedef struct forebay_api {
    * stood still for a second in the middle of a measurement. */
   int32_t (*collector_metrics_text)(forebay_collector* collector, forebay_string format,
                                     forebay_text_visitor visit, void* context);
+  /* Writes this process's file in the option metrics.publish_directory now, as every
+   * metrics.publish_interval. FOREBAY_INVALID_ARGUMENT where that option is not given |
+   * FOREBAY_CLOSED | FOREBAY_UNAVAILABLE: it cannot be written; what was there stays. */
+  int32_t (*collector_publish_metrics)(forebay_collector* collector);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */
