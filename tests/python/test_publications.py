@@ -258,6 +258,32 @@ def test_what_is_no_publication_is_left_out_with_a_warning(tmp_path: Path, conte
     assert "shop.1.x.om" in files(tmp_path)
 
 
+def test_what_a_killed_process_left_beside_its_file_goes_and_what_is_being_written_stays(
+    tmp_path: Path,
+) -> None:
+    """Neither counts: only what was moved into its place does."""
+    publish(tmp_path, "a", counted(1))
+    for name, age in (("old", 7200), ("new", 0)):
+        beside = tmp_path / f"shop.{NOBODY}.{name}.om.tmp"
+        beside.write_text("half of")
+        os.utime(beside, (time.time() - age,) * 2)
+    assert shown(tmp_path)["orders_total{region=eu}"] == 1
+    assert files(tmp_path) == {"ended.json", f"shop.{NOBODY}.new.om.tmp"}
+
+
+def test_while_another_one_folds_nobody_waits_and_nothing_is_lost(tmp_path: Path) -> None:
+    """A folder that was stopped holds the lock; the sums are right all the same."""
+    publish(tmp_path, "a", counted(1))
+    publish(tmp_path, "b", counted(2))
+    with _publications._lock(tmp_path) as is_mine:
+        assert is_mine
+        assert not fold(tmp_path)
+        assert shown(tmp_path)["orders_total{region=eu}"] == 3
+    assert "ended.json" not in files(tmp_path)
+    assert fold(tmp_path)
+    assert files(tmp_path) == {"ended.json"}
+
+
 def test_a_directory_that_is_not_there_shows_nothing(tmp_path: Path) -> None:
     """It is made by the first process that publishes."""
     assert service_text(tmp_path / "none", "sum", openmetrics=True) == "# EOF\n"
