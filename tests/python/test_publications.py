@@ -6,93 +6,23 @@ those of real processes are in test_published_processes.py.
 
 from __future__ import annotations
 
-import json
 import os
-import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from prometheus_client.openmetrics import parser
 
 import forebay
 from forebay import _publications, _warnings
 from forebay._processes import service_text
 from forebay._publications import DamagedError, fold, read_directory
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-NAMESPACE = os.stat("/proc/self/ns/pid").st_ino
-# No pid is as high (/proc/sys/kernel/pid_max is at most 2^22).
-NOBODY = 1 << 30
+from tests.python.publication_files import NAMESPACE, NOBODY, counted, files, publish, shown
 
 
 @pytest.fixture(autouse=True)
 def _fresh_warnings() -> None:
     _warnings._said.clear()
-
-
-def publish(
-    directory: Path,
-    instance_id: str,
-    body: str,
-    *,
-    pid: int = NOBODY,
-    ended: bool = False,
-    namespace: int = NAMESPACE,
-    age: float = 0.0,
-) -> Path:
-    """Write a process's file, as its core would."""
-    head = {
-        "format": 1,
-        "pid": pid,
-        "start_ticks": 0,
-        "pid_namespace": namespace,
-        "boot_id": BOOT_ID,
-        "instance_id": instance_id,
-        "interval_ns": 1_000_000_000,
-        "written_unix_ns": int((time.time() - age) * 1e9),
-        "ended": ended,
-    }
-    path = directory / f"shop.{pid}.{instance_id}.om"
-    beside = path.with_suffix(".om.tmp")
-    beside.write_text(f"# forebay {json.dumps(head)}\n{body}# EOF\n", encoding="utf-8")
-    beside.replace(path)
-    return path
-
-
-def counted(orders: float, *, region: str = "eu", depth: int = 0) -> str:
-    """A process's text: what it counted, and a gauge."""
-    return (
-        f'# TYPE target info\ntarget_info{{instance="{orders}",service_name="shop"}} 1\n'
-        f'# TYPE orders counter\norders_total{{region="{region}"}} {orders}\n'
-        f'orders_created{{region="{region}"}} {100 - orders}\n'
-        f"# TYPE depth gauge\ndepth {depth}\n"
-    )
-
-
-def shown(directory: Path, process: str = "sum") -> dict[str, float]:
-    """``name{labels}`` -> value, read by prometheus_client."""
-    read: Any = parser.text_string_to_metric_families
-    text = service_text(directory, process, openmetrics=True)
-    found: dict[str, float] = {}
-    for family in read(text):
-        for sample in family.samples:
-            labels = ",".join(f"{key}={value}" for key, value in sample.labels.items())
-            series = f"{sample.name}{{{labels}}}"
-            assert series not in found
-            found[series] = sample.value
-    return found
-
-
-def files(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir() if path.suffix != ".lock"}
 
 
 def test_counters_are_added_up_and_gauges_told_apart(tmp_path: Path) -> None:
@@ -288,127 +218,3 @@ def test_a_directory_that_is_not_there_shows_nothing(tmp_path: Path) -> None:
     """It is made by the first process that publishes."""
     assert service_text(tmp_path / "none", "sum", openmetrics=True) == "# EOF\n"
     assert not fold(tmp_path / "none")
-
-
-# -- against a model ------------------------------------------------------------------------------
-
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("count"), st.integers(0, 4), st.floats(0, 1e6)),
-        st.tuples(st.just("end"), st.integers(0, 4), st.booleans()),
-        st.tuples(st.just("fold"), st.just(0), st.just(0)),
-        st.tuples(st.just("killed fold"), st.just(0), st.integers(0, 4)),
-    ),
-    max_size=30,
-)
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS)
-def test_whatever_ends_and_is_folded_the_sum_is_what_was_counted_and_never_falls(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, Any]]
-) -> None:
-    """Processes count, end, or are killed; folders fold, or are killed in the middle."""
-    directory = tmp_path_factory.mktemp("model")
-    generation = [0] * 5
-    counts: dict[str, float] = {}
-    last = -1.0
-    for what, number, value in steps:
-        instance = f"p{number}-{generation[number]}"
-        if what == "count":
-            counts[instance] = counts.get(instance, 0.0) + value
-            publish(directory, instance, counted(counts[instance]), pid=os.getpid())
-        elif what == "end" and instance in counts:
-            path = publish(
-                directory,
-                instance,
-                counted(counts[instance]),
-                pid=os.getpid() if value else NOBODY,
-                ended=value,
-            )
-            if not value:  # the one of the living process is the same file in truth
-                (directory / f"shop.{os.getpid()}.{instance}.om").unlink(missing_ok=True)
-                assert path.exists()
-            generation[number] += 1
-        elif what == "fold":
-            fold(directory)
-        elif what == "killed fold":
-            _kill_a_fold(directory, value)
-        if counts:
-            found = shown(directory)["orders_total{region=eu}"]
-            assert found == float(sum(map(Fraction, counts.values())))
-            assert found >= last
-            last = found
-
-
-def _kill_a_fold(directory: Path, after: int) -> None:
-    class Killed(BaseException):
-        pass
-
-    left = after
-
-    def die(path: Path, missing_ok: bool = False) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-        os.unlink(path)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "unlink", die)
-        with suppress(Killed):
-            fold(directory)
-
-
-# -- at the same time -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def in_background() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Calls a function again and again on a thread to the test's end; what it raises counts."""
-    stop = threading.Event()
-    errors: list[BaseException] = []
-    threads = []
-
-    def begin(function: Callable[[], object]) -> None:
-        def run() -> None:
-            try:
-                while not stop.is_set():
-                    function()
-            except BaseException as error:
-                errors.append(error)
-
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
-
-    yield begin
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-
-
-def test_readers_beside_folders_never_see_a_sum_fall(
-    tmp_path: Path, in_background: Callable[[Callable[[], object]], None]
-) -> None:
-    """Nor one that is too high: each process counted one before it ended."""
-    begun = 0
-
-    def look(state: list[float]) -> None:
-        before = len(finished)
-        found = shown(tmp_path).get("orders_total{region=eu}", 0.0)
-        assert state[0] <= found
-        assert before <= found <= begun
-        state[0] = found
-
-    finished: list[int] = []
-    in_background(lambda: fold(tmp_path))
-    for _ in range(2):
-        state = [0.0]
-        in_background(lambda state=state: look(state))  # type: ignore[misc]
-    shuffle = random.Random(7)
-    for number in range(150):
-        begun += 1
-        publish(tmp_path, f"i{number}", counted(1), ended=shuffle.random() < 0.5)
-        finished.append(number)
-    assert shown(tmp_path)["orders_total{region=eu}"] == 150
