@@ -99,6 +99,16 @@ class PyCollector {
     if (status != FOREBAY_OK) throw py::value_error("a thread stands still in a measurement");
     return py::str(found);
   }
+  // False where it cannot be written; None where there is nothing to be published, or no more.
+  [[nodiscard]] py::object publish_metrics() const {
+    int32_t status = FOREBAY_OK;
+    {
+      py::gil_scoped_release released;
+      status = core().collector_publish_metrics(handle_);
+    }
+    if (status == FOREBAY_INVALID_ARGUMENT || status == FOREBAY_CLOSED) return py::none();
+    return py::bool_(status == FOREBAY_OK);
+  }
   // The window of the option where there is no number of seconds.
   [[nodiscard]] int32_t dump_recorder(const py::object& seconds) const {
     const int64_t last_ns = nanoseconds(seconds);
@@ -194,6 +204,7 @@ void register_collector(py::module_& module) {
       .def("take_memory", &PyCollector::take_memory)
       .def("take_metrics", &PyCollector::take_metrics)
       .def("metrics_text", &PyCollector::metrics_text, py::arg("format"))
+      .def("publish_metrics", &PyCollector::publish_metrics)
       .def("advance", &PyCollector::advance, py::arg("nanoseconds"))
       .def("dump_recorder", &PyCollector::dump_recorder, py::arg("seconds"))
       .def_property_readonly("pressure", &PyCollector::pressure);

@@ -308,6 +308,7 @@ const forebay_api table = {
     .collector_take_metrics = api_take_metrics,
     .collector_metrics_text = api_metrics_text,
     .count_lost_measurements = api_count_lost_measurements,
+    .collector_publish_metrics = api_publish_metrics,
 };
 
 }  // namespace

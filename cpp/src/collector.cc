@@ -158,6 +158,7 @@ Incarnation* Collector::activate() noexcept try {
     if (Status status = incarnation->pipeline->start_threads(); !status.is_ok()) {
       warn("threads", status.message());
     }
+    make_publisher(*incarnation);
   }
   Incarnation* const made_now = incarnation.release();
   incarnation_.store(made_now);
@@ -328,6 +329,8 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   bool complete = true;
   if (current != nullptr && current->pid == getpid()) {
     complete = current->pipeline->shutdown(deadline_after(timeout_ns));
+    // Last: what was measured up to the end is in it.
+    if (current->publisher != nullptr) current->publisher->end();
   }
   receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
   return complete;
@@ -358,6 +361,8 @@ bool Collector::text(std::string_view name, std::string& found) const {
     found = options_.pipeline.service_name;
   } else if (name == "directory") {
     found = options_.directory();
+  } else if (name == "publish_directory") {
+    found = options_.publication.directory;
   } else if (name == "instance_id") {
     if (current != nullptr) found = current->instance_id;
   } else if (name == "stats_file") {

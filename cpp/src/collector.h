@@ -86,6 +86,9 @@ class Collector {
   // All series as text of Prometheus, or OpenMetrics: FOREBAY_OK, FOREBAY_CLOSED or
   // FOREBAY_TIMED_OUT. Throws std::bad_alloc.
   int32_t metrics_text(bool is_open_metrics, std::string& text);
+  // Writes the file of this process now: FOREBAY_OK, FOREBAY_INVALID_ARGUMENT where nothing is
+  // published, FOREBAY_CLOSED, or FOREBAY_UNAVAILABLE.
+  int32_t publish_metrics();
   // False where there is no text of that name.
   bool text(std::string_view name, std::string& found) const;
 
@@ -124,6 +127,7 @@ class Collector {
   };
   void hand_over_refused(account::Ledger& ledger) noexcept;
   void make_gate(Incarnation& incarnation) const;
+  void make_publisher(Incarnation& incarnation) const;
   void add_observers(Incarnation& incarnation) noexcept;
   [[nodiscard]] size_t lane_of(size_t severity_class) const noexcept {
     return lanes_[severity_class < 6 ? severity_class * 4 + 1 : 0];

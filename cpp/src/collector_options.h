@@ -13,6 +13,7 @@
 #include "admit/sampling_rule.h"
 #include "base/status.h"
 #include "forebay/c_api.h"
+#include "metrics_publisher.h"
 #include "pipeline/lane.h"
 
 namespace forebay::engine {
@@ -53,6 +54,7 @@ struct CollectorOptions {
   std::vector<admit::SamplingRule> sampling;
   // Keys whose values are replaced; see admit::Redaction. Empty: none are.
   std::vector<std::string> redact;
+  PublicationOptions publication;
   // How often what a limit suppressed is told. Unit: ns, 10 ms..1 h.
   Duration summary_interval = std::chrono::seconds{1};
   uint64_t max_record_bytes = 1u << 20;

@@ -12,6 +12,7 @@
 #include "admit/gate.h"
 #include "admit/redaction.h"
 #include "admit/thread_gate.h"
+#include "metrics_publisher.h"
 #include "pipeline/pipeline.h"
 #include "queue/lane_queue.h"
 
@@ -37,7 +38,8 @@ struct Incarnation {
   // A record of this severity number or above releases the flight recorder; 25: none does.
   uint32_t recorder_trigger = 25;
   std::string instance_id;
-  model::Resource resource;  // with the instance id
+  model::Resource resource;                     // with the instance id
+  std::unique_ptr<MetricsPublisher> publisher;  // null: nothing is published
   std::atomic<bool> is_abandoned{false};
 };
 

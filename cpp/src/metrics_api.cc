@@ -106,4 +106,8 @@ void api_count_lost_measurements(int32_t outcome, uint64_t measurements) {
                                               measurements);
 }
 
+int32_t api_publish_metrics(forebay_collector* collector) {
+  return unwrap(collector)->publish_metrics();
+}
+
 }  // namespace forebay::engine

@@ -26,5 +26,6 @@ void api_observation_end(forebay_observation* observation, uint32_t failures);
 int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
                          forebay_text_visitor visit, void* context);
 void api_count_lost_measurements(int32_t outcome, uint64_t measurements);
+int32_t api_publish_metrics(forebay_collector* collector);
 
 }  // namespace forebay::engine

@@ -120,6 +120,13 @@ void read_metrics(OptionReader& reader, CollectorOptions& options, uint64_t used
                 "with the backlog_share of the lanes it sums up to more than 1");
   }
   metrics.backlog.share = share;
+  options.publication.directory = reader.text("metrics.publish_directory", "");
+  if (reader.has("metrics.publish_directory") && !options.publication.directory.starts_with('/')) {
+    reader.fail("metrics.publish_directory",
+                "\"" + options.publication.directory + "\" is not an absolute path");
+  }
+  options.publication.interval =
+      reader.seconds("metrics.publish_interval", options.publication.interval, 0.01, 86400);
   metrics.backlog.max_age = reader.maybe_seconds("metrics.max_age", 0.001, kYear);
 }
 

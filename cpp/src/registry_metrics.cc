@@ -2,13 +2,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <new>
-#include <thread>
 
 #include "base/diagnostics.h"
 #include "collector.h"
 #include "encode/prometheus_text.h"
+#include "metrics_text.h"
 
 namespace forebay::engine {
 
@@ -130,32 +129,41 @@ void Collector::add_observers(Incarnation& incarnation) noexcept try {
 int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
   Incarnation* const current = incarnation_.load();
   if (is_closed()) return FOREBAY_CLOSED;
-  const bool lives = current != nullptr && current->pid == getpid();
-  encode::PrometheusOptions options;
-  if (is_open_metrics) options.format = encode::PrometheusFormat::kOpenMetrics;
-  encode::PrometheusText sink(lives ? current->resource : options_.pipeline.resource, options);
-  if (lives) {
-    metrics::Store& store = *current->pipeline->metrics_store();
-    const std::lock_guard lock(store.collecting());
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-    // Where the periodic collection has turned the phase and not come to its end yet, what was
-    // recorded since then is only in reach after one more turn.
-    for (bool is_mine = false; !is_mine;) {
-      is_mine = store.begin();
-      while (!store.is_ready()) {
-        if (std::chrono::steady_clock::now() >= deadline) return FOREBAY_TIMED_OUT;
-        std::this_thread::sleep_for(std::chrono::microseconds{50});
-      }
-      if (!is_mine) store.fold();
-    }
-    pipeline::Pipeline& pipeline = *current->pipeline;
-    store.collect(metrics::Reader::kCumulative, pipeline.ticks().clock().wall_now(),
-                  pipeline.metrics()->shown_since_ticks(), sink);
-  }
   ByteBuffer written;
-  sink.finish(written);
+  if (current != nullptr && current->pid == getpid()) {
+    const int32_t outcome = write_metrics_text(*current, is_open_metrics, written);
+    if (outcome != FOREBAY_OK) return outcome;
+  } else {
+    encode::PrometheusOptions options;
+    if (is_open_metrics) options.format = encode::PrometheusFormat::kOpenMetrics;
+    encode::PrometheusText(options_.pipeline.resource, options).finish(written);
+  }
   text = as_text(written.view());
   return FOREBAY_OK;
+}
+
+int32_t Collector::publish_metrics() {
+  if (options_.publication.directory.empty()) return FOREBAY_INVALID_ARGUMENT;
+  Incarnation* const current = incarnation_.load();
+  if (is_closed()) return FOREBAY_CLOSED;
+  if (current == nullptr || current->pid != getpid()) return FOREBAY_OK;
+  MetricsPublisher* const publisher = current->publisher.get();
+  return publisher != nullptr && publisher->publish() ? FOREBAY_OK : FOREBAY_UNAVAILABLE;
+}
+
+void Collector::make_publisher(Incarnation& incarnation) const {
+  if (options_.publication.directory.empty()) return;
+  incarnation.publisher = std::make_unique<MetricsPublisher>(
+      options_.publication, options_.pipeline.service_name, incarnation.instance_id,
+      [&incarnation](ByteBuffer& out) {
+        return write_metrics_text(incarnation, true, out) == FOREBAY_OK;
+      },
+      [&incarnation] {
+        incarnation.pipeline->ledger().note(account::NoteName::kPublicationsFailed, 1);
+      });
+  if (Status status = incarnation.publisher->start(); !status) {
+    warn("threads", status.message());
+  }
 }
 
 void Collector::add_refused(account::NoteName name, uint64_t measurements) noexcept {

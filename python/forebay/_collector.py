@@ -6,9 +6,8 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Literal
 
 from . import _core, _exit
 from ._context import watch_for_traces
@@ -31,6 +30,7 @@ from ._options import (
     flatten,
     service_name_of,
 )
+from ._own_thread import in_thread
 from ._routes import Route, check_routes, in_default_directories, in_default_directory
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
@@ -38,8 +38,6 @@ from ._upstream import Upstream
 from ._validation import Value, suggests_fields
 from ._validation import timeout as checked_timeout
 from ._warnings import say
-
-T = TypeVar("T")
 
 # Every collector that still exists: tests audit them all.
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()
@@ -210,6 +208,11 @@ class Collector(Upstream, MakesInstruments):
         return self._core.text("stats_file")
 
     @property
+    def publish_directory(self) -> str:
+        """Where the series are published (`MetricsOptions`); empty where they are not."""
+        return self._core.text("publish_directory")
+
+    @property
     def last_error(self) -> str:
         """What went wrong last on the way to the destination; empty where nothing did."""
         return self._core.text("last_error")
@@ -294,6 +297,12 @@ class Collector(Upstream, MakesInstruments):
         if self._receipt is None:
             self._receipt = receipt
         _open.discard(self)
+        if self.publish_directory:
+            from pathlib import Path
+
+            from ._publications import fold
+
+            fold(Path(self.publish_directory))  # its own file is the last one now
         for hung in (self._uncapture, self._undo):
             while hung:
                 hung.pop()()
@@ -305,11 +314,11 @@ class Collector(Upstream, MakesInstruments):
         The wait has a thread of its own. Where the coroutine is cancelled, that thread goes on to
         the end of its timeout.
         """
-        return await _in_thread(lambda: self.flush(timeout))
+        return await in_thread(lambda: self.flush(timeout))
 
     async def ashutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
         """`shutdown` for a coroutine: the event loop goes on meanwhile."""
-        return await _in_thread(lambda: self.shutdown(timeout))
+        return await in_thread(lambda: self.shutdown(timeout))
 
     def __enter__(self) -> Collector:
         return self
@@ -352,43 +361,15 @@ class Collector(Upstream, MakesInstruments):
             say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")
 
 
+def open_collectors() -> list[Collector]:
+    """Those that were not shut down."""
+    return list(_open)
+
+
 def _shut_down_all() -> None:
     deadline = time.monotonic() + _exit.TIMEOUT
     for collector in list(_open):
         collector._shutdown_at_exit(deadline)
-
-
-async def _in_thread(function: Callable[[], T]) -> T:
-    """Run it in a thread that is not asyncio's: that pool may be full of what waits for room.
-
-    Not a daemon thread: one that comes back into an interpreter which is ending would be killed in
-    the middle of C++ frames.
-    """
-    import asyncio
-    import threading
-
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = function()
-        except BaseException as raised:
-            error = raised
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="forebay-wait").start()
-    return await future
 
 
 def _core_collector(options: list[tuple[str, Value]], clock: object) -> _core.Collector:

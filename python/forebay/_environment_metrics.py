@@ -24,6 +24,7 @@ _HISTOGRAMS = {
     "explicit_bucket_histogram": "explicit",
     "base2_exponential_bucket_histogram": "exponential",
 }
+_PUBLISH = "FOREBAY_METRICS_DIR"
 _KINDS = ("otlp", "console", "prometheus", "none")
 # OTEL_EXPORTER_OTLP_METRICS_…, and what holds where nothing is said for logs or for all signals.
 _OF_THE_WAY = {
@@ -52,6 +53,7 @@ def read_metrics(environ: Mapping[str, str], sources: dict[str, str]) -> Metrics
     given: dict[str, tuple[str, Any]] = {
         "interval": (_INTERVAL, _interval(environ)),
         "temporality": (_TEMPORALITY, _one_of(environ, _TEMPORALITY, _TEMPORALITIES)),
+        "publish_directory": (_PUBLISH, environ.get(_PUBLISH, "").strip() or None),
         "histogram": (_HISTOGRAM, _one_of(environ, _HISTOGRAM, _HISTOGRAMS)),
     }
     found = {name: value for name, (_, value) in given.items() if value is not None}

@@ -85,7 +85,8 @@ def start(
     ``OTEL_BLRP_SCHEDULE_DELAY`` and ``OTEL_BLRP_MAX_EXPORT_BATCH_SIZE``; for metrics
     ``OTEL_METRIC_EXPORT_INTERVAL``, ``OTEL_METRICS_EXPORTER`` and, of
     ``OTEL_EXPORTER_OTLP_METRICS_…``, ``ENDPOINT``, ``TEMPORALITY_PREFERENCE`` and
-    ``DEFAULT_HISTOGRAM_AGGREGATION``. Without an endpoint records go into local files.
+    ``DEFAULT_HISTOGRAM_AGGREGATION``; ``FOREBAY_METRICS_DIR``, where series are published.
+    Without an endpoint records go into local files.
     ``OTEL_LOGS_EXPORTER=none`` is ``disabled=True`` unless ``exporter`` or ``routes`` is given;
     ``OTEL_SDK_DISABLED=true`` is, whatever is given here.
 

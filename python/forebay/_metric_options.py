@@ -5,6 +5,7 @@ As everywhere, None leaves an option to the core's default; docs/options.md is t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -163,6 +164,12 @@ class MetricsOptions:
     backlog_share: float | None = None
     # Older points are let go instead of sent. Unit: s, 0.001 s..365 days. None: never.
     max_age: float | None = None
+    # Where this process publishes its series, beside the others of the service, so that any of
+    # them can show all: see `forebay.prometheus`. Made where it is missing (0700). None: nowhere.
+    publish_directory: str | os.PathLike[str] | None = None
+    # From the beginning of one publication to that of the next: what a process that is killed loses
+    # at most. Unit: s, 0.01..86400. None: 5.
+    publish_interval: float | None = None
     views: Sequence[View] = ()
 
     def _flatten(self, options: OptionList, path: str) -> None:
@@ -185,6 +192,14 @@ class MetricsOptions:
         options.whole(f"{path}.max_batch_points", self.max_batch_points, 1, 1_000_000)
         options.number(f"{path}.backlog_share", self.backlog_share, 0.0, 1.0)
         options.seconds(f"{path}.max_age", self.max_age, 0.001, _YEAR)
+        if self.publish_directory is not None:
+            name = f"{path}.publish_directory"
+            try:
+                directory = os.fsdecode(self.publish_directory)
+            except TypeError:
+                raise OptionError(f"{name}: {self.publish_directory!r} is not a path") from None
+            options.add(name, os.path.abspath(text(name, directory)))
+        options.seconds(f"{path}.publish_interval", self.publish_interval, 0.01, _DAY)
         views = self.views
         if isinstance(views, str | View) or not isinstance(views, Sequence):
             raise OptionError(f"{path}.views: {views!r} is not a list of View")

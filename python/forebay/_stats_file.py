@@ -8,7 +8,6 @@ not stopped, and need not exist.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ._presence import is_alive
 from ._stats_file_layout import ENDED, OpenStatsFile, PendingMove, StatsFileError
 from ._stats_file_numbers import Law, Numbers
 
@@ -210,40 +210,10 @@ def _heart_stopped(file: StatsFile, since_ns: int) -> bool:
     return file.started_wall_ns < file.heartbeat_wall_ns and file.last_seen_wall_ns < since_ns
 
 
-def _is_alive(file: OpenStatsFile) -> bool | None:
-    """By boot, namespace, pid and start time; a process that only waits to be reaped is gone."""
-    try:
-        if Path("/proc/sys/kernel/random/boot_id").read_text().strip() != file.boot_id:
-            return False
-        if file.pid_namespace not in (0, os.stat("/proc/self/ns/pid").st_ino):
-            return None
-    except OSError:
-        return None
-    try:
-        text = Path(f"/proc/{file.pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    except OSError:
-        return None
-    # After the program's name, which may hold blanks and parentheses: the state is field 3.
-    fields = re.sub(r".*\)", "", text, flags=re.DOTALL).split()
-    if len(fields) < 20 or file.start_ticks not in (0, int(fields[19])):
-        return False
-    return fields[0] not in "ZXx" or _has_other_threads(file.pid)
-
-
-def _has_other_threads(pid: int) -> bool:
-    """A process whose main thread has ended looks like one that waits to be reaped."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/task")) > 1
-    except OSError:
-        return False
-
-
 def _read(file: OpenStatsFile, modified_wall_ns: int) -> StatsFile:
     file.header()
     file.tables()
-    alive = _is_alive(file)
+    alive = is_alive(file.boot_id, file.pid_namespace, file.pid, file.start_ticks)
     cells, exact, cut_short = file.flow(gone=alive is False)
     numbers = Numbers(file, cells)
     numbers.add_emit_side()

@@ -30,6 +30,15 @@ def otel_collector_binary() -> Path:
     return Path(built.stdout.strip().splitlines()[-1])
 
 
+@pytest.fixture(scope="session")
+def victoria_metrics_binary() -> Path:
+    """VictoriaMetrics, built if need be. Not to have it is an error, not a skip."""
+    built = subprocess.run(
+        [ROOT / "scripts" / "build-victoriametrics"], stdout=subprocess.PIPE, check=True, text=True
+    )
+    return Path(built.stdout.strip().splitlines()[-1])
+
+
 @pytest.fixture
 def otel_collector(otel_collector_binary: Path, tmp_path: Path) -> Iterator[OtelCollector]:
     """A Collector that takes everything and keeps it in a file; running, on a port of its own."""

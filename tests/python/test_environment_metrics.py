@@ -45,13 +45,20 @@ def test_what_there_is_an_option_for_is_followed() -> None:
         f"{OTLP}_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "BASE2_exponential_bucket_histogram",
         "OTEL_METRICS_EXEMPLAR_FILTER": "always_off",
         "OTEL_METRICS_EXPORTER": "otlp",
+        "FOREBAY_METRICS_DIR": "/run/shop/series",
     }
     assert told(environment) == []
     read = read_environment(environment)
     assert read.metrics == MetricsEnvironment(
-        MetricsOptions(interval=2.5, temporality="delta", histogram="exponential")
+        MetricsOptions(
+            interval=2.5,
+            temporality="delta",
+            histogram="exponential",
+            publish_directory="/run/shop/series",
+        )
     )
     assert read.sources == {
+        "metrics.publish_directory": "FOREBAY_METRICS_DIR",
         "metrics.interval": "OTEL_METRIC_EXPORT_INTERVAL",
         "metrics.temporality": f"{OTLP}_METRICS_TEMPORALITY_PREFERENCE",
         "metrics.histogram": f"{OTLP}_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",

@@ -32,6 +32,8 @@ EVERYTHING = MetricsOptions(
     max_batch_points=1000,
     backlog_share=0.2,
     max_age=3600,
+    publish_directory="/no/such/folder",
+    publish_interval=0.5,
     views=[
         View(
             "http.server.request.duration",
@@ -61,6 +63,8 @@ FLAT = {
     "metrics.backlog_share": 0.2,
     "metrics.max_age": 3600.0,
     "metrics.views[0].instrument": "http.server.request.duration",
+    "metrics.publish_directory": "/no/such/folder",
+    "metrics.publish_interval": 0.5,
     "metrics.views[0].meter": "shop.*",
     "metrics.views[0].kind": "histogram",
     "metrics.views[0].name": "latency",
@@ -117,6 +121,9 @@ BAD: list[tuple[Any, str, str]] = [
     ({"cardinality_limit": 0}, "metrics.cardinality_limit", "0 is not in 1..1000000"),
     ({"max_bytes": 1000}, "metrics.max_bytes", "1000 is not in 65536"),
     ({"backlog_share": 1.5}, "metrics.backlog_share", "1.5 is not in 0..1"),
+    ({"publish_directory": 7}, "metrics.publish_directory", "7 is not a path"),
+    ({"publish_directory": ""}, "metrics.publish_directory", "'' is not a text"),
+    ({"publish_interval": 0}, "metrics.publish_interval", "0 is not in 0.01..86400 s"),
     ({"views": View()}, "metrics.views", "is not a list of View"),
     ({"views": ["a"]}, "metrics.views[0]", "'a' is not a View"),
     ({"views": [View(), View("")]}, "metrics.views[1].instrument", "''"),

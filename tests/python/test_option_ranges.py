@@ -35,6 +35,7 @@ NUMBERS: list[tuple[str, float, float, float]] = [
     ("breaker.failures", 1, 1000, 1),
     ("breaker.open_initial", 0.001, 3600.0, 0.0005),
     ("backlog.stale_share", 0.0, 1.0, 0.5),
+    ("metrics.publish_interval", 0.01, 86_400.0, 0.005),
 ]
 
 # What must stand beside an option to make it one.

@@ -486,6 +486,10 @@ typedef struct forebay_api {
    * FOREBAY_DROPPED_MEMORY. Where there is no default they are added to the next one's
    * `not_started`. */
   void (*count_lost_measurements)(int32_t outcome, uint64_t measurements);
+  /* Writes this process's file in the option metrics.publish_directory now, as every
+   * metrics.publish_interval. FOREBAY_INVALID_ARGUMENT where that option is not given |
+   * FOREBAY_CLOSED | FOREBAY_UNAVAILABLE: it cannot be written; what was there stays. */
+  int32_t (*collector_publish_metrics)(forebay_collector* collector);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

@@ -159,8 +159,9 @@ enum class NoteName : uint8_t {
   kMeasurementsMemory,      // there was no memory for them
   kCallbacksLate,           // observations that were not there in time: left out of a collection
   kCallbacksFailed,
+  kPublicationsFailed,  // of the series' file: the one before stays
 };
-inline constexpr size_t kNotes = 20;
+inline constexpr size_t kNotes = 21;
 inline constexpr size_t kNoteSlots = 64;
 inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "truncated_records",
@@ -183,6 +184,7 @@ inline constexpr std::array<std::string_view, kNotes> kNoteTexts = {
     "measurements_memory",
     "callbacks_late",
     "callbacks_failed",
+    "publications_failed",
 };
 
 inline constexpr size_t kPlaceSlots = 8;

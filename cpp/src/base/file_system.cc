@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
@@ -148,6 +149,19 @@ class PosixFileSystem final : public FileSystem {
 };
 
 }  // namespace
+
+std::string safe_file_name(std::string_view name) {
+  constexpr size_t kLongest = 64;
+  std::string safe;
+  for (const char c : name.substr(0, kLongest)) {
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+    safe += plain ? c : '_';
+  }
+  if (safe.empty()) return "unknown_service";
+  if (safe.front() == '.') safe.front() = '_';
+  return safe;
+}
 
 FileSystem& FileSystem::system() noexcept {
   static PosixFileSystem file_system;

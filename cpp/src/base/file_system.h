@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -44,5 +45,9 @@ class FileSystem {
 
   static FileSystem& system() noexcept;
 };
+
+// A name that is one component of a path on any file system: of the first 64 bytes, what is no
+// letter, digit, '.', '_' or '-' as '_', and not hidden. Empty: "unknown_service".
+std::string safe_file_name(std::string_view name);
 
 }  // namespace forebay

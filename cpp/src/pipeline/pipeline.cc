@@ -3,11 +3,11 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <csignal>
 #include <new>
 #include <system_error>
 
 #include "base/diagnostics.h"
+#include "base/signals_blocked.h"
 
 namespace forebay::pipeline {
 namespace {
@@ -16,22 +16,6 @@ constexpr Duration kShortestNap = std::chrono::microseconds{50};
 constexpr Duration kLongestNap = std::chrono::milliseconds{100};
 constexpr Duration kShipNap = std::chrono::seconds{1};
 constexpr Duration kWaitForMemory = std::chrono::milliseconds{10};
-
-// Signals are the application's: none is handled on our threads.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

@@ -10,7 +10,6 @@
 namespace forebay::ship {
 namespace {
 
-constexpr size_t kLongestService = 64;
 constexpr size_t kDigits = 6;              // of a file's number, at least
 constexpr size_t kShortestInstanceId = 8;  // by which a file of ours is told from others
 constexpr uint64_t kSmallestFile = 4096;
@@ -25,19 +24,6 @@ std::string_view suffix_of(FileFormat format, Signal signal) noexcept {
     return format == FileFormat::kJsonLines ? ".metrics.jsonl" : ".metrics.otlp.zst";
   }
   return format == FileFormat::kJsonLines ? ".jsonl" : ".otlp.zst";
-}
-
-// A name that is one component of a path on any file system.
-std::string safe_name(std::string_view name) {
-  std::string safe;
-  for (const char c : name.substr(0, kLongestService)) {
-    const bool plain =
-        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
-    safe += plain ? c : '_';
-  }
-  if (safe.empty()) return "unknown_service";
-  if (safe.front() == '.') safe.front() = '_';
-  return safe;
 }
 
 // The number at the end of `stem`, and what is before it.
@@ -90,7 +76,7 @@ Status FileOptions::validate() const {
   if (directory.empty() || directory.front() != '/') {
     return Status::invalid("directory: \"" + directory + "\" is not an absolute path");
   }
-  if (instance_id.empty() || safe_name(instance_id) != instance_id) {
+  if (instance_id.empty() || safe_file_name(instance_id) != instance_id) {
     return Status::invalid("instance_id: \"" + instance_id +
                            "\" is not 1..64 letters, digits, '.', '_' or '-'");
   }
@@ -114,7 +100,7 @@ FileExporter::FileExporter(FileOptions options, FileSystem& files, const Clock& 
       files_(files),
       clock_(clock),
       description_("files in " + options_.directory),
-      prefix_(safe_name(options_.service) + "-" + options_.instance_id + "-") {}
+      prefix_(safe_file_name(options_.service) + "-" + options_.instance_id + "-") {}
 
 Codec FileExporter::codec() const noexcept {
   return options_.format == FileFormat::kOtlp ? Codec::kZstd : Codec::kNone;
