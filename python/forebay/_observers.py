@@ -127,6 +127,7 @@ class _Dispatcher:
         self._watched: dict[int, _Watched] = {}
         self._last = 0
         self._thread: threading.Thread | None = None
+        self._of_parent: list[_core.Observer | None] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -164,6 +165,9 @@ class _Dispatcher:
         self._begin()
         watched, self._watched = self._watched, {}
         for each in watched.values():
+            # The core goes on to ask the parent's ones, which answer nothing: never freed, so that
+            # it does not ask what lies in their place by then.
+            self._of_parent.append(each.core)
             with suppress(Exception):
                 self.add(each)
 
