@@ -163,6 +163,9 @@ class MetricsOptions:
     backlog_share: float | None = None
     # Older points are let go instead of sent. Unit: s, 0.001 s..365 days. None: never.
     max_age: float | None = None
+    # Report the process itself as well: CPU, memory, threads, descriptors, garbage collection.
+    # From the making of the collector on, with a thread of Python's.
+    process: bool = False
     views: Sequence[View] = ()
 
     def _flatten(self, options: OptionList, path: str) -> None:
@@ -185,6 +188,9 @@ class MetricsOptions:
         options.whole(f"{path}.max_batch_points", self.max_batch_points, 1, 1_000_000)
         options.number(f"{path}.backlog_share", self.backlog_share, 0.0, 1.0)
         options.seconds(f"{path}.max_age", self.max_age, 0.001, _YEAR)
+        # Python's part alone does it: the core has no such option.
+        if not isinstance(self.process, bool):
+            raise OptionError(f"{path}.process: {self.process!r} is not True or False")
         views = self.views
         if isinstance(views, str | View) or not isinstance(views, Sequence):
             raise OptionError(f"{path}.views: {views!r} is not a list of View")
