@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -222,7 +223,7 @@ def test_a_request_is_active_until_its_last_byte() -> None:
 
         middleware = asgi.RequestMiddleware(app, collector=memory.collector)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("forebay._requests.time.perf_counter", lambda: now[0])
+            patch.setattr("forebay._requests.time", SimpleNamespace(perf_counter=lambda: now[0]))
             ask_asgi(middleware, "/")
         assert seen == [{("GET", "http"): 1}, {("GET", "http"): 0}]
         assert [p.sum for p in durations(memory)] == [2]
