@@ -122,7 +122,8 @@ def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]
 
 class _Dispatcher:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A handler of signals may shut a collector down while its thread is in here.
+        self._lock = threading.RLock()
         self._bell: _core.Bell | None = None
         self._watched: dict[int, _Watched] = {}
         self._last = 0
@@ -160,7 +161,7 @@ class _Dispatcher:
 
     def after_fork_in_child(self) -> None:
         """Begin again: threads and descriptor are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._bell = self._thread = None
         self._begin()
         watched, self._watched = self._watched, {}

@@ -309,6 +309,26 @@ def test_a_shutdown_ends_it_and_the_next_collector_tells_again() -> None:
         assert len(_dispatcher._watched) == before
 
 
+def test_a_signal_may_end_it_while_an_instrument_is_made() -> None:
+    """Its handler runs on the thread that is in the middle of that."""
+    run_python(
+        """
+        import forebay, os, signal
+        from forebay._observers import _dispatcher
+        collector = forebay.Collector(
+            exporter=forebay.MemoryExporter(),
+            metrics=forebay.MetricsOptions(process=True, callback_timeout=0.1),
+        )
+        signal.signal(signal.SIGUSR1, lambda *_: collector.shutdown(10))
+        with _dispatcher._lock:
+            signal.raise_signal(signal.SIGUSR1)
+        assert collector.is_shut_down
+        assert collector.audit().balanced
+        """,
+        timeout=40,
+    )
+
+
 def test_process_is_a_yes_or_no() -> None:
     """In code; in a file it is the same option."""
     with pytest.raises(forebay.OptionError, match=r"^metrics.process: 'yes' is not True or False"):
