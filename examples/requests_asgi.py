@@ -1,5 +1,6 @@
 """A service under uvicorn: one record a request, and the request's attributes on all that is logged
-in it; uvicorn's own logs come in, too, and SIGTERM loses nothing.
+in it; how long requests take, for Prometheus at /metrics. uvicorn's own logs come in, too, and
+SIGTERM loses nothing.
 
     python examples/requests_asgi.py            # serves one request of its own, and ends
     python examples/requests_asgi.py --serve    # until Ctrl-C: curl http://127.0.0.1:8000/orders/7
@@ -17,9 +18,11 @@ from typing import Any
 import uvicorn
 
 import forebay
-from forebay.asgi import RequestMiddleware
+from forebay.asgi import RequestMiddleware, set_route
+from forebay.prometheus import asgi_app, text
 
 log = forebay.get_logger("shop.orders")
+metrics = asgi_app()
 
 
 async def shop(
@@ -27,12 +30,17 @@ async def shop(
 ) -> None:
     if scope["type"] != "http":
         return
+    if scope["path"] == "/metrics":
+        await metrics(scope, receive, send)
+        return
+    # A framework's router would tell it.
+    set_route(scope, "/orders/{number}")
     log.info("order looked up", number=scope["path"].rpartition("/")[2])
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"here it is\n"})
 
 
-app = RequestMiddleware(shop, exclude=["/healthz"])
+app = RequestMiddleware(shop, exclude=["/healthz", "/metrics"])
 
 
 def main() -> None:
@@ -57,6 +65,8 @@ def main() -> None:
         print(answer.read().decode(), end="")
     server.should_exit = True
     thread.join()
+    shown = [line for line in text().splitlines() if "request_duration_seconds_count" in line]
+    print(*shown, sep="\n")
     collector.shutdown()
     print(f"delivered {collector.stats().delivered}")
 

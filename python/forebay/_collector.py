@@ -16,7 +16,7 @@ from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter
 from ._lanes import Lane
 from ._local_files import fallback_service_name
 from ._loggers import LoggerCache
-from ._manual_clock import ManualClock
+from ._manual_clock import ManualClock, core_collector
 from ._metric_options import MetricsOptions
 from ._metrics import InstrumentCache, MakesInstruments
 from ._options import (
@@ -35,7 +35,7 @@ from ._routes import Route, check_routes, in_default_directories, in_default_dir
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._upstream import Upstream
-from ._validation import Value, suggests_fields
+from ._validation import suggests_fields
 from ._validation import timeout as checked_timeout
 from ._warnings import say
 
@@ -157,7 +157,7 @@ class Collector(Upstream, MakesInstruments):
             redact=redact,
             disabled=disabled,
         )
-        self._core = _core_collector(options, clock)
+        self._core = core_collector(options, clock)
         for route in self._routes:
             for each in route.exporters:
                 if isinstance(each, MemoryExporter):
@@ -169,6 +169,10 @@ class Collector(Upstream, MakesInstruments):
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
         self._undo: list[Callable[[], None]] = []
         self._uncapture: list[Callable[[], None]] = []
+        if metrics is not None and metrics.process and not disabled:
+            from ._process_metrics import observe_process
+
+            self._undo.append(observe_process(self))
         _live.add(self)
         _open.add(self)
         _exit.install(_shut_down_all)
@@ -370,11 +374,3 @@ def _shut_down_all() -> None:
     deadline = time.monotonic() + _exit.TIMEOUT
     for collector in list(_open):
         collector._shutdown_at_exit(deadline)
-
-
-def _core_collector(options: list[tuple[str, Value]], clock: object) -> _core.Collector:
-    if clock is None:
-        return _core.Collector(options)
-    if not isinstance(clock, ManualClock):
-        raise OptionError(f"clock: {clock!r} is not a forebay.testing.ManualClock")
-    return clock._attached(options)

@@ -7,6 +7,7 @@ import threading
 import weakref
 
 from . import _core
+from ._errors import OptionError
 from ._validation import Value
 
 
@@ -66,3 +67,16 @@ class ManualClock:
             core = _core.Collector([*options, ("manual_clock_unix_ns", self._ns)])
             self._collectors.add(core)
         return core
+
+
+def core_collector(options: list[tuple[str, Value]], clock: object) -> _core.Collector:
+    """The core's part of a collector; ``clock`` None: by the system's clock.
+
+    Raises:
+        OptionError: an option has a bad value, or the clock is none.
+    """
+    if clock is None:
+        return _core.Collector(options)
+    if not isinstance(clock, ManualClock):
+        raise OptionError(f"clock: {clock!r} is not a forebay.testing.ManualClock")
+    return clock._attached(options)

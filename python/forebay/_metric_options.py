@@ -170,6 +170,9 @@ class MetricsOptions:
     # From the beginning of one publication to that of the next: what a process that is killed loses
     # at most. Unit: s, 0.01..86400. None: 5.
     publish_interval: float | None = None
+    # Report the process itself as well: CPU, memory, threads, descriptors, garbage collection.
+    # From the making of the collector on, with a thread of Python's.
+    process: bool = False
     views: Sequence[View] = ()
 
     def _flatten(self, options: OptionList, path: str) -> None:
@@ -200,6 +203,9 @@ class MetricsOptions:
                 raise OptionError(f"{name}: {self.publish_directory!r} is not a path") from None
             options.add(name, os.path.abspath(text(name, directory)))
         options.seconds(f"{path}.publish_interval", self.publish_interval, 0.01, _DAY)
+        # Python's part alone does it: the core has no such option.
+        if not isinstance(self.process, bool):
+            raise OptionError(f"{path}.process: {self.process!r} is not True or False")
         views = self.views
         if isinstance(views, str | View) or not isinstance(views, Sequence):
             raise OptionError(f"{path}.views: {views!r} is not a list of View")

@@ -122,11 +122,13 @@ def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]
 
 class _Dispatcher:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A handler of signals may shut a collector down while its thread is in here.
+        self._lock = threading.RLock()
         self._bell: _core.Bell | None = None
         self._watched: dict[int, _Watched] = {}
         self._last = 0
         self._thread: threading.Thread | None = None
+        self._of_parent: list[_core.Observer | None] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -159,11 +161,14 @@ class _Dispatcher:
 
     def after_fork_in_child(self) -> None:
         """Begin again: threads and descriptor are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._bell = self._thread = None
         self._begin()
         watched, self._watched = self._watched, {}
         for each in watched.values():
+            # The core goes on to ask the parent's ones, which answer nothing: never freed, so that
+            # it does not ask what lies in their place by then.
+            self._of_parent.append(each.core)
             with suppress(Exception):
                 self.add(each)
 

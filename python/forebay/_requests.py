@@ -1,4 +1,4 @@
-"""What is written about a request: what `asgi` and `wsgi` share."""
+"""What is written and measured about a request: what `asgi` and `wsgi` share."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ._bridges import bridge_logger
 from ._collector import Collector
 from ._context import bind, context
 from ._errors import OptionError
+from ._request_metrics import MeasuredRequest, RequestMetrics
 from ._validation import text
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -35,22 +36,32 @@ def trace_of(traceparent: str | None) -> bytes | None:
 
 
 class RequestLog:
-    """Writes one record a request."""
+    """Writes one record a request, and measures it."""
 
     def __init__(
         self,
         *,
         logger: str,
         exclude: Iterable[str],
+        metrics: bool,
         collector: Collector | None,
     ) -> None:
         self._logger = bridge_logger(text("logger", logger), collector)
         if isinstance(exclude, str) or not isinstance(exclude, Iterable):
             raise OptionError(f"exclude: {exclude!r} is not a list of paths")
         self._exclude = frozenset(text(f"exclude[{i}]", path) for i, path in enumerate(exclude))
+        if not isinstance(metrics, bool):
+            raise OptionError(f"metrics: {metrics!r} is not True or False")
+        self._metrics = RequestMetrics(logger, collector) if metrics else None
 
     def begin(
-        self, method: str, path: str, scheme: str, client: str | None, traceparent: str | None
+        self,
+        method: str,
+        path: str,
+        scheme: str,
+        client: str | None,
+        traceparent: str | None,
+        version: str | None,
     ) -> Request:
         """A request has come."""
         attributes: dict[str, object] = {
@@ -61,7 +72,11 @@ class RequestLog:
         if client:
             attributes["client.address"] = client
         trace = trace_of(traceparent)
-        return Request(self._logger, attributes, trace, is_written=path not in self._exclude)
+        if path in self._exclude:
+            return Request(self._logger, attributes, trace, None, is_written=False)
+        metrics = self._metrics
+        measured = None if metrics is None else metrics.begin(method, scheme, version)
+        return Request(self._logger, attributes, trace, measured, is_written=True)
 
 
 class Request:
@@ -72,6 +87,7 @@ class Request:
         logger: _core.Logger,
         attributes: dict[str, object],
         trace: bytes | None,
+        measured: MeasuredRequest | None,
         *,
         is_written: bool,
     ) -> None:
@@ -81,6 +97,8 @@ class Request:
         self.route: str | None = None
         self._logger = logger
         self._is_written = is_written
+        self._measured = measured
+        self._seconds: float | None = None
         self._begun = time.perf_counter()
 
     def lie_in(self, environ: MutableMapping[str, Any]) -> None:
@@ -91,14 +109,24 @@ class Request:
         """What is logged inside is of this request."""
         return bind(self._attributes, self._trace)
 
+    def answered(self) -> None:
+        """The last byte of its answer is sent. What the application does after that is not told."""
+        if self._seconds is None:
+            self._seconds = time.perf_counter() - self._begun
+            if self._measured is not None:
+                self._measured.answered()
+
     def end(self, error: BaseException | None = None) -> None:
-        """It has been answered, or failed; what is said a second time is not heard."""
+        """It is over, or has failed; what is said a second time is not heard."""
         if not self._is_written:
             return
         self._is_written = False
-        attributes: dict[str, Any] = {
-            "http.server.request.duration": time.perf_counter() - self._begun,
-        }
+        seconds = self._seconds
+        if seconds is None:
+            seconds = time.perf_counter() - self._begun
+        if self._measured is not None:
+            self._measured.end(seconds, self.status, self.route, error)
+        attributes: dict[str, Any] = {"http.server.request.duration": seconds}
         if self.route is not None:
             attributes["http.route"] = self.route
         if self.status is not None:

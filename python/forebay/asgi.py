@@ -106,6 +106,12 @@ class RequestMiddleware:
     until the last byte of the answer. It is an ERROR from status 500 on. WebSockets and lifespan
     pass untouched.
 
+    Measured, by the same conventions: the histogram ``http.server.request.duration`` in seconds, by
+    ``http.request.method`` (``_OTHER`` for one that is not known), ``url.scheme``,
+    ``network.protocol.version``, ``http.response.status_code``, ``http.route`` and, of what failed,
+    ``error.type``: the exception's class, else the status from 500 on. And
+    ``http.server.active_requests``, by method and scheme. A path is never part of a series.
+
     The route of Starlette, FastAPI and Litestar is found; Django's
     `forebay.django.route_middleware` tells, and any other application may with `set_route`. Where
     nobody tells, or no route matched, there is no ``http.route``.
@@ -117,22 +123,24 @@ class RequestMiddleware:
         *,
         logger: str = "http.server",
         exclude: Iterable[str] = (),
+        metrics: bool = True,
         collector: Collector | None = None,
     ) -> None:
         """Check every option.
 
         Args:
             app: The application behind it.
-            logger: The name of the logger that writes the records.
-            exclude: Paths of which no record is written, such as ``/healthz``; context is bound
-                all the same.
+            logger: The name of the logger that writes the records, and of the meter.
+            exclude: Paths of which no record is written and nothing is measured, such as
+                ``/healthz``; context is bound all the same.
+            metrics: Whether requests are measured.
             collector: Whose logger it is. None: the process default's, whichever is started.
 
         Raises:
             OptionError: an option has a bad value.
         """
         self.app = app
-        self._log = RequestLog(logger=logger, exclude=exclude, collector=collector)
+        self._log = RequestLog(logger=logger, exclude=exclude, metrics=metrics, collector=collector)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -145,6 +153,7 @@ class RequestMiddleware:
             scope.get("scheme", "http"),
             client[0] if client else None,
             _header(scope, b"traceparent"),
+            scope.get("http_version"),
         )
         request.lie_in(scope)
 
@@ -152,6 +161,9 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                # What comes now, such as a background task, keeps no client waiting.
+                request.answered()
 
         error: BaseException | None = None
         with request.bound():

@@ -90,11 +90,12 @@ class RequestMiddleware:
         *,
         logger: str = "http.server",
         exclude: Iterable[str] = (),
+        metrics: bool = True,
         collector: Collector | None = None,
     ) -> None:
         """Arguments and errors as for `forebay.asgi.RequestMiddleware`."""
         self.app = app
-        self._log = RequestLog(logger=logger, exclude=exclude, collector=collector)
+        self._log = RequestLog(logger=logger, exclude=exclude, metrics=metrics, collector=collector)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = self._log.begin(
@@ -103,6 +104,7 @@ class RequestMiddleware:
             environ.get("wsgi.url_scheme", "http"),
             environ.get("REMOTE_ADDR"),
             environ.get("HTTP_TRACEPARENT"),
+            environ.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
         )
         request.lie_in(environ)
 

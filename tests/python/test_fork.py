@@ -296,3 +296,36 @@ def test_a_child_holds_none_of_its_parents_connections() -> None:
             receiver.endpoint,
         )
         assert bodies(receiver) == {"parent": 4, "child": 1}
+
+
+def test_a_child_asks_each_of_many_callbacks_once() -> None:
+    """At once, as its parent does: none of them is late, and none is lost."""
+    run_python(
+        """
+        import os
+        import forebay
+        exporter = forebay.MemoryExporter()
+        collector = forebay.Collector(exporter=exporter)
+        calls = []
+        for i in range(40):
+            collector.observable_gauge(f"gauge{i}", lambda i=i: calls.append(i) or i)
+        assert collector.flush(30).complete
+        pid = os.fork()
+        if pid == 0:
+            try:
+                exporter.clear()
+                calls.clear()
+                assert collector.flush(30).complete
+                assert collector.stats().notes["callbacks_late"] == 0
+                assert sorted(calls) == list(range(40))
+                told = {point.name: point.value for point in exporter.metric_points()}
+                assert told == {f"gauge{i}": i for i in range(40)}
+                assert collector.audit().balanced
+            except BaseException:
+                import traceback
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        """
+    )
