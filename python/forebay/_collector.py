@@ -166,6 +166,7 @@ class Collector(Upstream, MakesInstruments):
                     each._core = self._core
         self._loggers = LoggerCache(self._core)
         self._instrument_cache = InstrumentCache(self._core)
+        self._resource: Mapping[str, object] = {**attributes, "service.name": name}
         self._receipt: Receipt | None = None
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
