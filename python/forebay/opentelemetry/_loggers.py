@@ -12,6 +12,7 @@ from opentelemetry.context import attach, detach
 from .. import _core
 from .._bridges import bridge_logger
 from .._collector import Collector
+from .._lifecycle import get_collector
 from ._provider import Provider
 from ._records import LEVELS, emit, emit_record, level_of
 
@@ -34,16 +35,15 @@ class Logger(_logs.Logger):
 
     def __init__(
         self,
-        logger: _core.Logger,
-        scope: str | None,
+        provider: LoggerProvider,
         name: str,
-        version: str | None = None,
-        schema_url: str | None = None,
-        attributes: Attributes = None,
+        version: str | None,
+        schema_url: str | None,
+        attributes: Attributes,
     ) -> None:
         super().__init__(name, version, schema_url, attributes)
-        self._logger = logger
-        self._scope = scope
+        self._provider = provider
+        self._logger, self._scope = scope_of(provider._logger, name, version, attributes)
 
     def emit(
         self,
@@ -104,6 +104,9 @@ class Logger(_logs.Logger):
         event_name: str | None = None,
     ) -> bool:
         """Whether such a record would be taken now; without a severity, whether any would."""
+        collector = self._provider.collector or get_collector()
+        if collector is not None and collector._disabled:
+            return False
         return self._logger.is_enabled_for(level_of(severity_number) or LEVELS[-1])
 
 
@@ -139,7 +142,7 @@ class LoggerProvider(Provider, _logs.LoggerProvider):
         found = self._loggers.get(key) if attributes is None else None
         if found is not None:
             return found
-        made = Logger(*scope_of(self._logger, *key, attributes), *key, schema_url, attributes)
+        made = Logger(self, *key, schema_url, attributes)
         if attributes is None and len(self._loggers) < _MOST_LOGGERS:
             return self._loggers.setdefault(key, made)
         return made

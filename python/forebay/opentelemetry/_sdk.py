@@ -30,7 +30,8 @@ class Exporter(OfACollector):
         if collector is None:
             return
         self._checked = resource
-        if missing := _missing(getattr(resource, "attributes", None) or {}, collector._resource):
+        own = {**collector._resource, "service.name": collector.service_name}
+        if missing := _missing(getattr(resource, "attributes", None) or {}, own):
             warn_once(
                 f"the resource of OpenTelemetry's SDK has {', '.join(missing)}, and Forebay's has "
                 "not, or otherwise; Forebay's holds: give forebay.start(resource=...) the same"
