@@ -218,18 +218,6 @@ def test_the_level_of_an_application_s_logger_is_none_of_the_library_s(
     assert forebay_collector.messages() == ["theirs"]
 
 
-def test_a_full_lane_counts_what_a_library_loses() -> None:
-    """Never raises, whatever the lane's policy is, and the ledger has each record."""
-    lane = forebay.Lane("only", queue_records=64, on_full="fail")
-    with memory_collector(lanes=[lane], batch=forebay.BatchOptions(max_delay=3600)) as memory:
-        log = LoggerProvider().get_logger("library")
-        for number in range(5000):
-            log.emit(body=number)
-        stats = memory.collector.stats()
-        assert stats.emitted == 5000
-        assert stats.emitted == stats.delivered + stats.lost + stats.held
-
-
 @pytest.fixture
 def root_handler(forebay_collector: MemoryCollector) -> Iterator[LoggingHandler]:
     """OpenTelemetry's handler of `logging`, over Forebay's provider."""

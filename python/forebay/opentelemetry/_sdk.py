@@ -34,7 +34,8 @@ class Exporter(OfACollector):
         if missing := _missing(getattr(resource, "attributes", None) or {}, own):
             warn_once(
                 f"the resource of OpenTelemetry's SDK has {', '.join(missing)}, and Forebay's has "
-                "not, or otherwise; Forebay's holds: give forebay.start(resource=...) the same"
+                "not, or otherwise; Forebay's holds: forebay.start(resource=...) takes texts, "
+                "numbers and booleans"
             )
 
     def _flushed(self, timeout_millis: float) -> bool:
