@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -189,6 +190,32 @@ def test_nothing_that_the_exporters_do_comes_back_as_a_record(
     sdk.shutdown()
 
 
+def test_a_warning_of_the_exporter_becomes_one_record_where_warnings_are_logged(
+    forebay_collector: MemoryCollector,
+) -> None:
+    """`logging.captureWarnings` sends it back through the exporter, once."""
+    sdk = LoggerProvider(resource=Resource({"loop": "yes"}), shutdown_on_exit=False)
+    sdk.add_log_record_processor(SimpleLogRecordProcessor(ForebayLogExporter()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        handler = LoggingHandler(level=logging.WARNING, logger_provider=sdk)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(True)
+        try:
+            for number in range(3):
+                logging.getLogger("tests.loop").warning("number %d", number)
+        finally:
+            logging.captureWarnings(False)
+            root.removeHandler(handler)
+    (said,) = forebay_collector.messages(logger="py.warnings")
+    assert "SDK has loop, and Forebay's has not" in said
+    assert len(forebay_collector.messages(logger="tests.loop")) == 3
+    sdk.shutdown()
+
+
 # -- metrics -------------------------------------------------------------------------------------
 
 
@@ -197,16 +224,13 @@ class Sdk:
 
     def __init__(self, **options: object) -> None:
         self.exporter = ForebayMetricExporter()
-        reader = PeriodicExportingMetricReader(self.exporter, export_interval_millis=math_inf)
+        reader = PeriodicExportingMetricReader(self.exporter, export_interval_millis=math.inf)
         self.provider = MeterProvider(
             [reader],
             resource=SAME,
             shutdown_on_exit=False,
             **options,  # type: ignore[arg-type]
         )
-
-
-math_inf = float("inf")
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
+from .. import _core
 from .._bridges import bridge_logger
 from .._collector import Collector
-from ._loggers import scope_of
+from ._loggers import MOST_SCOPES, scope_of
 from ._records import emit_record
 from ._sdk import Exporter
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 
 class ForebayLogExporter(Exporter, LogRecordExporter):
@@ -33,6 +35,7 @@ class ForebayLogExporter(Exporter, LogRecordExporter):
     def __init__(self, collector: Collector | None = None) -> None:
         super().__init__(collector)
         self._logger = bridge_logger("opentelemetry", collector)
+        self._scopes: dict[InstrumentationScope, tuple[_core.Logger, str | None]] = {}
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Emit each record.
@@ -44,14 +47,19 @@ class ForebayLogExporter(Exporter, LogRecordExporter):
         taken = True
         for readable in batch:
             self._check_resource(readable.resource)
-            scope = readable.instrumentation_scope
-            logger, name = (
-                (self._logger, None)
-                if scope is None
-                else scope_of(self._logger, scope.name, scope.version or None, scope.attributes)
-            )
+            logger, name = self._scope_of(readable.instrumentation_scope)
             taken &= emit_record(logger, name, readable.log_record)
         return LogRecordExportResult.SUCCESS if taken else LogRecordExportResult.FAILURE
+
+    def _scope_of(self, scope: InstrumentationScope | None) -> tuple[_core.Logger, str | None]:
+        if scope is None:
+            return self._logger, None
+        found = self._scopes.get(scope)
+        if found is None:
+            found = scope_of(self._logger, scope.name, scope.version or None, scope.attributes)
+            if len(self._scopes) < MOST_SCOPES:
+                self._scopes[scope] = found
+        return found
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until what was exported has left the process; whether it has. Unit: ms."""

@@ -27,7 +27,7 @@ _core.pass_over_frames_of(f"{os.path.dirname(_logs.__file__)}{os.sep}")
 # Lets everything through: it is the library that reports who decides.
 _EVERYTHING = 1
 # A program that makes the names of loggers out of data must not grow without bound.
-_MOST_LOGGERS = 4096
+MOST_SCOPES = 4096
 
 
 class Logger(_logs.Logger):
@@ -143,7 +143,7 @@ class LoggerProvider(Provider, _logs.LoggerProvider):
         if found is not None:
             return found
         made = Logger(self, *key, schema_url, attributes)
-        if attributes is None and len(self._loggers) < _MOST_LOGGERS:
+        if attributes is None and len(self._loggers) < MOST_SCOPES:
             return self._loggers.setdefault(key, made)
         return made
 
