@@ -184,12 +184,12 @@ def test_the_same_instrument_twice_is_one(
     forebay_collector: MemoryCollector, provider: MeterProvider
 ) -> None:
     """Also from a meter that was got anew, and also where forebay.counter makes it."""
-    first = provider.get_meter("library", "1").create_counter("orders", "1", "Orders")
-    again = provider.get_meter("library", "1").create_counter("orders", "1", "Orders")
+    first = provider.get_meter("twice", "1").create_counter("orders", "1", "Orders")
+    again = provider.get_meter("twice", "1").create_counter("orders", "1", "Orders")
     assert first is again
     first.add(1)
     again.add(2)
-    forebay.counter("orders", unit="1", meter="library", version="1").add(4)
+    forebay.counter("orders", unit="1", meter="twice", version="1").add(4)
     assert forebay_collector.metric_point("orders").value == 7
 
 
@@ -261,15 +261,20 @@ def test_what_is_no_callback_is_left_out(
     def fails(options: CallbackOptions) -> list[Observation]:
         raise RuntimeError("no number today from the API")
 
-    given: Any = [7, fails, numbers]
+    def fails_at_once() -> Generator[list[Observation], CallbackOptions, None]:
+        yield [Observation(int("not even the first step"))]
+
+    given: Any = [7, fails, fails_at_once(), numbers]
     with pytest.warns(forebay.ForebayWarning, match="'mixed' has callbacks that are no functions"):
         meter.create_observable_counter("mixed", given)
     alone: Any = numbers
     meter.create_observable_counter("alone", alone)
     found = forebay_collector.metric_points()
     assert sorted(point.name for point in found) == ["alone", "alone", "mixed", "mixed"]
-    assert forebay_collector.collector.stats().notes["callbacks_failed"] >= 1
-    assert "a callback of 'mixed' raised RuntimeError: no number today" in capfd.readouterr().err
+    assert forebay_collector.collector.stats().notes["callbacks_failed"] >= 2
+    told = capfd.readouterr().err
+    assert "a callback of 'mixed' raised RuntimeError: no number today" in told
+    assert "a callback of 'mixed' raised ValueError: " in told
 
 
 def test_a_shutdown_ends_the_calls_of_callbacks_and_nothing_else(

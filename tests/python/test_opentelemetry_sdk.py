@@ -300,7 +300,7 @@ def test_a_sum_that_a_view_makes_of_a_histogram_is_carried(
 ) -> None:
     """By the aggregation, not by the instrument, it is decided what can be."""
     sdk = Sdk(views=[View(instrument_name="latency", aggregation=SumAggregation())])
-    meter = sdk.provider.get_meter("library")
+    meter = sdk.provider.get_meter("summed")
     for _ in range(2):
         meter.create_histogram("latency").record(0.5)
         assert sdk.provider.force_flush()

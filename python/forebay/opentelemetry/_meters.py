@@ -7,6 +7,7 @@ instrument that does nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,11 +82,13 @@ class ObservableGauge(_Observed, metrics.ObservableGauge):
 def _asked(callback: Any) -> Callable[[CallbackOptions], object]:
     """A function that asks a callback of the API, which may be a generator that is under way."""
     if isinstance(callback, Generator):
-        # Up to its first yield, which takes the options.
-        next(callback, None)
 
         def ask_generator(options: CallbackOptions) -> object:
             try:
+                if inspect.getgeneratorstate(callback) == inspect.GEN_CREATED:
+                    # Up to its first yield, which takes the options. Not before it is asked: what
+                    # it raises is a callback's failure, and no error of who makes the instrument.
+                    next(callback)
                 return callback.send(metrics.CallbackOptions(options.timeout_millis))
             except StopIteration:
                 return None
