@@ -201,6 +201,7 @@ void Collector::hand_over_refused(account::Ledger& ledger) noexcept {
               std::exchange(unled_.measurements_not_started, 0));
   ledger.note(account::NoteName::kMeasurementsShutdown,
               std::exchange(unled_.measurements_shutdown, 0));
+  ledger.note(account::NoteName::kMeasurementsMemory, std::exchange(unled_.measurements_memory, 0));
   if (unled_.not_started.total() + unled_.shutdown.total() == 0) return;
   const account::ThreadCounters counters = ledger.lease();
   for (size_t c = 0; c < kSeverityClasses; ++c) {
@@ -251,6 +252,7 @@ account::Snapshot Collector::snapshot() const {
   };
   note(account::NoteName::kMeasurementsNotStarted) = unled.measurements_not_started;
   note(account::NoteName::kMeasurementsShutdown) = unled.measurements_shutdown;
+  note(account::NoteName::kMeasurementsMemory) = unled.measurements_memory;
   return empty;
 }
 

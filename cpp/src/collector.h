@@ -124,6 +124,7 @@ class Collector {
     SeverityCounts shutdown;
     uint64_t measurements_not_started = 0;
     uint64_t measurements_shutdown = 0;
+    uint64_t measurements_memory = 0;
   };
   void hand_over_refused(account::Ledger& ledger) noexcept;
   void make_gate(Incarnation& incarnation) const;

@@ -173,6 +173,8 @@ void Collector::add_refused(account::NoteName name, uint64_t measurements) noexc
     current->pipeline->ledger().note(name, measurements);
   } else if (name == account::NoteName::kMeasurementsNotStarted) {
     unled_.measurements_not_started += measurements;
+  } else if (name == account::NoteName::kMeasurementsMemory) {
+    unled_.measurements_memory += measurements;
   } else {
     unled_.measurements_shutdown += measurements;
   }

@@ -127,7 +127,7 @@ class Collector(Upstream, MakesInstruments):
         """
         name = service_name_of(service_name, check_resource(resource))
         name = fallback_service_name() if name is None else name
-        attributes = {"telemetry.sdk.language": "python", **(resource or {})}
+        self._resource = {"telemetry.sdk.language": "python", **(resource or {})}
         if routes is None:
             exporter = check_exporter(FileExporter() if exporter is None else exporter)
             exporter = in_default_directory(exporter, name, "exporter")
@@ -138,7 +138,7 @@ class Collector(Upstream, MakesInstruments):
             self._routes = in_default_directories(check_routes(routes), name)
         options = flatten(
             service_name=name,
-            resource=attributes,
+            resource=self._resource,
             exporter=exporter,
             routes=None if routes is None else self._routes,
             console=console,
@@ -164,6 +164,7 @@ class Collector(Upstream, MakesInstruments):
                     each._core = self._core
         self._loggers = LoggerCache(self._core)
         self._instrument_cache = InstrumentCache(self._core)
+        self._disabled = disabled
         self._receipt: Receipt | None = None
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.

@@ -328,7 +328,7 @@ class MakesInstruments:
             about.get("meter", ""),
             about.get("version", ""),
         )
-        return ObservedInstrument(made, functions)
+        return ObservedInstrument(made, functions, name)
 
 
 class _ProcessDefault(MakesInstruments):

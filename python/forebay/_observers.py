@@ -60,9 +60,8 @@ def checked_callbacks(callbacks: object) -> tuple[Callback, ...]:
 class ObservedInstrument:
     """What ends the calls of an observable instrument's callbacks."""
 
-    def __init__(self, instrument: object, callbacks: Iterable[Callback]) -> None:
-        self._instrument = instrument
-        self._watched = [_dispatcher.add(_Watched(instrument, each)) for each in callbacks]
+    def __init__(self, instrument: object, callbacks: Iterable[Callback], name: str) -> None:
+        self._watched = [_dispatcher.add(_Watched(instrument, each, name)) for each in callbacks]
 
     def close(self) -> None:
         """End the calls; one that is under way goes on. A second time does nothing."""
@@ -77,6 +76,7 @@ class _Watched:
 
     instrument: object
     callback: Callback
+    name: str
     takes_options: bool = field(init=False)
     number: int = 0
     core: _core.Observer | None = None
@@ -92,7 +92,7 @@ class _Watched:
                 observation.observe(value, attributes)
         except Exception as error:
             failures = 1
-            say_once(f"a callback of {self.instrument!r} raised {type(error).__name__}: {error}")
+            say_once(f"a callback of {self.name!r} raised {type(error).__name__}: {error}")
         finally:
             observation.end(failures)
 

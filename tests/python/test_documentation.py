@@ -164,7 +164,7 @@ def test_public_names_in_use_exist(page: Path) -> None:
         for name in PUBLIC_NAME.findall(code)
     }
     assert used
-    modules = {p.stem for p in (ROOT / "python" / "forebay").glob("[a-z]*.py")}
+    modules = {p.stem for p in (ROOT / "python" / "forebay").glob("[a-z]*")}
     assert used - modules <= set(forebay.__all__)
 
 

@@ -1,4 +1,4 @@
-"""A full lane and who never chose its policy: who logs through `logging`, structlog or loguru."""
+"""A full lane and who never chose its policy: who logs through another library's API."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 from loguru import logger as of_loguru
+from opentelemetry._logs import SeverityNumber
 
 import forebay
 from forebay.loguru import sink
+from forebay.opentelemetry import LoggerProvider
 from forebay.structlog import LoggerFactory, to_forebay
 from tests.python.stalled import TEXT, stalled
 from tests.waiting import another_thread
@@ -50,8 +52,13 @@ def by_loguru(collector: forebay.Collector) -> Log:
     return of_loguru.info
 
 
+def by_opentelemetry(collector: forebay.Collector) -> Log:
+    log = LoggerProvider(collector).get_logger("full")
+    return lambda text: log.emit(body=text, severity_number=SeverityNumber.INFO)
+
+
 @pytest.fixture(
-    params=[by_logging, by_logging_the_long_way, by_structlog, by_loguru],
+    params=[by_logging, by_logging_the_long_way, by_structlog, by_loguru, by_opentelemetry],
     ids=lambda each: each.__name__,
 )
 def attach(request: pytest.FixtureRequest) -> Iterator[Attach]:

@@ -211,7 +211,7 @@ def test_a_callback_that_raises_costs_the_others_nothing(
     assert collector.flush(timeout=30).complete
     assert samples(collector) == {"fine_total": 7}
     assert collector.stats().notes["callbacks_failed"] == 1
-    assert "no number today" in capfd.readouterr().err
+    assert "a callback of 'failing' raised RuntimeError: no number today" in capfd.readouterr().err
 
 
 def test_a_callback_that_hangs_is_left_out_and_the_others_are_not() -> None:

@@ -1,0 +1,70 @@
+"""The SDK's log records into Forebay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+
+from .. import _core
+from .._bridges import bridge_logger
+from .._collector import Collector
+from ._loggers import MOST_SCOPES, scope_of
+from ._records import emit_record
+from ._sdk import Exporter
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+
+class ForebayLogExporter(Exporter, LogRecordExporter):
+    """A LogRecordExporter of OpenTelemetry's SDK: its records become records of a collector.
+
+    For ``SimpleLogRecordProcessor`` as well as for ``BatchLogRecordProcessor``; the former is
+    enough, since Forebay batches by itself, and leaves nothing in a queue that the ledger does not
+    see. A record keeps its time, trace, severity, body, attributes and scope. The resource is the
+    collector's: what the SDK's has otherwise is a warning, once.
+
+    Args:
+        collector: Where they go. None: the process default, whichever is started; what is exported
+            before that is counted as ``not_started``.
+    """
+
+    def __init__(self, collector: Collector | None = None) -> None:
+        super().__init__(collector)
+        self._logger = bridge_logger("opentelemetry", collector)
+        self._scopes: dict[InstrumentationScope, tuple[_core.Logger, str | None]] = {}
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Emit each record.
+
+        Returns:
+            FAILURE where one was refused or dropped on the spot; the ledger says which and why.
+            What is accepted is delivered, or ends under another name of the ledger.
+        """
+        taken = True
+        for readable in batch:
+            self._check_resource(readable.resource)
+            logger, name = self._scope_of(readable.instrumentation_scope)
+            taken &= emit_record(logger, name, readable.log_record)
+        return LogRecordExportResult.SUCCESS if taken else LogRecordExportResult.FAILURE
+
+    def _scope_of(self, scope: InstrumentationScope | None) -> tuple[_core.Logger, str | None]:
+        if scope is None:
+            return self._logger, None
+        found = self._scopes.get(scope)
+        if found is None:
+            found = scope_of(self._logger, scope.name, scope.version or None, scope.attributes)
+            if len(self._scopes) < MOST_SCOPES:
+                self._scopes[scope] = found
+        return found
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until what was exported has left the process; whether it has. Unit: ms."""
+        return self._flushed(timeout_millis)
+
+    def shutdown(self) -> None:
+        """Wait up to 5 s for what was exported. The collector is its owner's to shut down."""
+        self._flushed(5_000)
