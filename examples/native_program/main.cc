@@ -16,11 +16,16 @@ namespace {
 
 // Made before main, and bound at first use.
 constinit forebay::Logger log_engine{"pricing.engine"};
+constinit forebay::Counter quotes{"pricing.quotes", {.unit = "{quote}"}};
+constinit forebay::Histogram batch_time{"pricing.batch.duration", {.unit = "s"}};
 
 void price_quotes(int worker) {
+  const auto timer = batch_time.time();  // records when the batch is done
+  const forebay::BoundCounter priced = quotes.bind({{"worker", worker}});
   for (int number = 0; number < 1000; ++number) {
     FOREBAY_INFO(log_engine, "quote priced", {"worker", worker}, {"number", number},
                  {"bid", 100.0 + number * 0.01});
+    priced.add(1);
     if (number % 250 == 249) FOREBAY_WARN(log_engine, "market is slow", {"worker", worker});
   }
 }
@@ -57,5 +62,7 @@ int main(int argc, char** argv) {
               static_cast<long long>(stats.emitted()), static_cast<long long>(stats.delivered()),
               static_cast<long long>(stats.dropped()), static_cast<long long>(stats.refused()),
               audit.balanced && stats.difference() == 0 ? "balanced" : "NOT BALANCED");
+  std::printf("metric points delivered: %lld\n",
+              static_cast<long long>(stats.metrics().delivered()));
   return receipt.complete && audit.balanced ? EXIT_SUCCESS : EXIT_FAILURE;
 }
