@@ -1,4 +1,4 @@
-"""What metrics have to come to: a slow, obvious model, and points as the official schema reads them.
+"""What metrics have to come to: a slow, obvious model.
 
 The model keeps every measurement in a list, and works a point out of the list when it is asked.
 """
@@ -15,102 +15,27 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-
 import forebay
+from tests.python.metrics_harness import OVERFLOW, Key, Point, Value
 
-# A set of attributes: what tells one series from another.
-Key = tuple[tuple[str, str, object], ...]
-Value = int | float
-
-OVERFLOW: Key = (("otel.metric.overflow", "bool", True),)
 DEFAULT_BOUNDS = (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
 MAX_SCALE, MIN_NORMAL = 20, 2.0**-1022
-_TEMPORALITIES = {0: None, 1: "delta", 2: "cumulative"}
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point, and what its metric says; ``data`` is the official message."""
-
-    name: str
-    kind: str
-    temporality: str | None
-    is_monotonic: bool
-    key: Key
-    data: Any
-
-    @property
-    def value(self) -> Value:
-        """Of a sum or a gauge."""
-        which = self.data.WhichOneof("value")
-        assert which is not None
-        found = getattr(self.data, which)
-        assert isinstance(found, int | float)
-        return found
-
-    @property
-    def start(self) -> int:
-        return int(self.data.start_time_unix_nano)
-
-    @property
-    def time(self) -> int:
-        return int(self.data.time_unix_nano)
-
-
-def official_points(requests: Iterable[bytes]) -> list[Point]:
-    """All points, in the order in which they come."""
-    found = []
-    for request in requests:
-        decoded = ExportMetricsServiceRequest.FromString(request)
-        for resource in decoded.resource_metrics:
-            for scope in resource.scope_metrics:
-                for metric in scope.metrics:
-                    found += _points_of(metric)
-    return found
-
-
-def _points_of(metric: Any) -> list[Point]:
-    kind = metric.WhichOneof("data")
-    data = getattr(metric, kind)
-    temporality = _TEMPORALITIES[getattr(data, "aggregation_temporality", 0)]
-    is_monotonic = bool(getattr(data, "is_monotonic", False))
-    return [
-        Point(metric.name, kind, temporality, is_monotonic, _key_of(point.attributes), point)
-        for point in data.data_points
-    ]
-
-
-def _key_of(attributes: Any) -> Key:
-    pairs = {each.key: _official_value(each.value) for each in attributes}
-    assert len(pairs) == len(attributes), f"a key came twice: {attributes}"
-    return tuple(sorted((key, *value) for key, value in pairs.items()))
-
-
-def _official_value(value: Any) -> tuple[str, object]:
-    which = value.WhichOneof("value")
-    types = {"string_value": "str", "int_value": "int", "bool_value": "bool"}
-    if which == "double_value":
-        return "float", value.double_value.hex()
-    return types[which], getattr(value, which)
 
 
 def key_of(attributes: Mapping[str, object], view: forebay.View | None = None) -> Key:
     """The series of these attributes: 1, 1.0 and True are three, None is no attribute at all."""
     found = []
     for key, value in attributes.items():
-        if value is None:
-            continue
-        if view is not None and view.keep_attributes is not None:
-            if key not in view.keep_attributes:
-                continue
-        if view is not None and key in view.drop_attributes:
+        if value is None or (view is not None and not _keeps(view, key)):
             continue
         told = value.hex() if isinstance(value, float) else value
         found.append((key, type(value).__name__, told))
     return tuple(sorted(found))
+
+
+def _keeps(view: forebay.View, key: str) -> bool:
+    is_kept = view.keep_attributes is None or key in view.keep_attributes
+    return is_kept and key not in view.drop_attributes
 
 
 def is_measurement(kind: str, value: Value) -> bool:
@@ -280,9 +205,7 @@ class Stream:
         wanted = None if self.is_gauge else "delta" if self.is_delta else "cumulative"
         assert point.temporality == wanted
 
-    def assert_is_of(
-        self, point: Point, values: Sequence[Value], ever: Sequence[Value]
-    ) -> None:
+    def assert_is_of(self, point: Point, values: Sequence[Value], ever: Sequence[Value]) -> None:
         """A point that is no gauge's, of these measurements; ``ever``: all that its series took."""
         if self.aggregation == "sum":
             assert_is_sum_of(point.value, values, any(isinstance(v, float) for v in ever))

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-import forebay
-from forebay import MetricsOptions, View
-from tests.python.metrics_model import (
-    Key,
-    Measured,
-    Point,
-    Stream,
-    Value,
-    assert_is_sum_of,
-    is_measurement,
-    key_of,
-    official_points,
-)
+from forebay import View
+from tests.python.metrics_harness import Harness, Key, Point, Value, harness
+from tests.python.metrics_model import Measured, Stream, key_of
 
-# No collection but those of a flush.
-NEVER = 86_400.0
 THREADS = 3
 _RECORD = {"counter": "add", "up_down_counter": "add", "gauge": "set", "histogram": "record"}
 
@@ -37,42 +22,6 @@ _RECORD = {"counter": "add", "up_down_counter": "add", "gauge": "set", "histogra
 repeatably = settings(
     max_examples=100, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
 )
-
-
-class Harness:
-    """A collector in memory whose collections are those of `collect`."""
-
-    def __init__(self, **options: Any) -> None:
-        self._exporter = forebay.MemoryExporter()
-        self.collector = forebay.Collector(
-            service_name="test",
-            exporter=self._exporter,
-            metrics=MetricsOptions(interval=NEVER, **options),
-        )
-
-    def collect(self) -> list[Point]:
-        assert self.collector.flush(timeout=30).complete
-        return self.delivered()
-
-    def delivered(self) -> list[Point]:
-        """What came since the last time."""
-        points = official_points(self._exporter.metric_requests())
-        self._exporter.clear()
-        return points
-
-    def invalid(self) -> int:
-        return self.collector.stats().notes["measurements_invalid"]
-
-
-@contextmanager
-def harness(**options: Any) -> Iterator[Harness]:
-    made = Harness(**options)
-    try:
-        yield made
-    finally:
-        made.collector.shutdown(timeout=30)
-        assert made.collector.audit().balanced
-        assert made.collector.stats().metrics.held == 0
 
 
 # -- programs ------------------------------------------------------------------------------------
@@ -93,11 +42,12 @@ ATTRIBUTE_VALUES = st.one_of(
     st.floats(allow_nan=False),
     st.text(max_size=5),
 )
-# As items, so that the order in which a set is given varies, too.
-ATTRIBUTES = st.dictionaries(KEYS, ATTRIBUTE_VALUES, max_size=3)
-BUCKETS = st.lists(
-    st.integers(-5, 20) | st.floats(-1e300, 1e300), max_size=5, unique_by=float
-).map(lambda bounds: sorted(map(float, bounds)))
+ATTRIBUTES: st.SearchStrategy[dict[str, object]] = st.dictionaries(
+    KEYS, ATTRIBUTE_VALUES, max_size=3
+)
+BUCKETS = st.lists(st.integers(-5, 20) | st.floats(-1e300, 1e300), max_size=5, unique_by=float).map(
+    lambda bounds: sorted(map(float, bounds))
+)
 
 
 @dataclass(frozen=True)
@@ -160,10 +110,9 @@ def programs(draw: st.DrawFn) -> Program:
     for number in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(sorted(_RECORD)))
         count = draw(st.sampled_from([0, 0, 1, 2]))
-        instruments.append(
-            (kind, [draw(views(kind, number, i, count > 1)) for i in range(count)])
-        )
-    attributes = [{}, *draw(st.lists(ATTRIBUTES, min_size=1, max_size=5))]
+        instruments.append((kind, [draw(views(kind, number, i, count > 1)) for i in range(count)]))
+    attributes: list[dict[str, object]] = [{}]
+    attributes += draw(st.lists(ATTRIBUTES, min_size=1, max_size=5))
     steps = st.builds(
         Step,
         instrument=st.integers(0, len(instruments) - 1),
@@ -193,7 +142,9 @@ class Run:
     last: dict[tuple[str, Key], dict[int, Value]] = field(default_factory=dict)
     set_in: dict[tuple[str, Key], int] = field(default_factory=dict)
     starts: dict[tuple[str, Key], int] = field(default_factory=dict)
-    ends: dict[str, int] = field(default_factory=dict)
+    # When the collection before was, if a point tells it, and the streams that were there by then.
+    last_time: int | None = None
+    begun: set[str] = field(default_factory=set)
     fewest_invalid: int = 0
     most_invalid: int = 0
 
@@ -223,7 +174,6 @@ class Run:
 
     def take(self, number: int, step: Step) -> None:
         """The same, for the model."""
-        kind, _ = self.program.instruments[step.instrument]
         streams = self.program.streams(step.instrument)
         refusing = [stream for stream in streams if not stream.takes(step.value)]
         self.fewest_invalid += bool(refusing)
@@ -253,6 +203,8 @@ class Run:
             else:
                 measured.assert_collected(found)
             self.check_times(measured.stream, found)
+        self.last_time = points[0].time if points else None
+        self.begun = set(self.measured)
 
     def check_gauge(self, measured: Measured, points: Sequence[Point]) -> None:
         series = {point.key: point for point in points}
@@ -274,7 +226,8 @@ class Run:
                 continue
             assert 0 < point.start <= point.time
             if stream.is_delta:
-                assert point.start >= self.ends.get(stream.name, 0)
+                if self.last_time is not None and stream.name in self.begun:
+                    assert point.start == self.last_time
             else:
                 series = (stream.name, point.key)
                 assert point.start == self.starts.setdefault(series, point.start)
@@ -310,149 +263,3 @@ def may_be_measured(program: Program, step: Step) -> bool:
     kind, _ = program.instruments[step.instrument]
     is_sum = all(each.aggregation == "sum" for each in program.streams(step.instrument))
     return is_sum or kind != "counter" or not step.value < 0
-
-
-# -- threads -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
-@pytest.mark.parametrize("histogram", ["explicit", "exponential"])
-def test_collections_beside_twelve_threads_lose_and_double_nothing(
-    temporality: str, histogram: str
-) -> None:
-    """More threads than a series has cells of their own, and deltas end where the next begin."""
-    values = [0.0, 0.5, 1.0, 3.0, 1e-9, 4e9]
-    finished = threading.Event()
-    points: list[Point] = []
-    with harness(temporality=temporality, histogram=histogram) as made:
-        orders = made.collector.counter("orders")
-        sizes = made.collector.histogram("sizes")
-
-        def work() -> None:
-            bound = sizes.bind({"who": "all"})
-            for n in range(600):
-                orders.add(n % 3, {"n": n % 4})
-                bound.record(values[n % len(values)])
-
-        def collect() -> None:
-            while not finished.is_set():
-                points.extend(made.collect())
-
-        with ThreadPoolExecutor(13) as pool:
-            collecting = pool.submit(collect)
-            for each in [pool.submit(work) for _ in range(12)]:
-                each.result()
-            finished.set()
-            collecting.result()
-        points += made.collect()
-    sums = [point for point in points if point.name == "orders"]
-    if temporality == "cumulative":
-        sums = list({point.key: point for point in sums}.values())
-    assert sum(point.value for point in sums) == 12 * 600
-    found = [point for point in points if point.name == "sizes"]
-    if temporality == "cumulative":
-        found = found[-1:]
-    else:
-        assert all(one.time == next_.start for one, next_ in pairs_of(found))
-    assert sum(point.data.count for point in found) == 12 * 600
-    everything = [value for value in values for _ in range(12 * 100)]
-    assert_is_sum_of(math.fsum(point.data.sum for point in found), everything)
-    assert min(point.data.min for point in found) == 0.0
-    assert max(point.data.max for point in found) == 4e9
-    if histogram == "explicit":
-        counts = [sum(each) for each in zip(*(p.data.bucket_counts for p in found), strict=True)]
-        assert [n for n in counts if n] == [1200, 4 * 1200, 1200]
-    else:
-        assert sum(point.data.zero_count for point in found) == 1200
-        assert sum(sum(p.data.positive.bucket_counts) for p in found) == 5 * 1200
-
-
-def pairs_of(points: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
-    # An interval in which nothing was measured has no point: there the next one begins later.
-    return (
-        (one, other)
-        for one, other in zip(points, points[1:], strict=False)
-        if other.start <= one.time
-    )
-
-
-# -- what somebody else keeps --------------------------------------------------------------------
-
-OBSERVED_KINDS = ["observable_counter", "observable_up_down_counter", "observable_gauge"]
-OBSERVATIONS = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(-(2**50), 2**50) | st.floats(-1e6, 1e6)), max_size=5
-)
-
-
-@repeatably
-@given(
-    kind=st.sampled_from(OBSERVED_KINDS),
-    temporality=st.sampled_from(["cumulative", "delta", "lowmemory"]),
-    sets=st.lists(ATTRIBUTES, min_size=4, max_size=4, unique_by=key_of),
-    rounds=st.lists(OBSERVATIONS, min_size=1, max_size=5),
-)
-def test_what_is_observed_is_told_as_it_is_or_as_the_difference(
-    kind: str,
-    temporality: str,
-    sets: list[dict[str, object]],
-    rounds: list[list[tuple[int, Value]]],
-) -> None:
-    """The last of one series counts; a counter that went down began anew; no value, no point."""
-    told: list[forebay.Observation] = []
-    reported: dict[Key, Value] = {}
-    is_delta = kind == "observable_counter" and temporality == "delta"
-    with harness(temporality=temporality) as made:
-        observed = getattr(made.collector, kind)("observed", lambda: list(told))
-        for observations in rounds:
-            told[:] = [forebay.Observation(value, sets[n]) for n, value in observations]
-            wanted = {
-                key_of(sets[n]): value
-                for n, value in observations
-                if is_measurement(kind.removeprefix("observable_"), value)
-            }
-            points = {point.key: point for point in made.collect()}
-            assert points.keys() == wanted.keys()
-            for key, value in wanted.items():
-                before = reported.get(key, 0)
-                is_difference = is_delta and value >= before
-                assert_is_sum_of(float(points[key].value), [
-                    float(value), -float(before) if is_difference else 0.0
-                ])  # fmt: skip
-                if all(isinstance(v, int) for _, v in sum(rounds, [])):
-                    assert points[key].value == value - (before if is_difference else 0)
-                reported[key] = value
-        observed.close()
-
-
-# -- attributes ----------------------------------------------------------------------------------
-
-
-class Pairs(Mapping[str, object]):
-    """A mapping whose items are these pairs, whatever they are."""
-
-    def __init__(self, *pairs: tuple[Any, object]) -> None:
-        self._pairs = pairs
-
-    def __getitem__(self, key: str) -> object:
-        return dict(self._pairs)[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._pairs))
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def items(self) -> Any:
-        return self._pairs
-
-
-def test_of_a_key_that_comes_twice_the_last_value_makes_the_series() -> None:
-    """Also where two keys are one only as text; None is no value, not even the last."""
-    with harness() as made:
-        orders = made.collector.counter("orders")
-        orders.add(1, Pairs(("k", 1), ("k", 2)))
-        orders.add(2, {"k": 2})
-        orders.add(4, Pairs(("5", 1), (5, 2)))
-        orders.add(8, {"5": 2, "none": None})
-        points = {point.key: point.value for point in made.collect()}
-    assert points == {key_of({"k": 2}): 3, key_of({"5": 2}): 12}
