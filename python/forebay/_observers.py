@@ -126,6 +126,8 @@ class _Dispatcher:
         self._lock = threading.RLock()
         self._bell: _core.Bell | None = None
         self._watched: dict[int, _Watched] = {}
+        # In a child: its parent's. The core refers to them as long as the process lives.
+        self._of_parents: list[_core.Observer] = []
         self._last = 0
         self._thread: threading.Thread | None = None
         self._of_parent: list[_core.Observer | None] = []
@@ -165,6 +167,7 @@ class _Dispatcher:
         self._bell = self._thread = None
         self._begin()
         watched, self._watched = self._watched, {}
+        self._of_parents += [each.core for each in watched.values() if each.core is not None]
         for each in watched.values():
             # The core goes on to ask the parent's ones, which answer nothing: never freed, so that
             # it does not ask what lies in their place by then.
