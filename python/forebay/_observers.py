@@ -126,11 +126,10 @@ class _Dispatcher:
         self._lock = threading.RLock()
         self._bell: _core.Bell | None = None
         self._watched: dict[int, _Watched] = {}
-        # In a child: its parent's. The core refers to them as long as the process lives.
-        self._of_parents: list[_core.Observer] = []
         self._last = 0
         self._thread: threading.Thread | None = None
-        self._of_parent: list[_core.Observer | None] = []
+        # In a child: its parent's, which the core refers to as long as the process lives.
+        self._of_parents: list[_core.Observer | None] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -167,11 +166,10 @@ class _Dispatcher:
         self._bell = self._thread = None
         self._begin()
         watched, self._watched = self._watched, {}
-        self._of_parents += [each.core for each in watched.values() if each.core is not None]
         for each in watched.values():
             # The core goes on to ask the parent's ones, which answer nothing: never freed, so that
             # it does not ask what lies in their place by then.
-            self._of_parent.append(each.core)
+            self._of_parents.append(each.core)
             with suppress(Exception):
                 self.add(each)
 
