@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -213,30 +214,33 @@ def test_a_forked_child_publishes_its_own_file_and_none_of_its_parents(tmp_path:
     )
 
 
-@pytest.fixture
+@contextmanager
 def no_room_for_files() -> Iterator[None]:
-    """Files may not grow: a full disk, also for root."""
+    """No file grows: a full disk, also for root, and for pytest's own output where that is a file."""
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_what_cannot_be_published_is_counted_and_what_was_there_stays(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_what_cannot_be_published_is_counted_and_what_was_there_stays(tmp_path: Path) -> None:
     """A full disk holds up no measurement, and the sums do not fall."""
     options = forebay.MetricsOptions(publish_directory=tmp_path, publish_interval=3600)
     with forebay.Collector(exporter=forebay.MemoryExporter(), metrics=options) as made:
         made.counter("orders").add(5)
         assert shown(tmp_path)["orders_total"] == 5
-        request.getfixturevalue("no_room_for_files")
-        made.counter("orders").add(1)
-        assert shown(tmp_path)["orders_total"] == 5
-        assert made.stats().notes["publications_failed"] == 1
-        assert made._core.publish_metrics() is False
+        with no_room_for_files():
+            made.counter("orders").add(1)
+            left = shown(tmp_path)["orders_total"]
+            failed = made.stats().notes["publications_failed"]
+            was_published = made._core.publish_metrics()
+        assert left == 5
+        assert failed == 1
+        assert was_published is False
         assert made.stats().notes["publications_failed"] == 2
         assert [path.suffix for path in tmp_path.iterdir()] == [".om"]
 
