@@ -7,7 +7,7 @@
 
 #include "base/cgroup.h"
 #include "base/codec.h"
-#include "collector.h"
+#include "collector_handle.h"
 #include "library_parts.h"
 #include "metrics_api.h"
 #include "model/site.h"
@@ -18,16 +18,8 @@
 #include "ship/memory_exporter.h"
 #include "simulator.h"
 
-// A collector's opaque handle is the engine's object.
-struct forebay_collector {};
-
 namespace forebay::engine {
 namespace {
-
-Collector* unwrap(forebay_collector* collector) { return reinterpret_cast<Collector*>(collector); }
-forebay_collector* wrap(Collector* collector) {
-  return reinterpret_cast<forebay_collector*>(collector);
-}
 
 NumberVisitor visitor(forebay_number_visitor visit, void* context) {
   return [visit, context](std::string_view name, int64_t value) {

@@ -10,9 +10,7 @@
 namespace forebay::engine {
 namespace {
 
-std::string_view view(const forebay_string& s) noexcept {
-  return s.data == nullptr ? std::string_view{} : std::string_view{s.data, s.size};
-}
+using model::view;
 
 constinit std::atomic<uint32_t> never{0};
 

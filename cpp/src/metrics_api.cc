@@ -2,16 +2,11 @@
 
 #include <new>
 
-#include "collector.h"
+#include "collector_handle.h"
 #include "instruments.h"
 #include "observation.h"
 
 namespace forebay::engine {
-namespace {
-
-Collector* unwrap(forebay_collector* collector) { return reinterpret_cast<Collector*>(collector); }
-
-}  // namespace
 
 int32_t api_instrument(forebay_collector* collector, const forebay_instrument_spec* spec,
                        forebay_instrument** instrument, forebay_text_visitor error,

@@ -13,10 +13,7 @@ namespace forebay::engine {
 namespace {
 
 using account::EmitName;
-
-std::string_view view(const forebay_string& s) noexcept {
-  return s.data == nullptr ? std::string_view{} : std::string_view{s.data, s.size};
-}
+using model::view;
 
 std::vector<model::OwnedAttribute> owned(const forebay_logger_spec& spec) {
   std::vector<model::OwnedAttribute> attributes;

@@ -7,7 +7,7 @@
 #include <new>
 #include <string_view>
 
-#include "collector.h"
+#include "collector_handle.h"
 
 // The handles keep where they belong: incarnations and their lanes are never freed.
 struct forebay_waiter {
@@ -40,7 +40,7 @@ struct Place {
 };
 
 int32_t find(forebay_collector* handle, forebay_string name, uint64_t records, Place& place) {
-  auto& collector = *reinterpret_cast<Collector*>(handle);
+  auto& collector = *unwrap(handle);
   const auto& lanes = collector.options().pipeline.lanes;
   const std::string_view wanted(name.data == nullptr ? "" : name.data, name.size);
   const auto found =
@@ -58,9 +58,7 @@ int32_t find(forebay_collector* handle, forebay_string name, uint64_t records, P
 }
 
 // What a disabled collector takes needs no room.
-bool is_disabled(forebay_collector* handle) {
-  return reinterpret_cast<Collector*>(handle)->options().is_disabled;
-}
+bool is_disabled(forebay_collector* handle) { return unwrap(handle)->options().is_disabled; }
 
 // The calling thread's end of the lane; null where memory ran out.
 queue::Producer* producer_of_this_thread(const Place& place) {
@@ -71,7 +69,7 @@ queue::Producer* producer_of_this_thread(const Place& place) {
   return binding != nullptr ? binding->producer(place.index) : nullptr;
 }
 
-RoomLine::Time deadline_after(int64_t timeout_ns) {
+RoomLine::Time room_deadline(int64_t timeout_ns) {
   constexpr int64_t kForever = int64_t{10} * 365 * 86400 * 1'000'000'000;
   if (timeout_ns < 0 || timeout_ns > kForever) return RoomLine::Time::max();
   return std::chrono::steady_clock::now() + std::chrono::nanoseconds{timeout_ns};
@@ -101,7 +99,7 @@ int32_t api_lane_wait(forebay_collector* collector, forebay_string name, uint64_
   claim.only_looks = records > kMostSetAside;
   place.lane->ask_for_room();
   RoomLine& line = place.lane->line();
-  const RoomLine::Wait wait = line.wait(claim, deadline_after(timeout_ns), false);
+  const RoomLine::Wait wait = line.wait(claim, room_deadline(timeout_ns), false);
   if (claim.credits != 0) line.give(claim.credits);
   return code_of(wait);
 }
@@ -177,7 +175,7 @@ int32_t api_lane_request(forebay_collector* collector, forebay_string name, uint
   claim.most = static_cast<uint32_t>(most) * each;
   claim.grant = &made->grant;
   lane.ask_for_room();
-  const RoomLine::Wait wait = lane.line().wait(claim, deadline_after(timeout_ns), false);
+  const RoomLine::Wait wait = lane.line().wait(claim, room_deadline(timeout_ns), false);
   if (wait != RoomLine::Wait::kRoom) return code_of(wait);
   *granted = lane.line().records_left(made->grant);
   *grant = made.release();

@@ -22,9 +22,12 @@ inline namespace v1 {
 
 namespace detail {
 
-// Never defined: what the compiler says when a literal is not one.
-void a_name_is_a_letter_then_letters_digits_and_dots_dashes_slashes_underscores_255_at_most();
-void a_unit_is_at_most_63_characters_of_ascii();
+// Not constexpr: what the compiler says when a literal is not one. Defined, because clang 14
+// without optimisation calls the constructor of a default member (InstrumentOptions::unit) when it
+// runs.
+inline void
+a_name_is_a_letter_then_letters_digits_and_dots_dashes_slashes_underscores_255_at_most() {}
+inline void a_unit_is_at_most_63_characters_of_ascii() {}
 
 constexpr bool is_instrument_name(const char* text, size_t size) noexcept {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };

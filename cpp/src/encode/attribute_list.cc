@@ -10,10 +10,6 @@ namespace {
 // Up to here comparing each with each beats sorting.
 constexpr size_t kFewEntries = 16;
 
-model::ValueView view_of(const model::OwnedValue& owned) noexcept {
-  return {.type = owned.type, .i64 = owned.i64, .f64 = owned.f64, .bytes = owned.bytes};
-}
-
 }  // namespace
 
 void AttributeList::add(std::string_view key, const model::ValueView& value) {
@@ -26,7 +22,7 @@ void AttributeList::add(std::string_view key, const model::ValueView& value) {
 }
 
 void AttributeList::add(const model::OwnedAttribute& attribute) {
-  add(attribute.key, view_of(attribute.value));
+  add(attribute.key, attribute.value.view());
 }
 
 void AttributeList::make_unique() {

@@ -58,15 +58,15 @@ void append_number(double number, ByteBuffer& to) {
   }
 }
 
-struct Field {
+struct TextField {
   uint32_t number = 0;
   uint64_t scalar = 0;
   ByteView bytes;
 };
 
 // The next field of a message that inspect_any_value() has found good.
-Field take_field(const uint8_t*& p, const uint8_t* end) {
-  Field field;
+TextField take_field(const uint8_t*& p, const uint8_t* end) {
+  TextField field;
   const uint8_t tag_byte = *p++;
   field.number = tag_byte >> 3;
   if ((tag_byte & 7) == static_cast<uint8_t>(WireType::kFixed64)) {
@@ -83,8 +83,8 @@ Field take_field(const uint8_t*& p, const uint8_t* end) {
 }
 
 // Of several fields of an AnyValue the last one counts, as for every decoder.
-Field value_of(ByteView any_value) {
-  Field field;
+TextField value_of(ByteView any_value) {
+  TextField field;
   const uint8_t* p = any_value.data();
   while (p != any_value.data() + any_value.size()) {
     field = take_field(p, any_value.data() + any_value.size());
@@ -110,7 +110,7 @@ void append_list(ByteView list, bool is_map, ByteBuffer& to) {
     ByteView value;
     const uint8_t* q = item.data();
     while (q != item.data() + item.size()) {
-      const Field field = take_field(q, item.data() + item.size());
+      const TextField field = take_field(q, item.data() + item.size());
       (field.number == 1 ? key : value) = field.bytes;
     }
     append_json_string(as_text(key), to);
@@ -122,7 +122,7 @@ void append_list(ByteView list, bool is_map, ByteBuffer& to) {
 
 // An AnyValue within another one.
 void append_json(ByteView any_value, ByteBuffer& to) {
-  const Field field = value_of(any_value);
+  const TextField field = value_of(any_value);
   const double number = std::bit_cast<double>(field.scalar);
   switch (field.number) {
     case 1:
@@ -161,7 +161,7 @@ void append_any_value(std::string_view message, ByteBuffer& to) {
     case AnyValueState::kValid:
       break;
   }
-  const Field field = value_of(as_bytes(message));
+  const TextField field = value_of(as_bytes(message));
   if (field.number == 0 || field.number == 1) return to.append(field.bytes);
   if (field.number == 7) return append_base64(field.bytes, to);
   if (field.number == 4) return append_number(std::bit_cast<double>(field.scalar), to);

@@ -12,7 +12,7 @@ namespace {
 // Field numbers are those of opentelemetry/proto/metrics/v1. These are the same in all points.
 constexpr uint8_t kDataPoints = tag(1, WireType::kBytes);
 constexpr uint8_t kStartTime = tag(2, WireType::kFixed64);
-constexpr uint8_t kTime = tag(3, WireType::kFixed64);
+constexpr uint8_t kPointTime = tag(3, WireType::kFixed64);
 constexpr uint8_t kCount = tag(4, WireType::kFixed64);
 constexpr uint8_t kSum = tag(5, WireType::kFixed64);
 
@@ -111,7 +111,7 @@ void MetricPointWriter::append(const model::NumberPoint& point, ByteBuffer& out)
   Room room(out, kMaxPointOverhead + shape.room_bytes);
   uint8_t* p = content_of(room);
   p = put_time(p, kStartTime, point.start);
-  p = put_time(p, kTime, point.time);
+  p = put_time(p, kPointTime, point.time);
   if (point.is_integer) {
     p = put_number(p, tag(6, WireType::kFixed64), static_cast<uint64_t>(point.integer));
   } else {
@@ -127,7 +127,7 @@ void MetricPointWriter::append(const model::HistogramPoint& point, ByteBuffer& o
                      point.bucket_counts.size_bytes());
   uint8_t* p = content_of(room);
   p = put_time(p, kStartTime, point.start);
-  p = put_time(p, kTime, point.time);
+  p = put_time(p, kPointTime, point.time);
   if (point.count != 0) p = put_number(p, kCount, point.count);
   if (point.has_sum) p = put_number(p, kSum, point.sum);
   p = put_packed(p, tag(6, WireType::kBytes), point.bucket_counts);
@@ -147,7 +147,7 @@ void MetricPointWriter::append(const model::ExponentialHistogramPoint& point, By
   uint8_t* p = content_of(room);
   p = put_attributes(room, p, tag(1, WireType::kBytes), point.attributes, shape);
   p = put_time(p, kStartTime, point.start);
-  p = put_time(p, kTime, point.time);
+  p = put_time(p, kPointTime, point.time);
   if (point.count != 0) p = put_number(p, kCount, point.count);
   if (point.has_sum) p = put_number(p, kSum, point.sum);
   if (point.scale != 0) {

@@ -14,17 +14,6 @@ constexpr std::string_view kScopePrefix = "otel_scope_";
 constexpr std::string_view kBound = "le";
 constexpr std::string_view kExportedBound = "exported_le";
 
-model::ValueView text_value(std::string_view text) noexcept {
-  model::ValueView value;
-  value.type = FOREBAY_STRING;
-  value.bytes = text;
-  return value;
-}
-
-model::ValueView view_of(const model::OwnedValue& owned) noexcept {
-  return {.type = owned.type, .i64 = owned.i64, .f64 = owned.f64, .bytes = owned.bytes};
-}
-
 bool needs_escape(char c, bool escapes_quotes) noexcept {
   return c == '\\' || c == '\n' || (escapes_quotes && c == '"');
 }
@@ -88,8 +77,8 @@ void PrometheusLabels::set_scope(const model::Scope* scope) {
   const auto add = [&](std::string_view key, const model::ValueView& value) {
     scope_sources_.push_back({key, name_of(key).label, value, nullptr});
   };
-  add("otel_scope_name", text_value(scope->name));
-  add("otel_scope_version", text_value(scope->version));
+  add("otel_scope_name", model::ValueView::text(scope->name));
+  add("otel_scope_version", model::ValueView::text(scope->version));
   for (const model::OwnedAttribute& attribute : scope->attributes) {
     std::string key = std::string(kScopePrefix) + attribute.key;
     const std::string& label = name_of(key).label;
@@ -98,7 +87,7 @@ void PrometheusLabels::set_scope(const model::Scope* scope) {
         label == "otel_scope_schema_url") {
       continue;
     }
-    add(scope_keys_.emplace_back(std::move(key)), view_of(attribute.value));
+    add(scope_keys_.emplace_back(std::move(key)), attribute.value.view());
   }
   sources_ = scope_sources_;
   append_joined(sources_, scope_labels_);
@@ -152,7 +141,7 @@ void PrometheusLabels::append(std::span<const model::OwnedAttribute> attributes,
   sources_.clear();
   for (const model::OwnedAttribute& attribute : attributes) {
     sources_.push_back(
-        {attribute.key, name_of(attribute.key).label, view_of(attribute.value), nullptr});
+        {attribute.key, name_of(attribute.key).label, attribute.value.view(), nullptr});
   }
   append_joined(sources_, to);
 }

@@ -12,13 +12,6 @@ constexpr std::string_view kFilePath = "code.file.path";
 constexpr std::string_view kFunctionName = "code.function.name";
 constexpr std::string_view kLineNumber = "code.line.number";
 
-model::ValueView text_value(std::string_view text) noexcept {
-  model::ValueView value;
-  value.type = FOREBAY_STRING;
-  value.bytes = text;
-  return value;
-}
-
 model::ValueView int_value(int64_t number) noexcept {
   model::ValueView value;
   value.type = FOREBAY_INT64;
@@ -38,7 +31,7 @@ void append_prefix(const model::Site& site, SiteBytes& to) {
   }
   to.severity_size = static_cast<uint32_t>(p - room.start());
   if (!site.body_in_values && !site.body.empty()) {
-    p = put_value(room, p, BodyHead{}, text_value(site.body));
+    p = put_value(room, p, BodyHead{}, model::ValueView::text(site.body));
   }
   to.prefix_size = static_cast<uint32_t>(p - room.start());
   room.commit(p);
@@ -69,8 +62,8 @@ bool has_repeated_key(const SiteBytes& bytes, const model::Site& site) {
 }  // namespace
 
 void add_code_attributes(const model::Site& site, AttributeList& list) {
-  if (!site.file.empty()) list.add(kFilePath, text_value(site.file));
-  if (!site.function.empty()) list.add(kFunctionName, text_value(site.function));
+  if (!site.file.empty()) list.add(kFilePath, model::ValueView::text(site.file));
+  if (!site.function.empty()) list.add(kFunctionName, model::ValueView::text(site.function));
   if (site.line != 0) list.add(kLineNumber, int_value(site.line));
 }
 

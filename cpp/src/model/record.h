@@ -23,6 +23,7 @@
 #include "base/bytes.h"
 #include "forebay/c_api.h"
 #include "model/site.h"
+#include "model/value.h"
 
 namespace forebay::model {
 
@@ -89,14 +90,6 @@ template <typename T>
   p += sizeof value;
   return value;
 }
-
-// A value inside a record; what it points to lives as long as the record's bytes.
-struct ValueView {
-  uint32_t type = FOREBAY_NULL;
-  int64_t i64 = 0;
-  double f64 = 0;
-  std::string_view bytes;
-};
 
 // How many records the one with that header stands for, itself included.
 [[nodiscard]] inline uint64_t weight_of(const RecordHeader& header,

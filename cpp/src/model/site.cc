@@ -4,13 +4,10 @@
 #include <new>
 
 #include "model/severity.h"
+#include "model/value.h"
 
 namespace forebay::model {
 namespace {
-
-std::string_view view(const forebay_string& s) noexcept {
-  return s.data == nullptr ? std::string_view{} : std::string_view{s.data, s.size};
-}
 
 void put(std::string& key, std::string_view text) {
   const auto size = static_cast<uint32_t>(text.size());

@@ -11,6 +11,22 @@
 
 namespace forebay::model {
 
+[[nodiscard]] inline std::string_view view(const forebay_string& s) noexcept {
+  return s.data == nullptr ? std::string_view{} : std::string_view{s.data, s.size};
+}
+
+// A value that stands elsewhere: in a record's bytes, or in an OwnedValue.
+struct ValueView {
+  uint32_t type = FOREBAY_NULL;
+  int64_t i64 = 0;
+  double f64 = 0;
+  std::string_view bytes;
+
+  [[nodiscard]] static ValueView text(std::string_view s) noexcept {
+    return {.type = FOREBAY_STRING, .bytes = s};
+  }
+};
+
 struct OwnedValue {
   uint32_t type = FOREBAY_NULL;  // FOREBAY_*
   int64_t i64 = 0;               // FOREBAY_BOOL, FOREBAY_INT64
@@ -44,7 +60,11 @@ struct OwnedValue {
     owned.bytes = s;
     return owned;
   }
-  // A view for functions that take the caller's cells. Valid while this object lives unchanged.
+  // Valid while this object lives unchanged.
+  [[nodiscard]] ValueView view() const noexcept {
+    return {.type = type, .i64 = i64, .f64 = f64, .bytes = bytes};
+  }
+  // For functions that take the caller's cells. Valid while this object lives unchanged.
   [[nodiscard]] forebay_value cell() const noexcept {
     forebay_value value{};
     value.type = type;

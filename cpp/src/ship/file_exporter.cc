@@ -15,7 +15,7 @@ constexpr size_t kShortestInstanceId = 8;  // by which a file of ours is told fr
 constexpr uint64_t kSmallestFile = 4096;
 // The directory is looked at again after so much was written, or so much time.
 constexpr uint64_t kLookBytes = 1u << 20;
-constexpr Duration kLookInterval = std::chrono::seconds{10};
+constexpr Duration kSpaceLookInterval = std::chrono::seconds{10};
 // An encoder's buffer that one huge batch has grown is given back.
 constexpr size_t kKeptBuffer = 8u << 20;
 
@@ -232,7 +232,8 @@ Attempt FileExporter::write(EncodedBatch batch, MonotonicTime now) {
 // writing to may go as well where it is the oldest; that one notices at its own next look.
 void FileExporter::keep_house(MonotonicTime now) {
   const uint64_t look_bytes = std::min(kLookBytes, options_.max_file_bytes / 4);
-  if (looked_at_ && now - *looked_at_ < kLookInterval && written_since_look_ < look_bytes) return;
+  if (looked_at_ && now - *looked_at_ < kSpaceLookInterval && written_since_look_ < look_bytes)
+    return;
   looked_at_ = now;
   written_since_look_ = 0;
   Result<std::vector<FileInfo>> listed = files_.list(options_.directory);

@@ -21,7 +21,7 @@ std::string varint(size_t value) {
 std::string field(char tag, const std::string& content) {
   return tag + varint(content.size()) + content;
 }
-std::string text(const std::string& content) { return field('\x0A', content); }
+std::string any_text(const std::string& content) { return field('\x0A', content); }
 std::string list(const std::string& items) { return field('\x2A', items); }
 std::string item(const std::string& value) { return field('\x0A', value); }
 std::string map(const std::string& entries) { return field('\x32', entries); }
@@ -44,9 +44,9 @@ std::string repaired(const std::string& message) {
 
 TEST(AnyValueTest, every_kind_of_value_is_accepted) {
   for (const std::string& message :
-       {""s, text(""), text("x"), "\x10\x01"s, "\x18\x96\x01"s, "\x21"s + "12345678"s,
-        field('\x3A', "\xff\xfe"), list(""), list(item(text("a")) + item("")), map(""),
-        map(entry("k", "\x18\x05") + entry("", list(item(map(entry("in", text("x")))))))}) {
+       {""s, any_text(""), any_text("x"), "\x10\x01"s, "\x18\x96\x01"s, "\x21"s + "12345678"s,
+        field('\x3A', "\xff\xfe"), list(""), list(item(any_text("a")) + item("")), map(""),
+        map(entry("k", "\x18\x05") + entry("", list(item(map(entry("in", any_text("x")))))))}) {
     EXPECT_EQ(inspect(message), AnyValueState::kValid) << testing::PrintToString(message);
   }
 }
@@ -66,7 +66,7 @@ TEST(AnyValueTest, what_is_no_any_value_is_malformed) {
         list(item("\x0A\x09"
                   "short"s)),
         "\x0A\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s,  // a length of 2^64-1
-        "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s, text("ok") + "\x07"s}) {
+        "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s, any_text("ok") + "\x07"s}) {
     EXPECT_EQ(inspect(message), AnyValueState::kMalformed) << testing::PrintToString(message);
   }
 }
@@ -79,29 +79,29 @@ TEST(AnyValueTest, nesting_is_accepted_up_to_the_limit_and_never_exhausts_the_st
 }
 
 TEST(AnyValueTest, bad_text_is_repaired_at_every_depth) {
-  const std::string message =
-      map(entry("bad\xff", text("fine")) + entry("k", list(item(text("\xC3")) + item("\x18\x07"))));
+  const std::string message = map(entry("bad\xff", any_text("fine")) +
+                                  entry("k", list(item(any_text("\xC3")) + item("\x18\x07"))));
   ASSERT_EQ(inspect(message), AnyValueState::kBadText);
   EXPECT_EQ(wire::any_value(repaired(message)),
             "{bad\xEF\xBF\xBD=str:fine,k=[str:\xEF\xBF\xBD,int:7]}");
 }
 
 TEST(AnyValueTest, repairing_makes_lengths_grow_past_a_varint_byte) {
-  const std::string message = list(item(text(std::string(100, '\xff'))));
+  const std::string message = list(item(any_text(std::string(100, '\xff'))));
   const std::string good = repaired(message);
   EXPECT_EQ(inspect(good), AnyValueState::kValid);
   EXPECT_EQ(wire::any_value(good).size(), std::string("[str:]").size() + 300);
 }
 
 TEST(AnyValueTest, bad_text_before_a_malformed_part_is_malformed) {
-  EXPECT_EQ(inspect(list(item(text("\xff")) + "\x07"s)), AnyValueState::kMalformed);
+  EXPECT_EQ(inspect(list(item(any_text("\xff")) + "\x07"s)), AnyValueState::kMalformed);
 }
 
 TEST(AnyValueTest, whatever_is_accepted_or_repaired_reads_back) {
   const uint64_t seed = Random::from_system().next();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const std::string whole = map(entry("key", list(item(text("abc")) + item("\x18\x05"))) +
+  const std::string whole = map(entry("key", list(item(any_text("abc")) + item("\x18\x05"))) +
                                 entry("other", field('\x3A', "bytes")));
   int states[3] = {};
   for (int round = 0; round < 20'000; ++round) {

@@ -79,7 +79,7 @@ TEST(MetricRequestsTest, no_request_is_larger_than_allowed_but_for_a_single_poin
     encoder.begin_stream(counter(name));
     for (uint64_t points = random.below(30); points-- != 0; ++added) {
       const size_t size = random.below(20) == 0 ? 2500 : random.below(200);
-      const Set set({{"k", text(std::string(size, 'x'))}});
+      const Set set({{"k", owned_text(std::string(size, 'x'))}});
       encoder.add(integer_point(set.view(), static_cast<int64_t>(added)));
     }
   }

@@ -34,7 +34,7 @@ class Inbox {
 };
 
 inline const model::Resource& test_resource() {
-  static const model::Resource resource{{{"service.name", text("shop")}}};
+  static const model::Resource resource{{{"service.name", owned_text("shop")}}};
   return resource;
 }
 

@@ -16,7 +16,6 @@ namespace {
 using namespace std::string_literals;
 
 constexpr WallTime kObserved{Duration{1'800'000'000'123'456'789}};
-constexpr std::string_view kMark = "\xEF\xBF\xBD";
 
 wire::LogRecord encoded(const RecordContent& content, WallTime observed = kObserved) {
   LogEncoder encoder;
@@ -166,7 +165,7 @@ TEST(LogEncoderTest, the_last_of_equal_keys_wins) {
 
 TEST(LogEncoderTest, keys_that_become_equal_by_repair_are_one_key) {
   const auto* site = make_site({.keys = {"k\xff", "k\xfe"}});
-  const std::string key = "k" + std::string(kMark);
+  const std::string key = "k" + std::string(wire::kMark);
   EXPECT_EQ(encoded({.site = site, .values = {int_value(1), int_value(2)}}).attributes,
             (wire::Attributes{{key, "int:2"}}));
   Extra extra;
@@ -229,7 +228,7 @@ TEST(LogEncoderTest, text_that_is_not_utf8_is_repaired_wherever_it_stands) {
   Extra extra;
   extra.fields.event_name = text("e\xff");
   extra.attribute("own\xff", text_value("v\xff"));
-  const std::string mark(kMark);
+  const std::string mark(wire::kMark);
   const auto record = encoded({.site = site, .values = {text_value("s\xff")}, .extra = &extra});
   EXPECT_EQ(record.severity_text, "I" + mark);
   EXPECT_EQ(record.body, "str:b" + mark);
@@ -266,7 +265,7 @@ TEST(LogEncoderTest, an_any_value_that_is_none_costs_only_itself) {
       encoded({.site = site,
                .values = {any_value("\xff\xff\xff"), any_value("\x0A\x02\xC3x"), int_value(1)}});
   EXPECT_EQ(record.attributes, (wire::Attributes{{"bad", "str:" + std::string(kInvalidAnyValue)},
-                                                 {"text", "str:" + std::string(kMark) + "x"},
+                                                 {"text", "str:" + std::string(wire::kMark) + "x"},
                                                  {"good", "int:1"}}));
 }
 
@@ -347,7 +346,7 @@ TEST(LogEncoderTest, a_request_holds_the_resource_and_each_scope_with_its_record
     wire::add_attribute(field.bytes, attributes);
   }
   EXPECT_EQ(attributes, (wire::Attributes{{"service.name", "str:checkout"},
-                                          {"bad" + std::string(kMark), "int:3"}}));
+                                          {"bad" + std::string(wire::kMark), "int:3"}}));
 
   EXPECT_EQ(resource_logs[1].number, 2u);
   const auto scope_logs = wire::fields_of(resource_logs[1].bytes);

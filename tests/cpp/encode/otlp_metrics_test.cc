@@ -15,8 +15,6 @@ namespace {
 using model::PointKind;
 using model::Temporality;
 
-constexpr std::string_view kMark = "\xEF\xBF\xBD";
-
 // The one point of that, as it comes out.
 template <typename Point>
 wire::DataPoint encoded(PointKind kind, const Point& point) {
@@ -31,7 +29,7 @@ wire::DataPoint encoded(PointKind kind, const Point& point) {
 TEST(MetricEncoderTest, a_sum_carries_its_stream_its_scope_and_its_resource) {
   Inbox inbox;
   MetricEncoder encoder(test_resource(), kManyPoints, kManyBytes, inbox.sink());
-  const Set route({{"route", text("/items")}, {"status", integer(200)}});
+  const Set route({{"route", owned_text("/items")}, {"status", integer(200)}});
   encoder.begin_stream(counter("requests", "{request}"));
   encoder.add(integer_point(route.view(), 42));
   encoder.add(real_point({}, -0.5));
@@ -173,7 +171,7 @@ TEST(MetricEncoderTest, every_type_of_attribute_becomes_its_any_value) {
   const Set set({{"no", integer(0, FOREBAY_BOOL)},
                  {"int", integer(INT64_MIN)},
                  {"real", real(0.25)},
-                 {"empty", text("")},
+                 {"empty", owned_text("")},
                  {"bytes", owned(FOREBAY_BYTES, "\xff\x01")},
                  {"list", owned(FOREBAY_ANYVALUE, "\x2A\x04\x0A\x02\x18\x07")},
                  {"torn", owned(FOREBAY_ANYVALUE, "\x2A\x7F")},
@@ -186,11 +184,13 @@ TEST(MetricEncoderTest, every_type_of_attribute_becomes_its_any_value) {
                               {"bytes", "bytes:\xff\x01"},
                               {"list", "[int:7]"},
                               {"torn", "str:invalid AnyValue"},
-                              {"nested", "str:" + std::string(kMark)}}));
+                              {"nested", "str:" + std::string(wire::kMark)}}));
 }
 
 TEST(MetricEncoderTest, what_is_not_utf8_is_repaired_and_keys_stay_unique) {
-  const Set set({{"k\xC3", text("first")}, {"k\xFF", text("last")}, {"ok", text("a\x80z")}});
+  const Set set({{"k\xC3", owned_text("first")},
+                 {"k\xFF", owned_text("last")},
+                 {"ok", owned_text("a\x80z")}});
   Inbox inbox;
   MetricEncoder encoder(test_resource(), kManyPoints, kManyBytes, inbox.sink());
   model::MetricStream odd = counter("n\xFF", "u\xFF");
@@ -198,7 +198,7 @@ TEST(MetricEncoderTest, what_is_not_utf8_is_repaired_and_keys_stay_unique) {
   encoder.begin_stream(odd);
   encoder.add(integer_point(set.view(), 1));
   encoder.finish();
-  const std::string mark(kMark);
+  const std::string mark(wire::kMark);
   const wire::MetricMessage& metric = inbox.all.at(0).message.scopes.at(0).metrics.at(0);
   EXPECT_EQ(metric.name, "n" + mark);
   EXPECT_EQ(metric.description, "d" + mark);
@@ -213,7 +213,7 @@ TEST(MetricEncoderTest, points_of_any_length_keep_their_lengths) {
   encoder.begin_stream(counter("m"));
   const std::vector<size_t> sizes = {0, 90, 100, 110, 16'300, 16'384, 1, 3'000'000, 2, 120};
   for (const size_t size : sizes) {
-    const Set set({{"k", text(std::string(size, 'x'))}});
+    const Set set({{"k", owned_text(std::string(size, 'x'))}});
     encoder.add(integer_point(set.view(), static_cast<int64_t>(size)));
   }
   encoder.finish();

@@ -38,9 +38,9 @@ class Set {
   ByteBuffer bytes_;
 };
 
-inline model::OwnedValue text(std::string_view s) { return model::OwnedValue::text(s); }
+inline model::OwnedValue owned_text(std::string_view s) { return model::OwnedValue::text(s); }
 inline model::OwnedValue owned(uint32_t type, std::string_view bytes) {
-  model::OwnedValue value = text(bytes);
+  model::OwnedValue value = owned_text(bytes);
   value.type = type;
   return value;
 }
@@ -74,7 +74,7 @@ inline model::HistogramPoint histogram_point(ByteView attributes, uint64_t count
 
 inline const model::Scope& test_scope() {
   static const model::Scope scope{
-      .id = 1, .name = "app", .version = "1.2", .attributes = {{"team", text("blue")}}};
+      .id = 1, .name = "app", .version = "1.2", .attributes = {{"team", owned_text("blue")}}};
   return scope;
 }
 

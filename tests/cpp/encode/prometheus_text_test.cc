@@ -68,7 +68,7 @@ std::string value_of(const model::NumberPoint& point) {
 }
 
 TEST(PrometheusTextTest, a_counter_has_total_and_in_openmetrics_its_start) {
-  const Set set({{"http.route", text("/x")}, {"ok", integer(1, FOREBAY_BOOL)}});
+  const Set set({{"http.route", owned_text("/x")}, {"ok", integer(1, FOREBAY_BOOL)}});
   const auto requests = counter("http.requests", "{request}");
   EXPECT_EQ(
       Page().with(requests, integer_point(set.view(), 7)).and_point(real_point({}, 0.5)).finish(),
@@ -103,7 +103,7 @@ TEST(PrometheusTextTest, gauges_and_sums_that_may_fall_are_gauges) {
 TEST(PrometheusTextTest, the_buckets_of_a_histogram_add_up) {
   const std::vector<double> bounds = {0, 0.005, 1, 250, 1e6};
   const std::vector<uint64_t> counts = {1, 0, 2, 3, 0, 4};
-  const Set set({{"le", text("x")}, {"route", text("/")}});
+  const Set set({{"le", owned_text("x")}, {"route", owned_text("/")}});
   model::HistogramPoint point = histogram_point(set.view(), 10, 12.5, bounds, counts);
   const auto duration = stream("duration", PointKind::kHistogram, "s");
   EXPECT_EQ(Page().with(duration, point).finish(),
@@ -179,10 +179,11 @@ TEST(PrometheusTextTest, points_have_the_labels_of_their_scope) {
                       "otel_scope_version=\"1.2\"} 1\n"),
             HasSubstr("c_total{otel_scope_name=\"app\",otel_scope_team=\"blue\","
                       "otel_scope_version=\"1.2\"} 1\n")));
-  const model::Scope bare{.id = 1,
-                          .name = "x",
-                          .version = "",
-                          .attributes = {{"name", text("n")}, {"schema.url", text("s")}}};
+  const model::Scope bare{
+      .id = 1,
+      .name = "x",
+      .version = "",
+      .attributes = {{"name", owned_text("n")}, {"schema.url", owned_text("s")}}};
   auto sum = counter("c");
   sum.scope = &bare;
   EXPECT_THAT(Page(kText, true).with(sum, one()).finish(),
@@ -190,13 +191,14 @@ TEST(PrometheusTextTest, points_have_the_labels_of_their_scope) {
 }
 
 TEST(PrometheusTextTest, an_attribute_named_like_a_scope_label_is_joined_with_it) {
-  const Set set({{"otel.scope.name", text("mine")}});
+  const Set set({{"otel.scope.name", owned_text("mine")}});
   EXPECT_THAT(Page(kText, true).with(counter("c"), integer_point(set.view(), 1)).finish(),
               HasSubstr("otel_scope_name=\"mine;app\""));
 }
 
 TEST(PrometheusTextTest, the_resource_is_shown_once_and_first) {
-  const model::Resource resource{{{"service.name", text("shop \"1\"")}, {"host.id", integer(5)}}};
+  const model::Resource resource{
+      {{"service.name", owned_text("shop \"1\"")}, {"host.id", integer(5)}}};
   EXPECT_EQ(Page(kText, false, resource).with(stream("g", PointKind::kGauge), one()).finish(),
             "# HELP target_info Target metadata\n"
             "# TYPE target_info gauge\n"
@@ -216,20 +218,26 @@ TEST(PrometheusTextTest, the_resource_is_shown_once_and_first) {
 
 TEST(PrometheusTextTest, keys_become_label_names_and_those_that_collide_are_joined_by_key) {
   EXPECT_EQ(labels_of({}), "");
-  EXPECT_EQ(labels_of({{"a.b", text("1")}}), "{a_b=\"1\"}");
-  EXPECT_EQ(
-      labels_of({{"a_b", text("3")}, {"a.b", text("2")}, {"a-b", text("1")}, {"z", text("4")}}),
-      "{a_b=\"1;2;3\",z=\"4\"}");
-  EXPECT_EQ(labels_of({{"9", text("n")}, {"_x", text("u")}, {"__y", text("v")}, {"", text("e")}}),
+  EXPECT_EQ(labels_of({{"a.b", owned_text("1")}}), "{a_b=\"1\"}");
+  EXPECT_EQ(labels_of({{"a_b", owned_text("3")},
+                       {"a.b", owned_text("2")},
+                       {"a-b", owned_text("1")},
+                       {"z", owned_text("4")}}),
+            "{a_b=\"1;2;3\",z=\"4\"}");
+  EXPECT_EQ(labels_of({{"9", owned_text("n")},
+                       {"_x", owned_text("u")},
+                       {"__y", owned_text("v")},
+                       {"", owned_text("e")}}),
             "{key_=\"e\",key_9=\"n\",key_y=\"v\",key_x=\"u\"}");
-  EXPECT_EQ(labels_of({{"a", text("")}, {"b", text("2")}}), "{b=\"2\"}") << "the same as none";
-  EXPECT_EQ(labels_of({{"le", text("kept")}}), "{le=\"kept\"}") << "no bound, of a gauge";
+  EXPECT_EQ(labels_of({{"a", owned_text("")}, {"b", owned_text("2")}}), "{b=\"2\"}")
+      << "the same as none";
+  EXPECT_EQ(labels_of({{"le", owned_text("kept")}}), "{le=\"kept\"}") << "no bound, of a gauge";
 }
 
 TEST(PrometheusTextTest, label_values_are_escaped_and_utf8) {
-  EXPECT_EQ(labels_of({{"k", text("a\\b\"c\nd")}}), "{k=\"a\\\\b\\\"c\\nd\"}");
-  EXPECT_EQ(labels_of({{"k", text("\xFF\xC3\xA9")}}), "{k=\"\xEF\xBF\xBD\xC3\xA9\"}");
-  EXPECT_EQ(labels_of({{"k", text(std::string_view("\t\0", 2))}}), "{k=\"\t\0\"}"s);
+  EXPECT_EQ(labels_of({{"k", owned_text("a\\b\"c\nd")}}), "{k=\"a\\\\b\\\"c\\nd\"}");
+  EXPECT_EQ(labels_of({{"k", owned_text("\xFF\xC3\xA9")}}), "{k=\"\xEF\xBF\xBD\xC3\xA9\"}");
+  EXPECT_EQ(labels_of({{"k", owned_text(std::string_view("\t\0", 2))}}), "{k=\"\t\0\"}"s);
 }
 
 TEST(PrometheusTextTest, numbers_are_the_shortest_that_read_back) {
@@ -308,7 +316,7 @@ TEST(PrometheusTextTest, a_name_that_is_another_familys_sample_is_left_out) {
   };
   EXPECT_EQ(both(kText), 0u) << "c_total and c";
   EXPECT_EQ(both(kOpenMetrics), 1u) << "both are c";
-  const model::Resource resource{{{"a", text("b")}}};
+  const model::Resource resource{{{"a", owned_text("b")}}};
   EXPECT_THAT(Page(kText, false, resource)
                   .with(stream("target_info", PointKind::kGauge), integer_point({}, 7))
                   .finish(),
@@ -317,9 +325,9 @@ TEST(PrometheusTextTest, a_name_that_is_another_familys_sample_is_left_out) {
 
 TEST(PrometheusTextTest, of_points_with_equal_labels_the_first_holds) {
   const Set number({{"k", integer(1)}});
-  const Set word({{"k", text("1")}});
-  const Set dotted({{"a.b", text("x")}});
-  const Set lined({{"a_b", text("x")}});
+  const Set word({{"k", owned_text("1")}});
+  const Set dotted({{"a.b", owned_text("x")}});
+  const Set lined({{"a_b", owned_text("x")}});
   Page page;
   EXPECT_EQ(page.with(counter("c"), integer_point(number.view(), 10))
                 .and_point(integer_point(lined.view(), 20))

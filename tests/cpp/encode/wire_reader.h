@@ -8,11 +8,15 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 
 namespace forebay::wire {
+
+// U+FFFD, what stands for bytes that are no UTF-8.
+constexpr std::string_view kMark = "\xEF\xBF\xBD";
 
 struct Field {
   uint32_t number = 0;

@@ -44,15 +44,15 @@ void collect(model::MetricSink& sink, std::span<const Set> sets, uint64_t& taken
 std::vector<Set> some_sets() {
   std::vector<Set> sets;
   sets.push_back({});
-  sets.push_back({{"k\xFF", text("a\xFF")}, {"k\xFE", text("b")}});
-  sets.push_back({{"k", text(std::string(3000, 'x'))}});
+  sets.push_back({{"k\xFF", owned_text("a\xFF")}, {"k\xFE", owned_text("b")}});
+  sets.push_back({{"k", owned_text(std::string(3000, 'x'))}});
   sets.push_back({{"a.b", integer(1)}, {"a_b", owned(FOREBAY_ANYVALUE, "\x0A\x01\xFF")}});
   return sets;
 }
 
 TEST(MetricEncodersTest, no_point_is_lost_track_of_when_memory_runs_out) {
   const std::vector<Set> sets = some_sets();
-  const model::Resource resource{{{"service.name", text("shop\xFF")}}};
+  const model::Resource resource{{{"service.name", owned_text("shop\xFF")}}};
   for (const uint64_t in_a_row : {uint64_t{1}, kTooMany}) {
     uint64_t first = 1;
     for (; first != kTooMany; ++first) {
@@ -85,7 +85,7 @@ TEST(MetricEncodersTest, no_point_is_lost_track_of_when_memory_runs_out) {
 
 TEST(MetricEncodersTest, text_is_whole_or_an_exception_when_memory_runs_out) {
   const std::vector<Set> sets = some_sets();
-  const model::Resource resource{{{"service.name", text("shop\xFF")}}};
+  const model::Resource resource{{{"service.name", owned_text("shop\xFF")}}};
   const auto write = [&](ByteBuffer& out) {
     uint64_t taken = 0;
     PrometheusText text(resource, {});

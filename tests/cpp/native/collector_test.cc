@@ -28,14 +28,14 @@ std::string error_of(const Options& options) {
   return made.message();
 }
 
-Options in_memory() {
+Options memory_options() {
   return {
       .service_name = "native", .exporter = forebay::MemoryExporter{}, .ledger_in_memory = true};
 }
 
 TEST(CollectorTest, a_bad_option_is_named_by_its_path) {
   const auto expect = [](const std::string& path, auto change) {
-    Options options = in_memory();
+    Options options = memory_options();
     change(options);
     const std::string message = error_of(options);
     EXPECT_TRUE(message.starts_with(path)) << message;
@@ -78,7 +78,7 @@ TEST(CollectorTest, a_bad_option_is_named_by_its_path) {
 }
 
 TEST(CollectorTest, every_option_at_once_is_known_to_the_core) {
-  Options options = in_memory();
+  Options options = memory_options();
   options.resource = {{"a", std::string("text")}, {"b", true}, {"c", int64_t{3}}, {"d", 0.5}};
   options.lanes = {{.name = "audit",
                     .min_severity = Severity::kWarn,
@@ -129,7 +129,7 @@ TEST(CollectorTest, every_option_at_once_is_known_to_the_core) {
 }
 
 TEST(CollectorTest, stats_audit_and_receipts_balance_by_lane_and_in_sum) {
-  Options options = in_memory();
+  Options options = memory_options();
   options.lanes = {{.name = "urgent", .min_severity = Severity::kWarn}, {.name = "normal"}};
   options.resource = {{"region", std::string("eu-central")}};
   auto made = Collector::create(options);
@@ -167,7 +167,7 @@ TEST(CollectorTest, stats_audit_and_receipts_balance_by_lane_and_in_sum) {
 }
 
 TEST(CollectorTest, a_full_lane_refuses_and_the_reason_has_its_count) {
-  Options options = in_memory();
+  Options options = memory_options();
   options.lanes = {{.name = "small", .queue_records = 8, .on_full = {OnFull::fail()}}};
   auto made = Collector::create(options);
   ASSERT_TRUE(made.is_ok()) << made.message();
@@ -196,7 +196,7 @@ TEST(CollectorTest, an_empty_collector_answers_with_nothing) {
 }
 
 TEST(CollectorTest, the_default_is_the_one_that_was_set) {
-  auto made = Collector::create(in_memory());
+  auto made = Collector::create(memory_options());
   ASSERT_TRUE(made.is_ok()) << made.message();
   (*made).set_default();
   EXPECT_EQ(forebay::default_collector().handle(), (*made).handle());
@@ -204,7 +204,7 @@ TEST(CollectorTest, the_default_is_the_one_that_was_set) {
 
 TEST(CollectorTest, a_logger_outlives_its_collector) {
   forebay::Logger log = [] {
-    auto made = Collector::create(in_memory());
+    auto made = Collector::create(memory_options());
     EXPECT_TRUE(made.is_ok()) << made.message();
     const forebay::Logger log_of_it = (*made).logger("native.outlives");
     EXPECT_TRUE(FOREBAY_INFO(log_of_it, "alive").is_accepted());

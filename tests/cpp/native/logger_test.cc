@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 constinit forebay::Logger log_static{"native.static"};
 
-Collector in_memory() {
+Collector logging_collector() {
   auto made = Collector::create(
       {.service_name = "native", .exporter = forebay::MemoryExporter{}, .ledger_in_memory = true});
   EXPECT_TRUE(made.is_ok()) << made.message();
@@ -41,7 +41,7 @@ size_t occurrences(const std::string& text, const std::string& part) {
   return count;
 }
 
-void expect_balanced(const Collector& collector) {
+void expect_log_balance(const Collector& collector) {
   EXPECT_TRUE(collector.audit().balanced);
   EXPECT_EQ(collector.stats().difference(), 0);
 }
@@ -52,7 +52,7 @@ TEST(LoggerTest, a_static_logger_counts_not_started_and_binds_when_a_default_com
   EXPECT_EQ(FOREBAY_INFO(log_static, "too early", {"n", 1}).code(), FOREBAY_REFUSED_NOT_STARTED);
   EXPECT_EQ(log_static.error("too early").code(), FOREBAY_REFUSED_NOT_STARTED);
   EXPECT_EQ(log_static.trace("below the level").code(), FOREBAY_DISABLED);
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   collector.set_default();
   EXPECT_TRUE(FOREBAY_INFO(log_static, "in time", {"n", 2}).is_accepted());
   const std::string bytes = delivered(collector);
@@ -65,15 +65,15 @@ TEST(LoggerTest, a_static_logger_counts_not_started_and_binds_when_a_default_com
   EXPECT_EQ(stats.severity("info").refused(), 1);
   EXPECT_EQ(stats.severity("error").refused(), 1);
   EXPECT_EQ(stats.delivered(), 1);
-  expect_balanced(collector);
+  expect_log_balance(collector);
   collector.shutdown(5s);
   EXPECT_EQ(FOREBAY_INFO(log_static, "too late").code(), FOREBAY_REFUSED_SHUTDOWN);
   EXPECT_EQ(collector.stats().refused("shutdown"), 1);
-  expect_balanced(collector);
+  expect_log_balance(collector);
 }
 
 TEST(LoggerTest, arguments_are_evaluated_only_while_the_level_is_on) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   const forebay::Logger log = collector.logger("native.lazy", Severity::kWarn);
   int evaluated = 0;
   const auto costly = [&] { return ++evaluated; };
@@ -88,7 +88,7 @@ TEST(LoggerTest, arguments_are_evaluated_only_while_the_level_is_on) {
 }
 
 TEST(LoggerTest, message_keys_values_and_place_arrive) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   const forebay::Logger log = collector.logger("native.fields", Severity::kTrace, "4.5.6");
   {
     std::string gone = "a value that is freed before it is sent";
@@ -105,7 +105,7 @@ TEST(LoggerTest, message_keys_values_and_place_arrive) {
 }
 
 TEST(LoggerTest, a_structured_binding_and_a_nested_record_are_fine_arguments) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   const forebay::Logger log = collector.logger("native.nested");
   const auto [first, second] = std::pair<int, std::string>{1, "two"};
   FOREBAY_INFO(log, "outer", {"first", first}, {"second", second},
@@ -116,7 +116,7 @@ TEST(LoggerTest, a_structured_binding_and_a_nested_record_are_fine_arguments) {
 }
 
 TEST(LoggerTest, functions_carry_text_attributes_and_the_place_of_the_call) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   const forebay::Logger log = collector.logger("native.functions");
   const std::string text = "made at run time";
   EXPECT_TRUE(log.warn(text, {{"key.of.mine", "value of mine"}}).is_accepted());
@@ -130,7 +130,7 @@ TEST(LoggerTest, functions_carry_text_attributes_and_the_place_of_the_call) {
 }
 
 TEST(LoggerTest, a_record_may_have_ids_an_event_name_and_a_hundred_attributes) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   const forebay::Logger log = collector.logger("native.records");
   std::vector<std::string> keys;
   for (int i = 0; i < 100; ++i) keys.push_back("attribute." + std::to_string(i) + ".");
@@ -153,7 +153,7 @@ TEST(LoggerTest, a_record_may_have_ids_an_event_name_and_a_hundred_attributes) {
 }
 
 TEST(LoggerTest, threads_that_race_to_a_new_site_all_emit) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   collector.set_default();
   static constinit forebay::Logger log{"native.race"};
   std::atomic<bool> is_open{false};
@@ -168,11 +168,11 @@ TEST(LoggerTest, threads_that_race_to_a_new_site_all_emit) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(occurrences(delivered(collector), "raced for"), 8U);
   EXPECT_EQ(collector.stats().delivered(), 8);
-  expect_balanced(collector);
+  expect_log_balance(collector);
 }
 
 TEST(LoggerTest, a_name_made_at_run_time_may_go_before_the_record_is_sent) {
-  const Collector collector = in_memory();
+  const Collector collector = logging_collector();
   collector.set_default();
   const forebay::Logger log = [] {
     const std::string name = "native.plugin." + std::to_string(7);

@@ -27,7 +27,7 @@ const forebay::BoundCounter eu_static = orders_static.bind({{"region", std::stri
 constexpr double kBuckets[] = {1, 10, 100};
 constinit forebay::Histogram latency_static{"native.latency", {.unit = "ms", .buckets = kBuckets}};
 
-Collector in_memory(forebay::MetricsOptions metrics = {}) {
+Collector metering_collector(forebay::MetricsOptions metrics = {}) {
   metrics.interval = std::chrono::hours{1};
   auto made = Collector::create({.service_name = "native",
                                  .exporter = forebay::MemoryExporter{},
@@ -55,7 +55,7 @@ TEST(NativeMetricsTest, static_instruments_count_what_is_early_and_bind_when_a_d
   forebay_get_api(FOREBAY_ABI_VERSION)->collector_set_default(nullptr);
   EXPECT_EQ(orders_static.add(1).code(), FOREBAY_REFUSED_NOT_STARTED);
   EXPECT_EQ(eu_static.add(1).code(), FOREBAY_REFUSED_NOT_STARTED);
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   collector.set_default();
   EXPECT_EQ(collector.stats().number("notes.measurements_not_started"), 2);
   EXPECT_TRUE(orders_static.add(2, {{"region", "eu"}}).is_accepted());
@@ -73,10 +73,10 @@ TEST(NativeMetricsTest, static_instruments_count_what_is_early_and_bind_when_a_d
 }
 
 TEST(NativeMetricsTest, a_bound_series_goes_over_to_the_next_default) {
-  const Collector first = in_memory();
+  const Collector first = metering_collector();
   first.set_default();
   EXPECT_TRUE(eu_static.add(1).is_accepted());
-  const Collector second = in_memory();
+  const Collector second = metering_collector();
   second.set_default();
   EXPECT_TRUE(eu_static.add(40).is_accepted());
   EXPECT_THAT(text_of(first), HasSubstr("} 1\n"));
@@ -86,7 +86,7 @@ TEST(NativeMetricsTest, a_bound_series_goes_over_to_the_next_default) {
 }
 
 TEST(NativeMetricsTest, each_kind_records_whole_and_floating_point_values) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   const auto counter = *collector.counter("c");
   const auto both_ways = *collector.up_down_counter("u");
   const auto gauge = *collector.gauge("g");
@@ -110,7 +110,7 @@ TEST(NativeMetricsTest, each_kind_records_whole_and_floating_point_values) {
 }
 
 TEST(NativeMetricsTest, what_is_no_measurement_is_told_and_counted) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   const auto counter = *collector.counter("c");
   EXPECT_EQ(counter.add(-1).code(), FOREBAY_INVALID_MEASUREMENT);
   EXPECT_EQ(counter.bind().add(-0.5).code(), FOREBAY_INVALID_MEASUREMENT);
@@ -125,7 +125,7 @@ TEST(NativeMetricsTest, what_is_no_measurement_is_told_and_counted) {
 }
 
 TEST(NativeMetricsTest, attributes_tell_series_apart_in_any_order_and_any_number) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   const auto counter = *collector.counter("c");
   counter.add(1, {{"a", 1}, {"b", "x"}});
   counter.add(2, {{"b", "x"}, {"a", 1}});
@@ -142,7 +142,7 @@ TEST(NativeMetricsTest, attributes_tell_series_apart_in_any_order_and_any_number
 }
 
 TEST(NativeMetricsTest, a_timer_records_once_in_the_unit_of_its_histogram) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   collector.set_default();
   const auto seconds = *collector.histogram("s", {.unit = "s"});
   {
@@ -175,7 +175,7 @@ TEST(NativeMetricsTest, a_timer_records_once_in_the_unit_of_its_histogram) {
 }
 
 TEST(NativeMetricsTest, a_bad_name_a_bad_unit_and_bad_buckets_are_refused_by_field) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   const auto bad_name = collector.counter("two words");
   EXPECT_EQ(bad_name.status().code(), Status::Code::kInvalid);
   EXPECT_THAT(bad_name.message(), HasSubstr("name: 'two words'"));
@@ -196,7 +196,7 @@ TEST(NativeMetricsTest, a_bad_name_a_bad_unit_and_bad_buckets_are_refused_by_fie
 }
 
 TEST(NativeMetricsTest, observers_are_asked_while_they_live_and_an_exception_costs_only_itself) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   int64_t depth = 3;
   std::atomic<int> calls{0};
   {
@@ -234,7 +234,7 @@ TEST(NativeMetricsTest, options_and_views_say_how_metrics_are_collected) {
                     .buckets = std::vector<double>{5},
                     .keep_attributes = std::vector<std::string>{"route"}},
                    {.instrument = "noise*", .aggregation = forebay::View::Aggregation::kDrop}};
-  const Collector collector = in_memory(metrics);
+  const Collector collector = metering_collector(metrics);
   const auto latency = *collector.histogram("latency");
   latency.record(1, {{"route", "/a"}, {"user", 1}});
   latency.record(9, {{"route", "/a"}, {"user", 2}});
@@ -252,7 +252,7 @@ TEST(NativeMetricsTest, options_and_views_say_how_metrics_are_collected) {
 }
 
 TEST(NativeMetricsTest, threads_share_static_instruments_without_losing_one) {
-  const Collector collector = in_memory();
+  const Collector collector = metering_collector();
   collector.set_default();
   constexpr int kEach = 20'000;
   std::vector<std::thread> threads;

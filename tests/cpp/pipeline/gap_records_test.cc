@@ -10,11 +10,6 @@
 namespace forebay::pipeline {
 namespace {
 
-void step_all(TestPipeline& pipeline) {
-  pipeline->intake().step(true);
-  for (int i = 0; i < 4; ++i) pipeline->delivery().step(Duration::zero());
-}
-
 LaneOptions telling_lane(std::string name, uint32_t slots, Kind on_full = Kind::kDropNewest) {
   LaneOptions lane = lane_of(std::move(name), slots, on_full);
   lane.gap_records = true;

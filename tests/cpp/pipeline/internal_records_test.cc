@@ -7,11 +7,6 @@
 namespace forebay::pipeline {
 namespace {
 
-void step_all(TestPipeline& pipeline) {
-  pipeline->intake().step(true);
-  for (int i = 0; i < 4; ++i) pipeline->delivery().step(Duration::zero());
-}
-
 // Adds the records that a test puts into `left`, one at a time.
 class ListedSource final : public InternalSource {
  public:

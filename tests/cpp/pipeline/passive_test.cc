@@ -4,11 +4,6 @@
 namespace forebay::pipeline {
 namespace {
 
-void step_all(TestPipeline& pipeline) {
-  pipeline->intake().step(true);
-  for (int i = 0; i < 4; ++i) pipeline->delivery().step(Duration::zero());
-}
-
 TEST(PassivePipelineTest, a_batch_is_finished_by_count) {
   ManualClock clock;
   PipelineOptions options = options_of({lane_of("only", 256)});

@@ -268,6 +268,12 @@ class TestPipeline {
   std::unique_ptr<Pipeline> pipeline_;
 };
 
+// Everything that is due, at this moment of the clock.
+inline void step_all(TestPipeline& pipeline) {
+  pipeline->intake().step(true);
+  for (int i = 0; i < 4; ++i) pipeline->delivery().step(Duration::zero());
+}
+
 // Waits for a condition that another thread brings about; false where it takes too long.
 inline bool wait_until(const std::function<bool()>& holds, seconds most = seconds{30}) {
   const auto deadline = std::chrono::steady_clock::now() + most;

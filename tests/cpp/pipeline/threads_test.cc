@@ -7,9 +7,9 @@ namespace forebay::pipeline {
 namespace {
 
 // Emits numbers from `first` on until told to stop; says how far it is.
-class Flood {
+class PacedFlood {
  public:
-  Flood(Pipeline& pipeline, int64_t first)
+  PacedFlood(Pipeline& pipeline, int64_t first)
       : first_(first), done_(first - 1), thread_([this, &pipeline] {
           Emitter emitter(pipeline);
           for (int64_t n = first_; !stop_.load(std::memory_order_relaxed); ++n) {
@@ -20,7 +20,7 @@ class Flood {
             done_.store(n, std::memory_order_release);
           }
         }) {}
-  ~Flood() { stop(); }
+  ~PacedFlood() { stop(); }
   void stop() {
     stop_.store(true);
     if (thread_.joinable()) thread_.join();
@@ -53,8 +53,8 @@ TEST(PipelineThreadsTest, flush_waits_for_what_was_emitted_before_it_while_other
   TestPipeline pipeline(options);
   ASSERT_TRUE(pipeline->start_threads().is_ok());
   constexpr int64_t kApart = 1'000'000'000;
-  Flood a(*pipeline, 1);
-  Flood b(*pipeline, kApart);
+  PacedFlood a(*pipeline, 1);
+  PacedFlood b(*pipeline, kApart);
   ASSERT_TRUE(wait_until([&] { return a.done() > 0 && b.done() > kApart; }));
   size_t seen = 0;
   int64_t newest_a = 0;
@@ -81,7 +81,7 @@ TEST(PipelineThreadsTest, flush_does_not_wait_for_what_comes_after_it) {
   // Threads that never pause would keep it for ever.
   TestPipeline pipeline(options_of({lane_of("only", 4096)}));
   ASSERT_TRUE(pipeline->start_threads().is_ok());
-  Flood flood(*pipeline, 1);
+  PacedFlood flood(*pipeline, 1);
   ASSERT_TRUE(wait_until([&] { return flood.done() > 1000; }));
   EXPECT_TRUE(pipeline->flush(in(seconds{30})));
   const int64_t after = flood.done();
@@ -166,7 +166,7 @@ TEST(PipelineThreadsTest, shutdown_wakes_threads_that_wait_for_room) {
 TEST(PipelineThreadsTest, an_audit_while_threads_emit_is_not_exact_and_finds_no_difference) {
   TestPipeline pipeline(options_of({lane_of("a", 4096), lane_of("b", 64)}));
   ASSERT_TRUE(pipeline->start_threads().is_ok());
-  Flood flood(*pipeline, 1);
+  PacedFlood flood(*pipeline, 1);
   ASSERT_TRUE(wait_until([&] { return flood.done() > 0; }));
   int inexact = 0;
   for (int round = 0; round < 200 || (inexact == 0 && round < 100'000); ++round) {

@@ -14,8 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::AK;
 using testing::info_batch;
+using testing::ShipperFixture;
 using testing::SK;
-using Fixture = testing::ShipperFixture;
 
 // A breaker whose destination fails each time it may be asked.
 struct Failing {
@@ -168,7 +168,7 @@ TEST(CircuitBreakerTest, failures_that_began_before_the_last_one_count_once) {
 }
 
 TEST(CircuitBreakerTest, a_shipper_sends_nothing_while_open_and_exactly_one_probe_after) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 8;
   for (int n = 1; n <= 4; ++n) {
     f.clock.advance(f.wait_after_failure());

@@ -13,12 +13,11 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 using Kind = Attempt::Kind;
-using Fixture = FileExporterFixture;
 
 const std::string kMetrics = ".metrics.jsonl";
 
 TEST(FileExporterMetricsTest, signals_do_not_share_a_file_and_are_numbered_apart) {
-  Fixture f;
+  FileExporterFixture f;
   EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
   EXPECT_EQ(f.send(counter_batch("m", 2)).kind, Kind::kDelivered);
   EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
@@ -36,7 +35,7 @@ TEST(FileExporterMetricsTest, signals_do_not_share_a_file_and_are_numbered_apart
 TEST(FileExporterMetricsTest, otlp_is_a_length_and_the_batchs_own_zstd_frame) {
   FileOptions options = in_dir();
   options.format = FileFormat::kOtlp;
-  Fixture f(options);
+  FileExporterFixture f(options);
   const EncodedBatch batch = counter_batch("m", 5);
   EXPECT_EQ(f.send(batch).kind, Kind::kDelivered);
   EXPECT_EQ(f.names(), std::vector<std::string>{nth(1, kId, ".metrics.otlp.zst")});
@@ -47,7 +46,7 @@ TEST(FileExporterMetricsTest, otlp_is_a_length_and_the_batchs_own_zstd_frame) {
 }
 
 TEST(FileExporterMetricsTest, each_signals_file_is_followed_by_the_next_in_its_own_time) {
-  Fixture f;
+  FileExporterFixture f;
   EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
   for (int i = 0; i < 12; ++i) EXPECT_EQ(f.send(counter_batch("m", 5)).kind, Kind::kDelivered);
   EXPECT_EQ(f.send(info_batch("l", 1)).kind, Kind::kDelivered);
@@ -57,7 +56,7 @@ TEST(FileExporterMetricsTest, each_signals_file_is_followed_by_the_next_in_its_o
 }
 
 TEST(FileExporterMetricsTest, files_of_an_earlier_exporter_are_not_written_to) {
-  Fixture f;
+  FileExporterFixture f;
   f.files.put("/d/" + nth(7, kId, kMetrics), "old\n", f.files.now_unix_s);
   f.send(counter_batch("m", 1));
   f.send(info_batch("l", 1));
@@ -67,7 +66,7 @@ TEST(FileExporterMetricsTest, files_of_an_earlier_exporter_are_not_written_to) {
 }
 
 TEST(FileExporterMetricsTest, one_cap_holds_for_both_signals_together) {
-  Fixture f;
+  FileExporterFixture f;
   const std::string kib10(10'240, 'x');
   const int64_t now = f.files.now_unix_s;
   f.files.put("/d/" + nth(1, kOther, kMetrics), kib10, now - 40);
@@ -83,7 +82,7 @@ TEST(FileExporterMetricsTest, one_cap_holds_for_both_signals_together) {
 }
 
 TEST(FileExporterMetricsTest, a_lone_writer_of_both_keeps_within_the_cap_and_its_own_files) {
-  Fixture f;
+  FileExporterFixture f;
   for (int i = 0; i < 500; ++i) {
     f.tick(1s);
     ASSERT_EQ(f.send(info_batch("l", 10)).kind, Kind::kDelivered);
@@ -100,7 +99,7 @@ TEST(FileExporterMetricsTest, a_lone_writer_of_both_keeps_within_the_cap_and_its
 TEST(FileExporterMetricsTest, what_nobody_wrote_to_for_max_age_goes) {
   FileOptions options = in_dir();
   options.max_age = 1h;
-  Fixture f(options);
+  FileExporterFixture f(options);
   f.files.put("/d/" + nth(1, kOther, kMetrics), "x", f.files.now_unix_s - 3601);
   f.files.put("/d/" + nth(2, kOther, kMetrics), "x", f.files.now_unix_s - 3599);
   f.send(info_batch("l", 1));
@@ -109,7 +108,7 @@ TEST(FileExporterMetricsTest, what_nobody_wrote_to_for_max_age_goes) {
 }
 
 TEST(FileExporterMetricsTest, a_disk_full_from_the_start_gathers_no_empty_files) {
-  Fixture f;
+  FileExporterFixture f;
   f.files.room = 0;
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(f.send(counter_batch("m", 1)).kind, Kind::kRetry);
@@ -132,7 +131,7 @@ TEST(FileExporterMetricsTest, its_files_are_told_from_others_and_from_those_of_l
   // A service may be called as it likes: what tells is what comes after the number.
   FileOptions options = in_dir();
   options.service = "x.metrics";
-  Fixture f(options);
+  FileExporterFixture f(options);
   f.send(info_batch("l", 1));
   EXPECT_FALSE(f.names().at(0).ends_with(kMetrics)) << f.names().at(0);
 }

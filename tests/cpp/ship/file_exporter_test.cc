@@ -14,17 +14,16 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 using Kind = Attempt::Kind;
-using Fixture = FileExporterFixture;
 
 TEST(FileExporterTest, nothing_is_touched_before_the_first_batch) {
-  Fixture f;
+  FileExporterFixture f;
   EXPECT_TRUE(f.exporter.poll(0ns).empty());
   EXPECT_TRUE(f.files.made.empty());
   EXPECT_EQ(f.files.opened, 0u);
 }
 
 TEST(FileExporterTest, a_batch_is_one_line_in_one_write) {
-  Fixture f;
+  FileExporterFixture f;
   EXPECT_EQ(f.exporter.codec(), Codec::kNone);
   EXPECT_EQ(f.send(info_batch("a", 2)).kind, Kind::kDelivered);
   EXPECT_EQ(f.send(info_batch("b", 2, Codec::kNone)).kind, Kind::kDelivered);
@@ -39,7 +38,7 @@ TEST(FileExporterTest, a_batch_is_one_line_in_one_write) {
 TEST(FileExporterTest, otlp_is_a_length_and_the_batchs_own_zstd_frame) {
   FileOptions options = in_dir();
   options.format = FileFormat::kOtlp;
-  Fixture f(options);
+  FileExporterFixture f(options);
   EXPECT_EQ(f.exporter.codec(), Codec::kZstd);
   const EncodedBatch batch = info_batch("a");
   EXPECT_EQ(f.send(batch).kind, Kind::kDelivered);
@@ -62,14 +61,14 @@ TEST(FileExporterTest, otlp_is_a_length_and_the_batchs_own_zstd_frame) {
 }
 
 TEST(FileExporterTest, a_file_is_followed_by_the_next_before_it_grows_too_large) {
-  Fixture f;
+  FileExporterFixture f;
   for (int i = 0; i < 12; ++i) EXPECT_EQ(f.send(info_batch("a", 10)).kind, Kind::kDelivered);
   EXPECT_GT(f.names().size(), 2u);
   for (const std::string& name : f.names()) EXPECT_LE(f.bytes(name).size(), 4096u) << name;
 }
 
 TEST(FileExporterTest, a_batch_larger_than_a_file_has_one_for_itself) {
-  Fixture f;
+  FileExporterFixture f;
   f.send(info_batch("small", 1));
   EXPECT_EQ(f.send(info_batch("large", 100)).kind, Kind::kDelivered);
   f.send(info_batch("small", 1));
@@ -77,7 +76,7 @@ TEST(FileExporterTest, a_batch_larger_than_a_file_has_one_for_itself) {
 }
 
 TEST(FileExporterTest, files_of_an_earlier_exporter_of_the_process_are_not_written_to) {
-  Fixture f;
+  FileExporterFixture f;
   f.files.put("/d/" + nth(7), "old\n", f.files.now_unix_s);
   f.send(info_batch("a", 1));
   EXPECT_EQ(f.bytes(nth(7)), "old\n");
@@ -85,7 +84,7 @@ TEST(FileExporterTest, files_of_an_earlier_exporter_of_the_process_are_not_writt
 }
 
 TEST(FileExporterTest, the_oldest_go_when_all_processes_together_have_too_much) {
-  Fixture f;
+  FileExporterFixture f;
   const std::string kib10(10'240, 'x');
   const int64_t now = f.files.now_unix_s;
   f.files.put("/d/" + nth(1, kOther), kib10, now - 30);
@@ -102,7 +101,7 @@ TEST(FileExporterTest, the_oldest_go_when_all_processes_together_have_too_much) 
 }
 
 TEST(FileExporterTest, a_lone_writer_keeps_within_the_cap_and_never_loses_its_own_file) {
-  Fixture f;
+  FileExporterFixture f;
   for (int i = 0; i < 500; ++i) {
     f.tick(1s);
     ASSERT_EQ(f.send(info_batch("a", 10)).kind, Kind::kDelivered);
@@ -116,7 +115,7 @@ TEST(FileExporterTest, a_lone_writer_keeps_within_the_cap_and_never_loses_its_ow
 TEST(FileExporterTest, what_nobody_wrote_to_for_max_age_goes) {
   FileOptions options = in_dir();
   options.max_age = 1h;
-  Fixture f(options);
+  FileExporterFixture f(options);
   f.files.put("/d/" + nth(1, kOther), "x", f.files.now_unix_s - 3601);
   f.files.put("/d/" + nth(2, kOther), "x", f.files.now_unix_s - 3599);
   f.send(info_batch("a", 1));
@@ -125,7 +124,7 @@ TEST(FileExporterTest, what_nobody_wrote_to_for_max_age_goes) {
 }
 
 TEST(FileExporterTest, nothing_is_written_to_a_file_that_somebody_deleted) {
-  Fixture f;
+  FileExporterFixture f;
   f.send(info_batch("a", 1));
   f.files.files.clear();
   f.send(info_batch("b", 1));
@@ -134,7 +133,7 @@ TEST(FileExporterTest, nothing_is_written_to_a_file_that_somebody_deleted) {
 }
 
 TEST(FileExporterTest, a_file_that_somebody_moved_away_is_noticed_at_the_next_look) {
-  Fixture f;
+  FileExporterFixture f;
   f.send(info_batch("a", 1));
   auto moved = f.files.files.extract("/d/" + nth(1));
   moved.key() = "/elsewhere/1";
@@ -146,7 +145,7 @@ TEST(FileExporterTest, a_file_that_somebody_moved_away_is_noticed_at_the_next_lo
 }
 
 TEST(FileExporterTest, a_full_disk_is_tried_again_and_leaves_no_half_line) {
-  Fixture f;
+  FileExporterFixture f;
   f.send(info_batch("a", 1));
   const std::string before = f.bytes(nth(1));
   f.files.room = 10;
@@ -162,7 +161,7 @@ TEST(FileExporterTest, a_full_disk_is_tried_again_and_leaves_no_half_line) {
 }
 
 TEST(FileExporterTest, a_disk_full_from_the_start_gathers_no_empty_files) {
-  Fixture f;
+  FileExporterFixture f;
   f.files.room = 0;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(f.send(info_batch("b", 1)).kind, Kind::kRetry);
   EXPECT_TRUE(f.names().empty());
@@ -172,7 +171,7 @@ TEST(FileExporterTest, a_disk_full_from_the_start_gathers_no_empty_files) {
 }
 
 TEST(FileExporterTest, after_half_a_line_that_could_not_be_cut_back_a_new_file_begins) {
-  Fixture f;
+  FileExporterFixture f;
   f.send(info_batch("a", 1));
   f.files.room = 10;
   f.files.leaves_half = true;
@@ -184,7 +183,7 @@ TEST(FileExporterTest, after_half_a_line_that_could_not_be_cut_back_a_new_file_b
 }
 
 TEST(FileExporterTest, a_directory_that_cannot_be_made_is_tried_again) {
-  Fixture f;
+  FileExporterFixture f;
   f.files.failing = "read-only file system";
   EXPECT_EQ(f.send(info_batch("a", 1)).kind, Kind::kRetry);
   f.files.failing.clear();
@@ -192,7 +191,7 @@ TEST(FileExporterTest, a_directory_that_cannot_be_made_is_tried_again) {
 }
 
 TEST(FileExporterTest, bytes_that_are_no_message_are_let_go) {
-  Fixture f;
+  FileExporterFixture f;
   EncodedBatch bad = info_batch("a", 1, Codec::kNone);
   bad.body = testing::in_codec("\xff\xff\xff", Codec::kNone);
   EXPECT_EQ(f.send(std::move(bad)).kind, Kind::kFailed);
@@ -202,7 +201,7 @@ TEST(FileExporterTest, bytes_that_are_no_message_are_let_go) {
 TEST(FileExporterTest, a_service_name_cannot_lead_out_of_the_directory) {
   FileOptions options = in_dir();
   options.service = "../../etc/päss word";
-  Fixture f(options);
+  FileExporterFixture f(options);
   f.send(info_batch("a", 1));
   EXPECT_EQ(f.names().at(0).find('/'), std::string::npos);
   EXPECT_EQ(f.names().at(0).find("_._.._etc_p__ss_word-"), 0u) << f.names().at(0);

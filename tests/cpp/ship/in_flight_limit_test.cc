@@ -12,8 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::AK;
 using testing::info_batch;
+using testing::ShipperFixture;
 using testing::SK;
-using Fixture = testing::ShipperFixture;
 
 TEST(InFlightLimitTest, a_busy_answer_halves_it_and_never_below_one) {
   InFlightLimit limit;
@@ -66,7 +66,7 @@ TEST(InFlightLimitTest, a_busy_answer_in_between_starts_the_row_anew) {
 
 // SPEC: a storm of 429, then 200: fewer requests at once, then slowly more again.
 TEST(InFlightLimitTest, a_shipper_sends_fewer_at_once_after_a_429_storm_and_recovers) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 8;
   const auto most_at_once = [&] {
     uint32_t sent = 0;
@@ -103,7 +103,7 @@ TEST(InFlightLimitTest, a_shipper_sends_fewer_at_once_after_a_429_storm_and_reco
 }
 
 TEST(InFlightLimitTest, a_refused_connection_does_not_halve_it) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 8;
   f.clock.advance(f.wait_after_failure());
   f.step();
@@ -111,7 +111,7 @@ TEST(InFlightLimitTest, a_refused_connection_does_not_halve_it) {
 }
 
 TEST(InFlightLimitTest, after_an_open_breaker_it_begins_with_one) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 8;
   for (int n = 0; n < 5; ++n) {
     f.clock.advance(f.wait_after_failure());

@@ -19,8 +19,8 @@ using testing::plain_text;
 using Kind = Attempt::Kind;
 using Outcome = HttpResponse::Outcome;
 
-struct Fixture {
-  explicit Fixture(OtlpHttpOptions options = {}) {
+struct OtlpHttpFixture {
+  explicit OtlpHttpFixture(OtlpHttpOptions options = {}) {
     EXPECT_TRUE(options.validate().is_ok()) << options.validate().message();
     auto owned = std::make_unique<FakeTransport>();
     transport = owned.get();
@@ -45,7 +45,7 @@ struct Fixture {
   std::unique_ptr<OtlpHttpExporter> exporter;
 };
 
-struct Fixture::AfterASuccess : Fixture {
+struct OtlpHttpFixture::AfterASuccess : OtlpHttpFixture {
   AfterASuccess() { EXPECT_EQ(answered(200).kind, Kind::kDelivered); }
 };
 
@@ -61,7 +61,7 @@ TEST(OtlpHttpExporterTest, a_request_says_what_it_is) {
   options.endpoint = "http://collector:4318";
   options.headers = {{"Authorization", "Bearer x"}};
   options.timeout = 3s;
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   f.send(info_batch("instance-7"));
   const HttpRequest& request = f.transport->requests.back();
   EXPECT_EQ(request.url, "http://collector:4318/v1/logs");
@@ -78,7 +78,7 @@ TEST(OtlpHttpExporterTest, a_request_says_what_it_is) {
 TEST(OtlpHttpExporterTest, a_users_own_agent_takes_the_place_of_ours) {
   OtlpHttpOptions options;
   options.headers = {{"user-agent", "mine"}};
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   f.send(info_batch("b"));
   EXPECT_EQ(f.transport->header("user-agent"), "mine");
   EXPECT_EQ(f.transport->header("User-Agent"), "");
@@ -87,14 +87,14 @@ TEST(OtlpHttpExporterTest, a_users_own_agent_takes_the_place_of_ours) {
 TEST(OtlpHttpExporterTest, plain_batches_have_no_content_encoding) {
   OtlpHttpOptions options;
   options.codec = Codec::kNone;
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   f.send(info_batch("b"));
   EXPECT_EQ(f.transport->header("Content-Encoding"), "");
   EXPECT_EQ(as_text(f.transport->requests.back().body->view()), plain_text(info_batch("b")));
 }
 
 TEST(OtlpHttpExporterTest, a_batch_in_another_codec_is_transcoded) {
-  Fixture f;
+  OtlpHttpFixture f;
   f.send(info_batch("b", 10, Codec::kGzip));
   EncodedBatch sent = info_batch("b");
   sent.body = f.transport->requests.back().body;
@@ -103,7 +103,7 @@ TEST(OtlpHttpExporterTest, a_batch_in_another_codec_is_transcoded) {
 }
 
 TEST(OtlpHttpExporterTest, bytes_that_cannot_be_transcoded_are_let_go) {
-  Fixture f;
+  OtlpHttpFixture f;
   EncodedBatch batch = info_batch("b", 10, Codec::kNone);
   batch.codec = Codec::kGzip;
   f.send(std::move(batch));
@@ -112,7 +112,7 @@ TEST(OtlpHttpExporterTest, bytes_that_cannot_be_transcoded_are_let_go) {
 }
 
 TEST(OtlpHttpExporterTest, metrics_go_to_their_own_path) {
-  Fixture f;
+  OtlpHttpFixture f;
   EncodedBatch batch = info_batch("b");
   batch.signal = Signal::kMetrics;
   f.send(std::move(batch));
@@ -122,7 +122,7 @@ TEST(OtlpHttpExporterTest, metrics_go_to_their_own_path) {
 TEST(OtlpHttpExporterTest, metrics_without_an_endpoint_are_let_go_and_logs_go_on) {
   OtlpHttpOptions options;
   options.logs_endpoint = "http://h/ingest";
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   EncodedBatch batch = info_batch("m");
   batch.signal = Signal::kMetrics;
   f.send(std::move(batch));
@@ -137,7 +137,7 @@ TEST(OtlpHttpExporterTest, metrics_without_an_endpoint_are_let_go_and_logs_go_on
 TEST(OtlpHttpExporterTest, metrics_carry_their_id_and_know_their_rejected_points) {
   OtlpHttpOptions options;
   options.metrics_endpoint = "http://vm:8428/opentelemetry/v1/metrics";
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   EncodedBatch batch = info_batch("i-8");
   batch.signal = Signal::kMetrics;
   f.send(std::move(batch));
@@ -155,7 +155,7 @@ TEST(OtlpHttpExporterTest, metrics_carry_their_id_and_know_their_rejected_points
 TEST(OtlpHttpExporterTest, a_batch_over_the_specifications_request_size_is_not_sent) {
   OtlpHttpOptions options;
   options.max_request_bytes = 64 << 10;
-  Fixture f(options);
+  OtlpHttpFixture f(options);
   EncodedBatch batch = info_batch("b");
   batch.raw_bytes = (64 << 10) + 1;
   f.send(std::move(batch));
@@ -165,7 +165,7 @@ TEST(OtlpHttpExporterTest, a_batch_over_the_specifications_request_size_is_not_s
 
 TEST(OtlpHttpExporterTest, any_2xx_is_delivered) {
   for (const int status : {200, 202, 204, 299}) {
-    const Attempt attempt = Fixture().answered(status);
+    const Attempt attempt = OtlpHttpFixture().answered(status);
     EXPECT_EQ(attempt.kind, Kind::kDelivered) << status;
     EXPECT_EQ(attempt.rejected, 0u);
     EXPECT_TRUE(attempt.answered);
@@ -175,7 +175,7 @@ TEST(OtlpHttpExporterTest, any_2xx_is_delivered) {
 TEST(OtlpHttpExporterTest, only_429_502_503_and_504_are_tried_again) {
   for (int status = 300; status <= 599; ++status) {
     if (status == 413) continue;
-    Fixture::AfterASuccess f;
+    OtlpHttpFixture::AfterASuccess f;
     const bool retryable = status == 429 || status == 502 || status == 503 || status == 504;
     const Attempt attempt = f.answered(status);
     EXPECT_EQ(attempt.kind, retryable ? Kind::kRetry : Kind::kRejected) << status;
@@ -186,7 +186,7 @@ TEST(OtlpHttpExporterTest, only_429_502_503_and_504_are_tried_again) {
 
 TEST(OtlpHttpExporterTest, rejections_name_their_reason) {
   const auto reason = [](int status) {
-    return Fixture::AfterASuccess().answered(status).rejection;
+    return OtlpHttpFixture::AfterASuccess().answered(status).rejection;
   };
   EXPECT_EQ(reason(400), Rejection::kBadRequest);
   EXPECT_EQ(reason(401), Rejection::kUnauthorized);
@@ -197,11 +197,11 @@ TEST(OtlpHttpExporterTest, rejections_name_their_reason) {
 }
 
 TEST(OtlpHttpExporterTest, status_413_asks_for_smaller_batches) {
-  EXPECT_EQ(Fixture().answered(413, "<html>too big").kind, Kind::kTooLarge);
+  EXPECT_EQ(OtlpHttpFixture().answered(413, "<html>too big").kind, Kind::kTooLarge);
 }
 
 TEST(OtlpHttpExporterTest, no_answer_is_told_from_not_sent) {
-  Fixture f;
+  OtlpHttpFixture f;
   f.send(info_batch("a"));
   f.transport->no_answer(Outcome::kNotSent);
   Attempt attempt = f.poll();
@@ -216,9 +216,9 @@ TEST(OtlpHttpExporterTest, no_answer_is_told_from_not_sent) {
 
 TEST(OtlpHttpExporterTest, retry_after_is_read_on_every_retryable_status) {
   for (const int status : {429, 502, 503, 504}) {
-    EXPECT_EQ(Fixture().answered(status, {}, "7").retry_after, Duration{7s}) << status;
+    EXPECT_EQ(OtlpHttpFixture().answered(status, {}, "7").retry_after, Duration{7s}) << status;
   }
-  EXPECT_EQ(Fixture::AfterASuccess().answered(500, {}, "7").retry_after, std::nullopt);
+  EXPECT_EQ(OtlpHttpFixture::AfterASuccess().answered(500, {}, "7").retry_after, std::nullopt);
 }
 
 TEST(OtlpHttpExporterTest, partial_success_is_counted_and_clamped) {
@@ -229,7 +229,7 @@ TEST(OtlpHttpExporterTest, partial_success_is_counted_and_clamped) {
   };
   for (const Case& c : {Case{0, 0, 0}, Case{3, 3, 0}, Case{10, 10, 0}, Case{-1, 0, 1},
                         Case{11, 10, 1}, Case{INT64_MAX, 10, 1}, Case{INT64_MIN, 0, 1}}) {
-    Fixture f;
+    OtlpHttpFixture f;
     const Attempt attempt = f.answered(200, partial(c.rejected, "no"));
     EXPECT_EQ(attempt.kind, Kind::kDelivered);
     EXPECT_EQ(attempt.rejected, c.counted) << c.rejected;
@@ -238,7 +238,7 @@ TEST(OtlpHttpExporterTest, partial_success_is_counted_and_clamped) {
 }
 
 TEST(OtlpHttpExporterTest, the_collectors_empty_partial_success_is_a_full_success) {
-  Fixture f;
+  OtlpHttpFixture f;
   const Attempt attempt = f.answered(200, std::string("\x0a\x00", 2));
   EXPECT_EQ(attempt.kind, Kind::kDelivered);
   EXPECT_EQ(attempt.rejected, 0u);
@@ -249,11 +249,11 @@ TEST(OtlpHttpExporterTest, a_200_with_a_body_that_cannot_be_read_is_delivered) {
   for (const std::string& body :
        {std::string("\x0a\xff\xff"), std::string("\x08\x01\x02"), std::string("<html>hello</html>"),
         std::string("\x0a\x02\x0a\x00", 4)}) {
-    Fixture f;
+    OtlpHttpFixture f;
     EXPECT_EQ(f.answered(200, body).kind, Kind::kDelivered);
     EXPECT_EQ(f.exporter->malformed_responses(), 1u) << body;
   }
-  Fixture f;
+  OtlpHttpFixture f;
   f.send(info_batch("b"));
   f.transport->answer(200, "{}", "application/json");
   EXPECT_EQ(f.poll().kind, Kind::kDelivered);
@@ -261,7 +261,7 @@ TEST(OtlpHttpExporterTest, a_200_with_a_body_that_cannot_be_read_is_delivered) {
 
 TEST(OtlpHttpExporterTest, an_answer_that_is_too_long_is_never_retried) {
   for (const auto& [status, kind] : {std::pair{200, Kind::kDelivered}, {503, Kind::kRejected}}) {
-    Fixture f;
+    OtlpHttpFixture f;
     f.send(info_batch("b"));
     f.transport->answer(status, "x").body_truncated = true;
     EXPECT_EQ(f.poll().kind, kind);
@@ -270,7 +270,7 @@ TEST(OtlpHttpExporterTest, an_answer_that_is_too_long_is_never_retried) {
 
 TEST(OtlpHttpExporterTest, zstd_refused_at_first_falls_back_to_gzip_once_and_for_good) {
   for (const int status : {400, 415}) {
-    Fixture f;
+    OtlpHttpFixture f;
     EXPECT_EQ(f.exporter->codec(), Codec::kZstd);
     const Attempt first = f.answered(status, "unsupported compression: zstd");
     EXPECT_EQ(first.kind, Kind::kOtherCodec);
@@ -290,20 +290,20 @@ TEST(OtlpHttpExporterTest, zstd_refused_at_first_falls_back_to_gzip_once_and_for
 }
 
 TEST(OtlpHttpExporterTest, after_zstd_was_taken_a_400_is_a_400) {
-  Fixture::AfterASuccess f;
+  OtlpHttpFixture::AfterASuccess f;
   EXPECT_EQ(f.answered(400).kind, Kind::kRejected);
   EXPECT_EQ(f.exporter->codec(), Codec::kZstd);
   EXPECT_EQ(f.exporter->encoding_fallbacks(), 0u);
 }
 
 TEST(OtlpHttpExporterTest, a_503_says_nothing_about_zstd) {
-  Fixture f;
+  OtlpHttpFixture f;
   EXPECT_EQ(f.answered(503).kind, Kind::kRetry);
   EXPECT_EQ(f.answered(400).kind, Kind::kOtherCodec);
 }
 
 TEST(OtlpHttpExporterTest, requests_already_under_way_fall_back_with_the_first) {
-  Fixture f;
+  OtlpHttpFixture f;
   f.send(info_batch("a"));
   f.send(info_batch("b"));
   f.transport->answer_to(1, 400);
@@ -319,14 +319,14 @@ TEST(OtlpHttpExporterTest, gzip_and_plain_never_fall_back) {
   for (const Codec codec : {Codec::kGzip, Codec::kNone}) {
     OtlpHttpOptions options;
     options.codec = codec;
-    Fixture f(options);
+    OtlpHttpFixture f(options);
     EXPECT_EQ(f.answered(400).kind, Kind::kRejected);
     EXPECT_EQ(f.exporter->codec(), codec);
   }
 }
 
 TEST(OtlpHttpExporterTest, the_two_signals_fall_back_apart) {
-  Fixture f;
+  OtlpHttpFixture f;
   EXPECT_EQ(f.answered(400).kind, Kind::kOtherCodec);
   EncodedBatch metrics = info_batch("m");
   metrics.signal = Signal::kMetrics;
@@ -336,7 +336,7 @@ TEST(OtlpHttpExporterTest, the_two_signals_fall_back_apart) {
 
 TEST(OtlpHttpExporterTest, cancel_tells_what_may_have_arrived) {
   for (const bool sent : {true, false}) {
-    Fixture f;
+    OtlpHttpFixture f;
     f.transport->cancelled_may_have_arrived = sent;
     f.send(info_batch("a"));
     f.send(info_batch("b"));

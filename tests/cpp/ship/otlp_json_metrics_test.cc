@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "ship/json_of.h"
 #include "ship/metric_bytes.h"
 #include "ship/otlp_json.h"
 
@@ -13,12 +14,7 @@ namespace {
 
 using namespace testing;
 
-std::string json(const std::string& message) {
-  OtlpJsonWriter writer;
-  ByteBuffer output;
-  const Status status = writer.write(Signal::kMetrics, as_bytes(message), output);
-  return status ? std::string(as_text(output.view())) : "ERROR";
-}
+std::string json(const std::string& message) { return json_of(message, Signal::kMetrics); }
 // A MetricsData with this one metric, and what is inside its brackets as JSON.
 std::string metric_json(const Message& metric) {
   const std::string all =

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "ship/json_of.h"
 #include "ship/json_text.h"
 #include "ship/otlp_bytes.h"
 
@@ -15,17 +16,10 @@ namespace {
 
 using namespace testing;
 
-std::string json(const std::string& message, Signal signal = Signal::kLogs) {
-  OtlpJsonWriter writer;
-  ByteBuffer output;
-  const Status status = writer.write(signal, as_bytes(message), output);
-  return status ? std::string(as_text(output.view())) : "ERROR";
-}
-
 // A LogsData with this one record, and what is inside its brackets as JSON.
 std::string record_json(const Message& record) {
   const std::string all =
-      json(Message().message(1, Message().message(2, Message().message(2, record))).bytes());
+      json_of(Message().message(1, Message().message(2, Message().message(2, record))).bytes());
   const std::string before = "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[";
   const std::string after = "]}]}]}";
   EXPECT_EQ(all.substr(0, before.size()), before);
@@ -126,8 +120,8 @@ TEST(OtlpJsonTest, a_histogram_point) {
   Message metric;
   metric.text(1, "t").message(9, Message().message(1, point).varint(2, 2));
   const std::string all =
-      json(Message().message(1, Message().message(2, Message().message(2, metric))).bytes(),
-           Signal::kMetrics);
+      json_of(Message().message(1, Message().message(2, Message().message(2, metric))).bytes(),
+              Signal::kMetrics);
   EXPECT_EQ(all,
             "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"t\",\"histogram\":"
             "{\"dataPoints\":[{\"startTimeUnixNano\":\"1\",\"timeUnixNano\":\"2\",\"count\":\"6\","
@@ -141,8 +135,8 @@ TEST(OtlpJsonTest, an_exponential_point_has_signed_scale_and_offset) {
   const Message point = Message().varint(6, 3).message(8, buckets);
   const Message metric = Message().message(10, Message().message(1, point));
   const std::string all =
-      json(Message().message(1, Message().message(2, Message().message(2, metric))).bytes(),
-           Signal::kMetrics);
+      json_of(Message().message(1, Message().message(2, Message().message(2, metric))).bytes(),
+              Signal::kMetrics);
   EXPECT_NE(all.find("{\"scale\":-2,\"positive\":{\"offset\":2,\"bucketCounts\":[\"1\",\"2\"]}}"),
             std::string::npos)
       << all;
@@ -155,7 +149,7 @@ TEST(OtlpJsonTest, fields_in_any_order_and_messages_in_pieces_are_read_as_protob
   scope_logs.message(2, Message().message(5, Message().text(1, "x").varint(3, 7)));
   scope_logs.message(1, Message().text(1, "na")).message(1, Message().text(2, "v1"));
   scope_logs.message(2, Message().varint(2, 9).varint(2, 17));
-  EXPECT_EQ(json(Message().message(1, Message().message(2, scope_logs)).bytes()),
+  EXPECT_EQ(json_of(Message().message(1, Message().message(2, scope_logs)).bytes()),
             "{\"resourceLogs\":[{\"scopeLogs\":[{\"scope\":{\"name\":\"na\",\"version\":\"v1\"},"
             "\"logRecords\":[{\"body\":{\"intValue\":\"7\"}},{\"severityNumber\":17}]}]}]}");
 }
@@ -174,8 +168,9 @@ TEST(OtlpJsonTest, nesting_stops_where_protobuf_readers_stop) {
   EXPECT_NE(body_json(nested(45)).find("deep"), std::string::npos);
   Message record;
   record.message(5, nested(60));
-  EXPECT_EQ(json(Message().message(1, Message().message(2, Message().message(2, record))).bytes()),
-            "ERROR");
+  EXPECT_EQ(
+      json_of(Message().message(1, Message().message(2, Message().message(2, record))).bytes()),
+      "ERROR");
 }
 
 TEST(OtlpJsonTest, bytes_that_are_no_message_leave_the_output_as_it_was) {

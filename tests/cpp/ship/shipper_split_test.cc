@@ -17,12 +17,12 @@ using namespace std::chrono_literals;
 using testing::AK;
 using testing::info_batch;
 using testing::records;
+using testing::ShipperFixture;
 using testing::SK;
-using Fixture = testing::ShipperFixture;
 
 TEST(ShipperSplitTest, what_a_destination_limits_is_split_until_it_fits) {
   // It takes at most three records at once, and never the one called r5.
-  Fixture f;
+  ShipperFixture f;
   f.offer(info_batch("b", 11));
   std::vector<Settlement> all;
   for (int i = 0; i < 100 && !f.exporter->under_way.empty(); ++i) {
@@ -47,7 +47,7 @@ TEST(ShipperSplitTest, what_a_destination_limits_is_split_until_it_fits) {
 }
 
 TEST(ShipperSplitTest, halves_that_cannot_go_yet_wait_within_the_exporters_concurrency) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 1;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kTooLarge);
@@ -60,7 +60,7 @@ TEST(ShipperSplitTest, halves_that_cannot_go_yet_wait_within_the_exporters_concu
 }
 
 TEST(ShipperSplitTest, the_halves_of_a_half_go_before_the_other_half) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 1;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kTooLarge);
@@ -75,7 +75,7 @@ TEST(ShipperSplitTest, the_halves_of_a_half_go_before_the_other_half) {
 }
 
 TEST(ShipperSplitTest, halves_that_wait_go_back_when_a_failure_stops_everything) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 1;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kTooLarge);
@@ -92,7 +92,7 @@ TEST(ShipperSplitTest, halves_that_wait_go_back_when_a_failure_stops_everything)
 }
 
 TEST(ShipperSplitTest, bytes_that_are_not_what_the_batch_claims_cannot_be_split_and_are_let_go) {
-  Fixture f;
+  ShipperFixture f;
   EncodedBatch batch = info_batch("b");
   batch.counts[SeverityClass::kInfo] = 12;
   f.offer(std::move(batch));
@@ -104,7 +104,7 @@ TEST(ShipperSplitTest, bytes_that_are_not_what_the_batch_claims_cannot_be_split_
 }
 
 TEST(ShipperSplitTest, stop_puts_halves_that_were_not_sent_back) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 1;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kTooLarge);
@@ -122,7 +122,7 @@ TEST(ShipperInvariantsTest, random_answers_account_for_every_record) {
   for (int run = 0; run < 50; ++run) {
     RetryOptions retry;
     if (random.below(2) == 0) retry.max_elapsed = 5s;
-    Fixture f(retry, random.next());
+    ShipperFixture f(retry, random.next());
     f.exporter->parallel = 1 + static_cast<uint32_t>(random.below(4));
     std::deque<EncodedBatch> backlog;
     uint64_t offered = 0;

@@ -15,11 +15,11 @@ using testing::AK;
 using testing::info_batch;
 using testing::log_batch;
 using testing::records;
+using testing::ShipperFixture;
 using testing::SK;
-using Fixture = testing::ShipperFixture;
 
 TEST(ShipperTest, what_is_delivered_settles_with_its_counts) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(log_batch("b", {1, 9, 9, 17}));
   f.exporter->answer(AK::kDelivered);
   const auto settled = f.step();
@@ -31,7 +31,7 @@ TEST(ShipperTest, what_is_delivered_settles_with_its_counts) {
 }
 
 TEST(ShipperTest, no_more_are_sent_at_once_than_the_exporter_likes) {
-  Fixture f;
+  ShipperFixture f;
   f.exporter->parallel = 2;
   EXPECT_TRUE(f.shipper->wants(f.clock.now()));
   f.offer(info_batch("a"));
@@ -45,7 +45,7 @@ TEST(ShipperTest, no_more_are_sent_at_once_than_the_exporter_likes) {
 }
 
 TEST(ShipperTest, after_a_failure_the_batch_goes_back_and_nothing_is_sent_until_the_wait_is_over) {
-  Fixture f;
+  ShipperFixture f;
   const Duration wait = f.wait_after_failure();
   EXPECT_GE(wait, 125ms);
   EXPECT_LE(wait, 1s);
@@ -66,7 +66,7 @@ TEST(ShipperTest, waits_double_in_the_mean_up_to_the_cap_and_no_two_are_equal) {
   std::set<Duration::rep> seen;
   constexpr int kRuns = 2000;
   for (int run = 0; run < kRuns; ++run) {
-    Fixture f(retry, static_cast<uint64_t>(run), never);
+    ShipperFixture f(retry, static_cast<uint64_t>(run), never);
     for (size_t n = 0; n < mean.size(); ++n) {
       const Duration wait = f.wait_after_failure();
       const Duration upper = std::min<Duration>(retry.max, retry.initial * (1 << n));
@@ -88,7 +88,7 @@ TEST(ShipperTest, waits_double_in_the_mean_up_to_the_cap_and_no_two_are_equal) {
 }
 
 TEST(ShipperTest, an_answer_ends_the_row_of_failures) {
-  Fixture f;
+  ShipperFixture f;
   for (int i = 0; i < 5; ++i) {
     f.clock.advance(f.wait_after_failure());
     f.step();
@@ -102,7 +102,7 @@ TEST(ShipperTest, an_answer_ends_the_row_of_failures) {
 }
 
 TEST(ShipperTest, requests_that_one_restart_cut_are_one_failure) {
-  Fixture f;
+  ShipperFixture f;
   for (const char* id : {"a", "b", "c", "d"}) f.offer(info_batch(id));
   for (int i = 0; i < 4; ++i) f.exporter->answer(AK::kAmbiguous);
   EXPECT_EQ(records(f.step(), SK::kPutBack), 40u);
@@ -110,7 +110,7 @@ TEST(ShipperTest, requests_that_one_restart_cut_are_one_failure) {
 }
 
 TEST(ShipperTest, after_a_failure_one_batch_goes_alone_until_there_is_an_answer) {
-  Fixture f;
+  ShipperFixture f;
   f.clock.advance(f.wait_after_failure());
   EXPECT_TRUE(f.shipper->wants(f.clock.now()));
   f.offer(info_batch("probe"));
@@ -125,15 +125,15 @@ TEST(ShipperTest, after_a_failure_one_batch_goes_alone_until_there_is_an_answer)
 }
 
 TEST(ShipperTest, retry_after_is_obeyed_and_clamped) {
-  EXPECT_GE(Fixture().wait_after_failure(AK::kRetry, 7s), 7s);
-  EXPECT_LE(Fixture().wait_after_failure(AK::kRetry, 7s), 7s);
-  EXPECT_EQ(Fixture().wait_after_failure(AK::kRetry, 1'000'000'000s), 300s);
-  EXPECT_LE(Fixture().wait_after_failure(AK::kRetry, -5s), 1s);
-  EXPECT_GE(Fixture().wait_after_failure(AK::kRetry, 0s), 125ms);
+  EXPECT_GE(ShipperFixture().wait_after_failure(AK::kRetry, 7s), 7s);
+  EXPECT_LE(ShipperFixture().wait_after_failure(AK::kRetry, 7s), 7s);
+  EXPECT_EQ(ShipperFixture().wait_after_failure(AK::kRetry, 1'000'000'000s), 300s);
+  EXPECT_LE(ShipperFixture().wait_after_failure(AK::kRetry, -5s), 1s);
+  EXPECT_GE(ShipperFixture().wait_after_failure(AK::kRetry, 0s), 125ms);
 }
 
 TEST(ShipperTest, retry_now_skips_the_backoff_but_not_a_retry_after) {
-  Fixture f;
+  ShipperFixture f;
   f.wait_after_failure();
   f.shipper->retry_now();
   EXPECT_TRUE(f.shipper->wants(f.clock.now()));
@@ -145,7 +145,7 @@ TEST(ShipperTest, retry_now_skips_the_backoff_but_not_a_retry_after) {
 }
 
 TEST(ShipperTest, an_attempt_without_an_answer_marks_the_batch) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kAmbiguous);
   const auto settled = f.step();
@@ -155,7 +155,7 @@ TEST(ShipperTest, an_attempt_without_an_answer_marks_the_batch) {
 }
 
 TEST(ShipperTest, a_503_is_an_answer_and_a_refused_connection_is_none) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kRetry);
   f.step();
@@ -169,7 +169,7 @@ TEST(ShipperTest, a_503_is_an_answer_and_a_refused_connection_is_none) {
 TEST(ShipperTest, a_batch_is_given_up_after_max_elapsed) {
   RetryOptions retry;
   retry.max_elapsed = 10s;
-  Fixture f(retry);
+  ShipperFixture f(retry);
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kRetry);
   EXPECT_EQ(f.step()[0].kind, SK::kPutBack);
@@ -191,7 +191,7 @@ TEST(ShipperTest, a_batch_is_given_up_after_max_elapsed) {
 
 TEST(ShipperTest, what_may_have_arrived_is_given_up_as_unknown_whatever_the_last_answer_was) {
   for (const AK last : {AK::kRejected, AK::kFailed}) {
-    Fixture f;
+    ShipperFixture f;
     EncodedBatch batch = info_batch("b");
     batch.ambiguous = true;
     f.offer(std::move(batch));
@@ -200,7 +200,7 @@ TEST(ShipperTest, what_may_have_arrived_is_given_up_as_unknown_whatever_the_last
   }
   RetryOptions retry;
   retry.max_elapsed = 0s;
-  Fixture f(retry);
+  ShipperFixture f(retry);
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kAmbiguous);
   EXPECT_EQ(f.step()[0].kind, SK::kUnknown);
@@ -212,7 +212,7 @@ TEST(ShipperTest, what_may_have_arrived_is_given_up_as_unknown_whatever_the_last
 }
 
 TEST(ShipperTest, every_sending_without_an_answer_is_counted_once) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(info_batch("a"));
   f.exporter->answer(AK::kAmbiguous);
   (void)f.step();
@@ -229,7 +229,7 @@ TEST(ShipperTest, every_sending_without_an_answer_is_counted_once) {
 }
 
 TEST(ShipperTest, an_ambiguous_batch_that_is_delivered_is_delivered) {
-  Fixture f;
+  ShipperFixture f;
   EncodedBatch batch = info_batch("b");
   batch.ambiguous = true;
   f.offer(std::move(batch));
@@ -240,7 +240,7 @@ TEST(ShipperTest, an_ambiguous_batch_that_is_delivered_is_delivered) {
 TEST(ShipperTest, a_rejection_keeps_its_reason_and_is_not_tried_again) {
   for (const Rejection reason :
        {Rejection::kBadRequest, Rejection::kUnauthorized, Rejection::kOther}) {
-    Fixture f;
+    ShipperFixture f;
     f.offer(info_batch("b"));
     f.exporter->answer(AK::kRejected).rejection = reason;
     const auto settled = f.step();
@@ -254,7 +254,7 @@ TEST(ShipperTest, a_rejection_keeps_its_reason_and_is_not_tried_again) {
 }
 
 TEST(ShipperTest, a_partial_success_settles_twice_and_adds_up) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(log_batch("b", {9, 9, 9, 9, 9, 9, 17, 17, 5, 5}));
   f.exporter->answer(AK::kDelivered).rejected = 3;
   const auto settled = f.step();
@@ -273,7 +273,7 @@ TEST(ShipperTest, a_partial_success_settles_twice_and_adds_up) {
 
 TEST(ShipperTest, a_partial_success_that_refuses_more_than_there_is_refuses_all) {
   for (const uint64_t refused : {uint64_t{10}, uint64_t{11}, UINT64_MAX}) {
-    Fixture f;
+    ShipperFixture f;
     f.offer(info_batch("b"));
     f.exporter->answer(AK::kDelivered).rejected = refused;
     const auto settled = f.step();
@@ -285,7 +285,7 @@ TEST(ShipperTest, a_partial_success_that_refuses_more_than_there_is_refuses_all)
 }
 
 TEST(ShipperTest, another_codec_is_tried_at_once_and_not_for_ever) {
-  Fixture f;
+  ShipperFixture f;
   f.offer(info_batch("b"));
   f.exporter->answer(AK::kOtherCodec);
   EXPECT_TRUE(f.step().empty());
@@ -299,7 +299,7 @@ TEST(ShipperTest, another_codec_is_tried_at_once_and_not_for_ever) {
 
 TEST(ShipperTest, stop_tells_what_may_have_arrived_from_what_has_not) {
   for (const AK kind : {AK::kAmbiguous, AK::kRetry}) {
-    Fixture f;
+    ShipperFixture f;
     f.offer(info_batch("a"));
     f.offer(info_batch("b"));
     f.exporter->answer(AK::kDelivered);

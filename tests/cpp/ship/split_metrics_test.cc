@@ -8,18 +8,12 @@
 #include "ship/metric_bytes.h"
 #include "ship/shipper_fixture.h"
 #include "ship/split.h"
+#include "ship/split_or_fail.h"
 
 namespace forebay::ship {
 namespace {
 
 using namespace testing;
-
-std::vector<EncodedBatch> split_or_fail(const EncodedBatch& batch) {
-  Transcoder transcoder;
-  Result<std::vector<EncodedBatch>> halves = split(batch, transcoder);
-  EXPECT_TRUE(halves.is_ok()) << halves.status().message();
-  return halves ? halves.take() : std::vector<EncodedBatch>{};
-}
 
 TEST(SplitMetricsTest, both_halves_keep_resource_scope_name_unit_metadata_and_temporality) {
   const std::map<DataField, Message (*)(const std::string&)> kinds = {

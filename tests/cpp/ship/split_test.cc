@@ -5,18 +5,12 @@
 #include <string>
 
 #include "ship/otlp_bytes.h"
+#include "ship/split_or_fail.h"
 
 namespace forebay::ship {
 namespace {
 
 using namespace testing;
-
-std::vector<EncodedBatch> split_or_fail(const EncodedBatch& batch) {
-  Transcoder transcoder;
-  Result<std::vector<EncodedBatch>> halves = split(batch, transcoder);
-  EXPECT_TRUE(halves.is_ok()) << halves.status().message();
-  return halves ? halves.take() : std::vector<EncodedBatch>{};
-}
 
 EncodedBatch batch_of(Signal signal, const std::string& message, const SeverityCounts& counts) {
   EncodedBatch batch;
