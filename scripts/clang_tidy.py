@@ -24,7 +24,11 @@ CLEAN = ROOT / ".cache" / "clang-tidy"
 # Its own headers come from clang 14 too; a sanitizer changes nothing that a check looks at.
 DROP = ("-fsanitize=", "-fno-sanitize-recover=")
 # Each line of the file that is made is one.
-ARGUMENTS = ("--quiet", "--checks=-bugprone-suspicious-include", f"--config-file={ROOT}/.clang-tidy")
+ARGUMENTS = (
+    "--quiet",
+    "--checks=-bugprone-suspicious-include",
+    f"--config-file={ROOT}/.clang-tidy",
+)
 
 
 def state_of(entry: dict[str, str], salt: bytes) -> str:

@@ -326,8 +326,9 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   if (std::exchange(wants_code_places_, false)) {
     __atomic_fetch_sub(&code_places_wanted, 1, __ATOMIC_RELAXED);
   }
-  Registry::process().unbind(this);
   Incarnation* current = incarnation_.load();
+  if (current != nullptr) current->is_ending.store(true);
+  Registry::process().unbind(this);
   bool complete = true;
   if (current != nullptr && current->pid == getpid()) {
     complete = current->pipeline->shutdown(deadline_after(timeout_ns));

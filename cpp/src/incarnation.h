@@ -41,6 +41,7 @@ struct Incarnation {
   model::Resource resource;                     // with the instance id
   std::unique_ptr<MetricsPublisher> publisher;  // null: nothing is published
   std::atomic<bool> is_abandoned{false};
+  std::atomic<bool> is_ending{false};  // a shutdown has begun
 };
 
 // What a thread has of an incarnation: its counters, its ends of the lanes and its part of

@@ -35,6 +35,7 @@ void add_observer(ObserverHandle& handle, Incarnation& incarnation) {
   auto place = std::make_unique<ObserverPlace>();
   place->handle = &handle;
   place->incarnation = &incarnation;
+  place->binding = handle.instrument->binding.load(std::memory_order_acquire);
   place->observer = incarnation.pipeline->metrics()->observers().add(start, place.get());
   handle.incarnations.push_back(&incarnation);
   (void)place.release();
@@ -49,8 +50,15 @@ int32_t observe(Observation& observation, const forebay_attribute* attributes, u
     return FOREBAY_INVALID_MEASUREMENT;
   }
   Instrument& instrument = *observation.place->handle->instrument;
-  const InstrumentBinding* binding = instrument.binding.load(std::memory_order_acquire);
-  if (binding->incarnation != &incarnation) return FOREBAY_REFUSED_SHUTDOWN;
+  const bool is_below_zero = value.is_integer ? value.integer < 0 : value.real < 0;
+  if (is_below_zero && instrument.spec.kind == metrics::InstrumentKind::kObservableCounter) {
+    incarnation.pipeline->ledger().note(account::NoteName::kMeasurementsInvalid);
+    return FOREBAY_INVALID_MEASUREMENT;
+  }
+  // At the end nothing is bound any more, and the last collection still asks.
+  const InstrumentBinding* binding = observation.place->binding;
+  const bool is_bound = instrument.binding.load(std::memory_order_acquire) == binding;
+  if (!is_bound && !incarnation.is_ending.load()) return FOREBAY_REFUSED_SHUTDOWN;
   const uint64_t ticks = incarnation.pipeline->ticks().now();
   for (metrics::Stream* stream : binding->streams) {
     stream->observe(stream->key(attributes, count), value, ticks, observation.since);

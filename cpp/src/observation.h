@@ -32,6 +32,7 @@ struct ObserverHandle : forebay_observer {
 struct ObserverPlace {
   ObserverHandle* handle = nullptr;
   Incarnation* incarnation = nullptr;
+  const InstrumentBinding* binding = nullptr;  // of the instrument, to that incarnation
   pipeline::Observers::Observer* observer = nullptr;
 };
 
@@ -40,8 +41,8 @@ struct Observation : forebay_observation {
   uint64_t since = 0;
 };
 
-// Adds the observer to the collections of an incarnation, once. Under the registry's mutex. Throws
-// std::bad_alloc.
+// Adds the observer to the collections of an incarnation that its instrument is bound to, once.
+// Under the registry's mutex. Throws std::bad_alloc.
 void add_observer(ObserverHandle& handle, Incarnation& incarnation);
 
 int32_t observe(Observation& observation, const forebay_attribute* attributes, uint32_t count,

@@ -3,6 +3,7 @@
 // A thread that is bound to the store that the handle is bound to needs nothing else: both name the
 // store by its phase. Anything else is the slow way, which binds what is not bound, and comes
 // again.
+#include <algorithm>
 #include <new>
 
 #include "collector.h"
@@ -11,8 +12,14 @@
 namespace forebay::engine {
 namespace {
 
-constexpr int32_t outcome_of(bool is_taken) noexcept {
-  return is_taken ? FOREBAY_ACCEPTED : FOREBAY_INVALID_MEASUREMENT;
+using metrics::Outcome;
+
+// Counts what was not taken.
+inline int32_t settled(Outcome outcome, metrics::Writer& writer) noexcept {
+  if (outcome == Outcome::kTaken) [[likely]]
+    return FOREBAY_ACCEPTED;
+  count(outcome, writer);
+  return outcome == Outcome::kInvalid ? FOREBAY_INVALID_MEASUREMENT : FOREBAY_DROPPED_MEMORY;
 }
 
 uint64_t ticks_for(const metrics::Series& series, const metrics::Store& store) noexcept {
@@ -20,9 +27,9 @@ uint64_t ticks_for(const metrics::Series& series, const metrics::Store& store) n
 }
 
 template <typename Value>
-[[gnu::always_inline]] inline bool into(metrics::Series& series, metrics::Writer& writer,
-                                        const metrics::Store& store, uint32_t phase,
-                                        Value value) noexcept {
+[[gnu::always_inline]] inline Outcome into(metrics::Series& series, metrics::Writer& writer,
+                                           const metrics::Store& store, uint32_t phase,
+                                           Value value) noexcept {
   return metrics::record(series, writer, phase - 1, value, ticks_for(series, store));
 }
 
@@ -36,12 +43,12 @@ template <typename Value>
   if (phase == 0) [[unlikely]]
     return FOREBAY_WOULD_BLOCK;
   if (binding.only != nullptr) [[likely]]
-    return outcome_of(into(*binding.only, writer, store, phase, value));
-  bool is_taken = true;
+    return settled(into(*binding.only, writer, store, phase, value), writer);
+  Outcome worst = Outcome::kTaken;
   for (metrics::Series* series : binding.series) {
-    is_taken &= into(*series, writer, store, phase, value);
+    worst = std::max(worst, into(*series, writer, store, phase, value));
   }
-  return outcome_of(is_taken);
+  return settled(worst, writer);
 }
 
 template <typename Value>
@@ -50,11 +57,12 @@ int32_t record_inside(const InstrumentBinding& binding, metrics::Writer& writer,
                       uint32_t count, Value value) noexcept try {
   const uint32_t phase = binding.phase->load(std::memory_order_acquire);
   if (phase == 0) return FOREBAY_WOULD_BLOCK;
-  bool is_taken = true;
+  Outcome worst = Outcome::kTaken;
   for (metrics::Stream* stream : binding.streams) {
-    is_taken &= into(*stream->find(stream->key(attributes, count)), writer, store, phase, value);
+    metrics::Series& series = *stream->find(stream->key(attributes, count));
+    worst = std::max(worst, into(series, writer, store, phase, value));
   }
-  return outcome_of(is_taken);
+  return settled(worst, writer);
 } catch (const std::bad_alloc&) {
   metrics::Writer::count(writer.out_of_memory);
   return FOREBAY_DROPPED_MEMORY;

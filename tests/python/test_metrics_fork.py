@@ -96,7 +96,7 @@ def child():
     assert of == {
         ("orders", None, 0): 1, ("orders", "bound", None): 10, ("sizes", None, None): 2,
     }, of
-    collector.shutdown(20)
+    assert collector.shutdown(20).complete
     assert collector.audit().balanced
 
 threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(4)]
@@ -120,7 +120,7 @@ assert found == {
     ("orders", "bound", None): 2 * sum(added), ("sizes", None, None): sum(added),
 }, (found, added)
 assert collector.stats().metrics.lost == 0
-collector.shutdown(30)
+assert collector.shutdown(30).complete
 assert collector.audit().balanced
 """,
         temporality,

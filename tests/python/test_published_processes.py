@@ -216,7 +216,7 @@ def test_a_forked_child_publishes_its_own_file_and_none_of_its_parents(tmp_path:
 
 @contextmanager
 def no_room_for_files() -> Iterator[None]:
-    """No file grows: a full disk, also for root, and for pytest's own output where that is a file."""
+    """No file grows: a full disk, also for root. Nor does pytest's own output, if it is a file."""
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))

@@ -32,6 +32,24 @@ struct SumPart {
   uint64_t count = 0;
 };
 
+// Adds; where the result is no number that it can hold, the largest or smallest one is left, and it
+// says false.
+inline bool add_clamped(int64_t& sum, int64_t more) noexcept {
+  int64_t result = 0;
+  if (!__builtin_add_overflow(sum, more, &result)) {
+    sum = result;
+    return true;
+  }
+  sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+  return false;
+}
+inline bool add_clamped(double& sum, double more) noexcept {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  const double result = sum + more;
+  sum = std::clamp(result, -kMost, kMost);
+  return sum == result;
+}
+
 // Followed by its bucket counts.
 struct HistogramPart {
   uint64_t count = 0;
@@ -50,12 +68,14 @@ struct HistogramPart {
     buckets = kept;
     std::fill_n(counts(), kept, uint64_t{0});
   }
-  void merge(const HistogramPart& other) noexcept {
+  // False: the sum was cut.
+  bool merge(const HistogramPart& other) noexcept {
     count += other.count;
-    sum += other.sum;
+    const bool fits = add_clamped(sum, other.sum);
     min = std::min(min, other.min);
     max = std::max(max, other.max);
     for (uint64_t i = 0; i < buckets; ++i) counts()[i] += other.counts()[i];
+    return fits;
   }
   static constexpr size_t bytes(size_t buckets) noexcept {
     return (sizeof(HistogramPart) + buckets * sizeof(uint64_t) + 63) / 64 * 64;

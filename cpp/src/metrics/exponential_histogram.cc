@@ -161,7 +161,8 @@ bool ExponentialHistogram::merge(const ExponentialHistogram& other) noexcept {
   min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
   max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
   count_ += other.count_;
-  sum_ += other.sum_;
+  constexpr double kMost = std::numeric_limits<double>::max();
+  sum_ = std::clamp(sum_ + other.sum_, -kMost, kMost);
   zero_count_ += other.zero_count_;
   if (other.scale_ < scale_) downscale(static_cast<uint32_t>(scale_ - other.scale_));
   const auto shift = [&] { return static_cast<uint32_t>(other.scale_ - scale_); };

@@ -14,10 +14,19 @@ std::atomic_ref<T> shared(T& value) noexcept {
   return std::atomic_ref<T>(value);
 }
 
-void add_shared(double& sum, double value) noexcept {
-  double before = shared(sum).load(std::memory_order_relaxed);
-  while (!shared(sum).compare_exchange_weak(before, before + value, std::memory_order_relaxed)) {
+// False: the sum would be infinite.
+bool add_real(double& sum, double value, bool is_shared) noexcept {
+  if (!is_shared) {
+    const double result = sum + value;
+    if (!std::isfinite(result)) return false;
+    sum = result;
+    return true;
   }
+  double before = shared(sum).load(std::memory_order_relaxed);
+  do {
+    if (!std::isfinite(before + value)) return false;
+  } while (!shared(sum).compare_exchange_weak(before, before + value, std::memory_order_relaxed));
+  return true;
 }
 
 template <typename Better>
@@ -48,51 +57,54 @@ bool add_integer(SumPart& part, int64_t value, bool is_shared) noexcept {
 
 bool add_to_sum(SumPart& part, Measure value, bool is_shared) noexcept {
   if (value.is_integer) return add_integer(part, value.integer, is_shared);
-  if (!is_shared) {
-    part.real += value.real;
-    ++part.count;
-  } else {
-    add_shared(part.real, value.real);
+  if (!add_real(part.real, value.real, is_shared)) return false;
+  if (is_shared) {
     shared(part.count).fetch_add(1, std::memory_order_relaxed);
+  } else {
+    ++part.count;
   }
   return true;
 }
 
-void add_to_histogram(HistogramPart& part, std::span<const double> bounds, double value,
+bool add_to_histogram(HistogramPart& part, std::span<const double> bounds, double value,
                       bool is_shared) noexcept {
+  if (!add_real(part.sum, value, is_shared)) return false;
   const auto bucket =
       static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
   if (!is_shared) {
     ++part.count;
-    part.sum += value;
     part.min = std::min(part.min, value);
     part.max = std::max(part.max, value);
     ++part.counts()[bucket];
-    return;
+    return true;
   }
   shared(part.count).fetch_add(1, std::memory_order_relaxed);
-  add_shared(part.sum, value);
   replace_shared(part.min, value, std::less<>{});
   replace_shared(part.max, value, std::greater<>{});
   shared(part.counts()[bucket]).fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
-bool add_to_exponential(Cell& cell, uint32_t half, double value) noexcept {
+Outcome add_to_exponential(ExponentialHistogram& histogram, double value) noexcept {
+  if (!std::isfinite(histogram.sum() + value)) return Outcome::kInvalid;
+  return histogram.record(value) ? Outcome::kTaken : Outcome::kNoMemory;
+}
+
+Outcome add_to_exponential(Cell& cell, uint32_t half, double value) noexcept {
   ExponentialHistogram& histogram = *cell.exponentials[half];
-  if (!cell.is_shared()) return histogram.record(value);
+  if (!cell.is_shared()) return add_to_exponential(histogram, value);
   // Only the ninth thread of a series and those after it come here; what is done inside takes some
   // tens of nanoseconds.
   while (cell.lock.exchange(1, std::memory_order_acquire) != 0) std::this_thread::yield();
-  const bool is_recorded = histogram.record(value);
+  const Outcome outcome = add_to_exponential(histogram, value);
   cell.lock.store(0, std::memory_order_release);
-  return is_recorded;
+  return outcome;
 }
 
-// NaN and infinities are no measurements; a counter does not go down.
+// NaN and infinities are no measurements; a counter does not go down, whatever a view makes of it.
 bool is_valid(const Series& series, Measure value) noexcept {
   if (!value.is_integer && !std::isfinite(value.real)) return false;
-  const bool only_grows = series.is_monotonic && series.aggregation == Aggregation::kSum;
-  return !only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);
+  return !series.only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);
 }
 
 }  // namespace
@@ -122,39 +134,26 @@ Cell* find_cell(Series& series, Writer& writer) noexcept {
   return cell;
 }
 
-bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
-                   uint64_t ticks) noexcept {
-  if (!is_valid(series, value)) {
-    Writer::count(writer.invalid);
-    return false;
-  }
+Outcome record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
+                      uint64_t ticks) noexcept {
+  if (!is_valid(series, value)) return Outcome::kInvalid;
   if (series.aggregation == Aggregation::kLastValue) {
     set_last(series.cell.last, value, ticks);
-    return true;
+    return Outcome::kTaken;
   }
   Cell* cell = own_cell(series, writer);
   if (cell == nullptr) cell = find_cell(series, writer);
-  if (cell == nullptr) {
-    Writer::count(writer.out_of_memory);
-    return false;
+  if (cell == nullptr) return Outcome::kNoMemory;
+  bool is_taken = false;
+  if (series.aggregation == Aggregation::kSum) {
+    is_taken = add_to_sum(cell->sums[half], value, cell->is_shared());
+  } else if (series.aggregation == Aggregation::kHistogram) {
+    is_taken = add_to_histogram(*cell->histograms[half], series.stream->options().bounds,
+                                value.real, cell->is_shared());
+  } else {
+    return add_to_exponential(*cell, half, value.real);
   }
-  switch (series.aggregation) {
-    case Aggregation::kSum:
-      if (add_to_sum(cell->sums[half], value, cell->is_shared())) return true;
-      Writer::count(writer.invalid);
-      return false;
-    case Aggregation::kHistogram:
-      add_to_histogram(*cell->histograms[half], series.stream->options().bounds, value.real,
-                       cell->is_shared());
-      return true;
-    case Aggregation::kExponentialHistogram:
-      if (add_to_exponential(*cell, half, value.real)) return true;
-      Writer::count(writer.out_of_memory);
-      return false;
-    case Aggregation::kLastValue:
-      break;
-  }
-  return true;
+  return is_taken ? Outcome::kTaken : Outcome::kInvalid;
 }
 
 }  // namespace forebay::metrics

@@ -32,6 +32,13 @@ struct Totals {
   bool has_negative = false;  // of a histogram: there is no sum any more
 };
 
+// What was observed in one round, of a series that adds up; under the stream's lock.
+struct RoundSum {
+  uint64_t since = 0;  // which round
+  SumPart sum;
+  bool has_real = false;
+};
+
 struct alignas(64) Series {
   Series() = default;
   ~Series();
@@ -43,7 +50,8 @@ struct alignas(64) Series {
   // Whose the first cell is. Not in the cell: other threads ask, and its line is written to.
   std::atomic<uint32_t> owner{Cell::kNobody};
   Aggregation aggregation = Aggregation::kSum;  // in the cells: what is observed is a last value
-  bool is_monotonic = false;
+  bool only_grows = false;                      // a value below zero is none
+  bool adds_up = false;  // several observations of one round are one value: their sum
   bool is_overflow = false;
   bool is_retired = false;  // taken out of the table; the collector's
   uint64_t id = 0;          // never used again
@@ -58,6 +66,7 @@ struct alignas(64) Series {
   uint64_t accounted_bytes = 0;      // of the memory bound; the stream's lock
   std::atomic<uint32_t> handles{0};  // that are bound to it: it stays for them
   Totals totals;
+  RoundSum round;
 };
 
 // A measurement's value.
@@ -87,16 +96,28 @@ inline Cell* own_cell(Series& series, const Writer& writer) noexcept {
 // Sets what a gauge or an observation is, at that time.
 void set_last(LastValue& last, Measure value, uint64_t ticks) noexcept;
 
-// The ways that are not a plain addition. False: the value is none that can be taken, or there was
-// no memory (then `out_of_memory` was counted).
-bool record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
-                   uint64_t ticks) noexcept;
+// What became of a measurement. The worse one of two series is the larger one.
+enum class Outcome : uint8_t {
+  kTaken,
+  kInvalid,  // none that can be taken, or one that the sum cannot hold
+  kNoMemory,
+};
 
-// Takes one measurement; the thread is inside, and `half` is what the phase says. False: it was
-// left out and counted.
-inline bool record(Series& series, Writer& writer, uint32_t half, int64_t value,
-                   uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum && (value >= 0 || !series.is_monotonic)) [[likely]] {
+// Counts a measurement that was not taken; the thread is inside.
+inline void count(Outcome outcome, Writer& writer) noexcept {
+  if (outcome == Outcome::kInvalid) Writer::count(writer.invalid);
+  if (outcome == Outcome::kNoMemory) Writer::count(writer.out_of_memory);
+}
+
+// The ways that are not a plain addition.
+Outcome record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
+                      uint64_t ticks) noexcept;
+
+// Takes one measurement; the thread is inside, and `half` is what the phase says. Where it was left
+// out, that is the caller's to count: once, whichever views there are.
+inline Outcome record(Series& series, Writer& writer, uint32_t half, int64_t value,
+                      uint64_t ticks) noexcept {
+  if (series.aggregation == Aggregation::kSum && (value >= 0 || !series.only_grows)) [[likely]] {
     Cell* const cell = own_cell(series, writer);
     int64_t sum = 0;
     if (cell != nullptr && !__builtin_add_overflow(cell->sums[half].integer, value, &sum))
@@ -104,20 +125,24 @@ inline bool record(Series& series, Writer& writer, uint32_t half, int64_t value,
       SumPart& part = cell->sums[half];
       part.integer = sum;
       ++part.count;
-      return true;
+      return Outcome::kTaken;
     }
   }
   return record_slowly(series, writer, half, Measure::of(value), ticks);
 }
 
-inline bool record(Series& series, Writer& writer, uint32_t half, double value,
-                   uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum && value >= 0 &&
-      value <= std::numeric_limits<double>::max()) [[likely]] {
-    if (Cell* const cell = own_cell(series, writer)) [[likely]] {
-      cell->sums[half].real += value;
-      ++cell->sums[half].count;
-      return true;
+inline Outcome record(Series& series, Writer& writer, uint32_t half, double value,
+                      uint64_t ticks) noexcept {
+  if (series.aggregation == Aggregation::kSum && value >= 0) [[likely]] {
+    Cell* const cell = own_cell(series, writer);
+    if (cell != nullptr) [[likely]] {
+      SumPart& part = cell->sums[half];
+      const double sum = part.real + value;
+      if (sum <= std::numeric_limits<double>::max()) [[likely]] {
+        part.real = sum;
+        ++part.count;
+        return Outcome::kTaken;
+      }
     }
   }
   return record_slowly(series, writer, half, Measure::of(value), ticks);

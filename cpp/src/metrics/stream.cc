@@ -102,8 +102,11 @@ Series* Stream::make(ByteView set, uint64_t hash, bool is_overflow) {
   series->phase = surroundings_.phase;
   series->aggregation =
       is_observable(options_.kind) ? Aggregation::kLastValue : options_.aggregation;
-  series->is_monotonic = options_.is_monotonic();
+  series->only_grows = options_.kind == InstrumentKind::kCounter ||
+                       (options_.is_monotonic() && options_.aggregation == Aggregation::kSum);
   series->is_overflow = is_overflow;
+  series->adds_up = is_observable(options_.kind) && options_.aggregation == Aggregation::kSum &&
+                    (is_overflow || options_.filters_attributes());
   series->stream = this;
   series->id = surroundings_.next_series_id->fetch_add(1, std::memory_order_relaxed);
   series->hash = hash;
@@ -209,22 +212,18 @@ void Stream::observe(const model::AttributeSetKey& key, Measure value, uint64_t 
                      uint64_t since) noexcept {
   const std::lock_guard lock(mutex_);
   Series* const series = find_locked(key);
-  LastValue& last = series->cell.last;
-  if (series->is_overflow) {
-    const auto before = [&](const std::atomic<uint64_t>& turn) {
-      return turn.load(std::memory_order_relaxed) >= since;
-    };
-    if (value.is_integer && before(last.integer_turn)) {
-      int64_t sum = 0;
-      if (!__builtin_add_overflow(last.integer.load(std::memory_order_relaxed), value.integer,
-                                  &sum)) {
-        value.integer = sum;
-      }
-    } else if (!value.is_integer && before(last.real_turn)) {
-      value.real += last.real.load(std::memory_order_relaxed);
-    }
+  if (!series->adds_up) {
+    set_last(series->cell.last, value, ticks);
+    return;
   }
-  set_last(last, value, ticks);
+  // Seen only when its round is over: half of a sum would look like a counter that began anew.
+  RoundSum& round = series->round;
+  if (since < round.since) return;  // late: another round has begun
+  if (since > round.since) round = {.since = since, .sum = {}, .has_real = false};
+  const bool fits = value.is_integer ? add_clamped(round.sum.integer, value.integer)
+                                     : add_clamped(round.sum.real, value.real);
+  if (!fits) clamped_.fetch_add(1, std::memory_order_relaxed);
+  round.has_real |= !value.is_integer;
 }
 
 }  // namespace forebay::metrics

@@ -81,7 +81,7 @@ class Stream {
   [[nodiscard]] Series* bind(const model::AttributeSetKey& key) noexcept;
   void unbind(Series& series) noexcept;
   // Of an observable instrument: what was observed. `ticks` is a time, `since` when this round of
-  // observations began: further values of the overflow are added up.
+  // observations began. What a sum's view or the overflow tells apart no more is added up.
   void observe(const model::AttributeSetKey& key, Measure value, uint64_t ticks,
                uint64_t since) noexcept;
   [[nodiscard]] uint32_t series() const noexcept { return live_.load(std::memory_order_relaxed); }
@@ -91,7 +91,7 @@ class Stream {
   void fold(uint32_t half);
   // Hands the points over. `since`: of an observable instrument, only what was observed after it.
   void collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink);
-  // Measurements that sums and counts could not hold.
+  // Measurements that are in a sum which was cut at the largest number that it can hold.
   [[nodiscard]] uint64_t clamped() const noexcept {
     return clamped_.load(std::memory_order_relaxed);
   }
@@ -125,6 +125,7 @@ class Stream {
   void emit(Series& series, Points& points);
   void emit_sum(Series& series, Points& points);
   void emit_last_value(Series& series, Points& points);
+  void settle_round(Series& series, uint64_t since) noexcept;
   void emit_histogram(Series& series, Points& points);
   void emit_exponential(Series& series, Points& points);
   [[nodiscard]] bool is_delta(Reader reader) const noexcept {

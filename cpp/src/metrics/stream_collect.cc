@@ -12,20 +12,10 @@ using model::ExponentialHistogramPoint;
 using model::HistogramPoint;
 using model::NumberPoint;
 
-bool add_clamped(int64_t& sum, int64_t more) noexcept {
-  int64_t result = 0;
-  if (!__builtin_add_overflow(sum, more, &result)) {
-    sum = result;
-    return true;
-  }
-  sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
-  return false;
-}
-
 bool merge(SumPart& into, const SumPart& part) noexcept {
-  into.real += part.real;
   into.count += part.count;
-  return add_clamped(into.integer, part.integer);
+  const bool fits = add_clamped(into.real, part.real);
+  return add_clamped(into.integer, part.integer) && fits;
 }
 
 ExponentialHistogramPoint::Buckets buckets_of(const ExponentialBuckets* buckets) noexcept {
@@ -51,9 +41,10 @@ model::PointKind point_kind(Aggregation aggregation) noexcept {
 
 class Stream::Points {
  public:
-  Points(const StreamOptions& options, bool is_delta, WallTime interval_start, WallTime now,
-         uint64_t since, model::MetricSink& sink)
+  Points(const StreamOptions& options, Reader reader, bool is_delta, WallTime interval_start,
+         WallTime now, uint64_t since, model::MetricSink& sink)
       : since(since),
+        takes_all(reader == Reader::kPeriodic),
         is_delta(is_delta),
         options_(options),
         interval_start_(interval_start),
@@ -61,6 +52,7 @@ class Stream::Points {
         sink_(sink) {}
 
   const uint64_t since;
+  const bool takes_all;  // it ends what is pending, and the round of observations
   const bool is_delta;
 
   template <typename Point>
@@ -93,23 +85,28 @@ class Stream::Points {
   bool has_begun_ = false;
 };
 
+// With deltas the total is only what a scrape shows: it has no say in what is lost.
 void Stream::fold_cell(Series& series, Cell& cell, uint32_t half) noexcept {
   Totals& totals = series.totals;
   const bool has_pending = options_.temporality == model::Temporality::kDelta;
+  const auto count = [&](bool fits, uint64_t measurements) {
+    if (!fits) clamped_.fetch_add(measurements, std::memory_order_relaxed);
+  };
   if (series.aggregation == Aggregation::kSum) {
     SumPart& part = cell.sums[half];
     if (part.count == 0) return;
     totals.has_real |= part.real != 0;
     bool fits = merge(totals.sum_total, part);
-    if (has_pending) fits &= merge(totals.sum_pending, part);
-    if (!fits) clamped_.fetch_add(1, std::memory_order_relaxed);
+    if (has_pending) fits = merge(totals.sum_pending, part);
+    count(fits, part.count);
     part = {};
   } else if (series.aggregation == Aggregation::kHistogram) {
     HistogramPart& part = *cell.histograms[half];
     if (part.count == 0) return;
     totals.has_negative |= part.min < 0;
-    totals.histogram_total->merge(part);
-    if (has_pending) totals.histogram_pending->merge(part);
+    bool fits = totals.histogram_total->merge(part);
+    if (has_pending) fits = totals.histogram_pending->merge(part);
+    count(fits, part.count);
     part.clear();
   } else if (series.aggregation == Aggregation::kExponentialHistogram) {
     ExponentialHistogram& part = *cell.exponentials[half];
@@ -118,6 +115,9 @@ void Stream::fold_cell(Series& series, Cell& cell, uint32_t half) noexcept {
     if (!totals.exponential_total->prepare(part)) return;
     if (has_pending && !totals.exponential_pending->prepare(part)) return;
     totals.has_negative |= part.min() < 0;
+    const ExponentialHistogram& told =
+        has_pending ? *totals.exponential_pending : *totals.exponential_total;
+    count(std::isfinite(told.sum() + part.sum()), part.count());
     totals.exponential_total->merge(part);
     if (has_pending) totals.exponential_pending->merge(part);
     part.clear();
@@ -230,7 +230,7 @@ void Stream::retire(const std::vector<Series*>& idle) {
 }
 
 void Stream::collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink) {
-  Points points(options_, is_delta(reader), interval_start_, now, since, sink);
+  Points points(options_, reader, is_delta(reader), interval_start_, now, since, sink);
   std::vector<Series*> idle;
   const bool wants_room = is_delta(reader) && !is_observable(options_.kind) &&
                           live_.load(std::memory_order_relaxed) > options_.cardinality_limit / 2;
@@ -273,9 +273,22 @@ void Stream::emit_sum(Series& series, Points& points) {
   if (points.is_delta) totals.sum_pending = {};
 }
 
+// What this round of observations added up to, once it is over.
+void Stream::settle_round(Series& series, uint64_t since) noexcept {
+  const std::lock_guard lock(mutex_);
+  const RoundSum& round = series.round;
+  if (round.since != since) return;
+  LastValue& last = series.cell.last;
+  series.totals.has_real |= round.has_real;
+  last.integer.store(round.sum.integer, std::memory_order_relaxed);
+  last.real.store(round.sum.real, std::memory_order_relaxed);
+  last.integer_turn.store(since, std::memory_order_release);
+}
+
 void Stream::emit_last_value(Series& series, Points& points) {
   const LastValue& last = series.cell.last;
   Totals& totals = series.totals;
+  if (series.adds_up && points.takes_all) settle_round(series, points.since);
   const uint64_t integer_turn = last.integer_turn.load(std::memory_order_acquire);
   const uint64_t real_turn = last.real_turn.load(std::memory_order_acquire);
   const uint64_t turn = std::max(integer_turn, real_turn);
@@ -284,15 +297,20 @@ void Stream::emit_last_value(Series& series, Points& points) {
   NumberPoint point;
   point.is_integer = !totals.has_real;
   point.integer = last.integer.load(std::memory_order_relaxed);
-  point.real = integer_turn >= real_turn ? static_cast<double>(point.integer)
-                                         : last.real.load(std::memory_order_relaxed);
+  point.real = static_cast<double>(point.integer);
+  const double real = last.real.load(std::memory_order_relaxed);
+  if (series.adds_up) {
+    (void)add_clamped(point.real, real);
+  } else if (integer_turn < real_turn) {
+    point.real = real;
+  }
   if (options_.aggregation == Aggregation::kSum && points.is_delta) {
     // What was reported so far; a counter that went down began anew.
     SumPart& before = totals.sum_pending;
     const SumPart now{point.integer, point.real, 1};
-    const bool began_anew = options_.is_monotonic() && point.real < before.real;
-    if (!began_anew) {
-      point.real -= before.real;
+    const bool is_less = point.is_integer ? now.integer < before.integer : now.real < before.real;
+    if (!options_.is_monotonic() || !is_less) {
+      (void)add_clamped(point.real, -before.real);
       if (__builtin_sub_overflow(point.integer, before.integer, &point.integer)) {
         point.is_integer = false;
       }

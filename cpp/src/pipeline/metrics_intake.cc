@@ -67,7 +67,8 @@ void MetricsIntake::begin(MonotonicTime now) {
 
 MetricsIntake::Step MetricsIntake::step() {
   Step step;
-  if (!store_.has_instruments()) {
+  // After the last one there is nothing to collect, and its points would come too late to be sent.
+  if (!store_.has_instruments() || is_final_) {
     flushed_ = flush_;
     return step;
   }
@@ -86,6 +87,7 @@ MetricsIntake::Step MetricsIntake::step() {
       if (lock.owns_lock()) {
         if (late != 0) ledger_.note(NoteName::kCallbacksLate, observers_.give_up());
         (void)store_.begin();
+        is_last_ = is_closed_;
         state_ = State::kTurning;
       }
     }
@@ -94,7 +96,7 @@ MetricsIntake::Step MetricsIntake::step() {
     const std::unique_lock lock(store_.collecting(), std::try_to_lock);
     if (lock.owns_lock() && store_.is_ready()) {
       step.batches = collect();
-      is_final_ = is_closed_;
+      is_final_ = is_last_;
       flushed_ = flush_begun_;
       state_ = State::kIdle;
     }
@@ -107,11 +109,11 @@ uint64_t MetricsIntake::collect() {
   ++collection_;
   batches_ = 0;
   is_whole_ = true;
-  note_numbers();
   shown_since_ticks_ = since_ticks_;
   try {
     store_.collect(metrics::Reader::kPeriodic, ticks_.clock().wall_now(), since_ticks_, encoder_);
     encoder_.finish();
+    note_numbers();
   } catch (const std::bad_alloc&) {
     // What was taken out of the series, and is in no request that was handed out.
     const uint64_t lost = encoder_.clear();

@@ -92,7 +92,8 @@ class MetricsIntake {
   MonotonicTime noted_at_{};
   uint64_t failures_noted_ = 0;
   bool is_closed_ = false;
-  bool is_final_ = false;  // a collection that began after the close is through
+  bool is_last_ = false;  // the phase was turned after the close: the collection under way gets all
+  bool is_final_ = false;  // that one is through
   bool drops_all_ = false;
 };
 

@@ -133,7 +133,7 @@ TEST(CardinalityTest, what_a_series_measures_after_it_made_room_is_in_the_last_c
       Collected collected;
       test.store.collect(Reader::kPeriodic, test.clock.wall_now(), 0, collected);
       EXPECT_EQ(test.store.numbers().series, 0U);
-      EXPECT_TRUE(record(known, writer, test.phase.load() - 1, int64_t{5}, 1));
+      EXPECT_EQ(record(known, writer, test.phase.load() - 1, int64_t{5}, 1), Outcome::kTaken);
       writer.leave();
     }
     test.store.close();

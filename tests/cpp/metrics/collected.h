@@ -125,22 +125,25 @@ struct StoreUnderTest {
   bool record(Writer& writer, Series& series, Value value) {
     writer.enter();
     const uint32_t half = series.phase->load(std::memory_order_acquire) - 1;
-    const bool is_taken = metrics::record(series, writer, half, value, ticks.now());
+    const Outcome outcome = metrics::record(series, writer, half, value, ticks.now());
+    metrics::count(outcome, writer);
     writer.leave();
-    return is_taken;
+    return outcome == Outcome::kTaken;
   }
   // To every stream of the instrument.
   template <typename Value>
   void record(Instrument& instrument, Value value, const std::string& attribute = "",
               const std::string& of = "") {
     if (writer == nullptr) writer = store.writers().lease();
+    Outcome worst = Outcome::kTaken;
+    writer->enter();
     for (const auto& stream : instrument.streams) {
-      writer->enter();
       Series& series = *stream->find(key(attribute, of));
       const uint32_t half = series.phase->load(std::memory_order_acquire) - 1;
-      metrics::record(series, *writer, half, value, ticks.now());
-      writer->leave();
+      worst = std::max(worst, metrics::record(series, *writer, half, value, ticks.now()));
     }
+    metrics::count(worst, *writer);
+    writer->leave();
   }
   Collected collect(Reader reader = Reader::kPeriodic, uint64_t since = 0) {
     const std::lock_guard lock(store.collecting());

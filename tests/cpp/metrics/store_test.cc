@@ -235,8 +235,9 @@ TEST(StoreTest, the_end_waits_for_who_began_to_measure_while_a_collection_was_un
   EXPECT_TRUE(test.store.is_ready());  // it writes to the other half
   test.store.close();
   EXPECT_FALSE(test.store.is_ready());  // which the last collection takes, too
-  EXPECT_TRUE(
-      record(*counter.streams[0]->find(StoreUnderTest::key("", "")), writer, half, int64_t{3}, 1));
+  EXPECT_EQ(
+      record(*counter.streams[0]->find(StoreUnderTest::key("", "")), writer, half, int64_t{3}, 1),
+      Outcome::kTaken);
   writer.leave();
   EXPECT_TRUE(test.store.is_ready());
   Collected collected;
