@@ -88,6 +88,11 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
     return false;
   }
   if (lane.batcher.full()) finish(index, step);  // of internal records, while the other one waited
+  // Before anything else is taken: where the backlog is always full, a batch waits after each step.
+  if (everything && mark.is_through && !mark.is_dry) {
+    if (!lane.batcher.empty() && !lane.waiting) finish(index, step);
+    mark.is_dry = !lane.waiting;
+  }
   const MonotonicTime now = ticks_.clock().now();
   const uint64_t ticks_now = ticks_.now();
   // Ticks are compared, not times: a record's stamp is only turned into a time when it is read.
@@ -112,6 +117,7 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   };
   uint64_t taken = 0;
   bool has_memory = true;
+  bool saw_end = false;
   const auto front = [&]() -> const uint8_t* {
     try {
       return lane.queue->front(due);
@@ -122,7 +128,10 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   };
   while (taken < kRecordsAtOnce && !lane.waiting) {
     const uint8_t* record = front();
-    if (record == nullptr) break;
+    if (record == nullptr) {
+      saw_end = has_memory;
+      break;
+    }
     model::RecordHeader header;
     std::memcpy(&header, record, sizeof header);
     const SeverityClass severity = severity_class(header.severity);
@@ -155,9 +164,9 @@ bool Intake::drain(size_t index, bool everything, Step& step) {
   }
   if (lane.waiting) step.is_dry = false;
   mark.records_left -= std::min(mark.records_left, taken);
-  if (everything && was_past_mark && !lane.waiting && has_memory &&
-      (taken < kRecordsAtOnce || mark.records_left == 0)) {
-    mark.is_dry = true;
+  if (everything && was_past_mark && has_memory && (saw_end || mark.records_left == 0)) {
+    mark.is_through = true;
+    mark.is_dry |= lane.batcher.empty() && !lane.waiting;
   }
   return taken == kRecordsAtOnce && !lane.waiting;
 }
@@ -166,7 +175,7 @@ void Intake::begin_flush() noexcept {
   for (const Source& source : sources_) source.source->begin_flush();
   for (size_t i = 0; i < lanes_.size(); ++i) {
     const uint64_t bound = lanes_[i].queue->mark();
-    flush_marks_[i] = {.bound = bound, .records_left = bound, .is_dry = false};
+    flush_marks_[i] = {.bound = bound, .records_left = bound, .is_through = false, .is_dry = false};
   }
 }
 

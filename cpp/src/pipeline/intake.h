@@ -120,7 +120,8 @@ class Intake final : private InternalSink {
   struct FlushMark {
     uint64_t bound = 0;         // most records that were there when it was set
     uint64_t records_left = 0;  // to drain, where the queue is never found empty
-    bool is_dry = true;         // it was found empty since, and its batch finished
+    bool is_through = false;  // all of them are drained: in the batch, in one that waits, or beyond
+    bool is_dry = true;       // and in the backlog, or beyond
   };
   std::vector<FlushMark> flush_marks_;
   DrainRound round_;

@@ -99,6 +99,28 @@ TEST(PassivePipelineTest, hold_stops_the_draining_and_emit_sees_a_full_lane) {
   EXPECT_TRUE(std::is_sorted(taken.begin(), taken.end()));
 }
 
+TEST(PassivePipelineTest, a_flush_ends_though_the_backlog_is_always_full) {
+  ManualClock clock;
+  TestPipeline pipeline(small_backlog(backlog::OnBacklogFull::kHold), &clock);
+  Emitter emitter(*pipeline);
+  int64_t number = 0;
+  (void)fill(pipeline, emitter, number);
+  ASSERT_TRUE(pipeline->intake().step(true).is_held);
+  const int64_t there = pipeline["held"];
+  pipeline->intake().begin_flush();
+  for (int i = 0; i < 2000 && !pipeline->intake().is_flushed(); ++i) {
+    while (emitter.emit(++number) == Admission::kAccepted) {
+    }
+    pipeline->delivery().step(Duration::zero());
+    pipeline->intake().step(true);
+  }
+  EXPECT_TRUE(pipeline->intake().is_flushed());
+  // Not much more than what was there: who goes on emitting is not waited for.
+  EXPECT_LE(pipeline["delivered"], 2 * there);
+  for (int i = 0; i < 1000 && pipeline["held"] != 0; ++i) step_all(pipeline);
+  EXPECT_EQ(pipeline["held"], 0);
+}
+
 TEST(PassivePipelineTest, evict_oldest_lets_the_oldest_batches_go_and_emit_goes_on) {
   ManualClock clock;
   TestPipeline pipeline(small_backlog(backlog::OnBacklogFull::kEvictOldest), &clock);
