@@ -80,6 +80,27 @@ metrics::View read_view(OptionReader& reader, const std::string& name) {
   return view;
 }
 
+// The points' own part of the backlog. Where the lanes of log records share out all of it among
+// themselves, they share out what the points leave: with nothing of their own, and nothing in
+// common, no point would ever be sent.
+double read_share(OptionReader& reader, std::vector<pipeline::LaneOptions>& lanes) {
+  constexpr double kOwn = 0.1;
+  double taken = 0.0;
+  for (const pipeline::LaneOptions& lane : lanes) taken += lane.backlog.share;
+  if (!reader.has("metrics.backlog_share")) {
+    for (pipeline::LaneOptions& lane : lanes) {
+      if (taken > 1.0 - kOwn) lane.backlog.share *= (1.0 - kOwn) / taken;
+    }
+    return kOwn;
+  }
+  const double share = reader.number("metrics.backlog_share", kOwn, 0.0, 1.0);
+  if (taken + share > 1.0 + 1e-9) {
+    reader.fail("metrics.backlog_share",
+                "with the backlog_share of the lanes it sums up to more than 1");
+  }
+  return share;
+}
+
 }  // namespace
 
 void read_metrics(OptionReader& reader, CollectorOptions& options, uint64_t used_bytes) {
@@ -110,16 +131,7 @@ void read_metrics(OptionReader& reader, CollectorOptions& options, uint64_t used
     if (!reader.has(name + ".instrument")) break;
     defaults.views.push_back(read_view(reader, name));
   }
-  // What the lanes of log records leave of the backlog; none may be left.
-  double left = 1.0;
-  for (const pipeline::LaneOptions& lane : options.pipeline.lanes) left -= lane.backlog.share;
-  left = std::max(left, 0.0);
-  const double share = reader.number("metrics.backlog_share", std::min(0.1, left), 0.0, 1.0);
-  if (share > left + 1e-9) {
-    reader.fail("metrics.backlog_share",
-                "with the backlog_share of the lanes it sums up to more than 1");
-  }
-  metrics.backlog.share = share;
+  metrics.backlog.share = read_share(reader, options.pipeline.lanes);
   options.publication.directory = reader.text("metrics.publish_directory", "");
   if (reader.has("metrics.publish_directory") && !options.publication.directory.starts_with('/')) {
     reader.fail("metrics.publish_directory",

@@ -160,7 +160,7 @@ class MetricsOptions:
     # When a batch is finished. 1..1,000,000. None: 8192.
     max_batch_points: int | None = None
     # Part of the backlog that is the points' own, 0..1, with that of all lanes at most 1. None:
-    # 0.1, or what the lanes leave.
+    # 0.1; where the lanes take more than 0.9, theirs are parts of 0.9.
     backlog_share: float | None = None
     # Older points are let go instead of sent. Unit: s, 0.001 s..365 days. None: never.
     max_age: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from forebay._stats import Audit, LaneCounts, Stats, stats_from
+from forebay._stats import Audit, LaneCounts, PointCounts, Stats, stats_from
 from forebay.cli import demo, demo_text, demo_view
 
 COUNTS: dict[str, Any] = {
@@ -48,6 +49,26 @@ def test_the_demonstration_balances_and_its_policies_show(tmp_path: Path) -> Non
     assert "dropped.queue_full_oldest" in out
     assert "balanced: " in out
     assert "NOT BALANCED" not in out
+    # The counter, the histogram, and points that came while others were lost.
+    assert 'demo_lines_total{logger="demo.api"}' in out
+    assert 'demo_line_length_bytes_bucket{le="80.0"}' in out
+    points = re.search(r"points: (\d+) delivered, (\d+) arrived", out)
+    assert points is not None
+    assert 0 < int(points[1]) == int(points[2])
+
+
+@pytest.mark.parametrize(
+    ("value", "arrived", "agree"), [(24, 3, True), (23, 3, False), (24, 2, False), (24, 4, False)]
+)
+def test_what_was_measured_has_to_agree_as_well(
+    value: int, arrived: int, agree: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The series with what the threads counted, the points with the receiver."""
+    series = {'demo_lines_total{logger="demo.api"}': value, "demo_line_length_bytes_count": value}
+    ledger = Stats(emitted=20, delivered=20, metrics=PointCounts(emitted=3, delivered=3))
+    counts = {**COUNTS, "unique_points": arrived}
+    assert demo.report(ledger, Audit(True, True, 0), counts, {"demo.api": 24}, series) is agree
+    assert ("NOT BALANCED" in capsys.readouterr().out) is not agree
 
 
 def test_on_a_terminal_there_is_the_table_alone(tmp_path: Path) -> None:

@@ -151,3 +151,15 @@ def test_a_sum_of_floats_stays_a_number(kind: str) -> None:
         found = point.value if kind == "up_down_counter" else point.data.sum
         assert math.isfinite(found)
         assert made.invalid() == 2
+
+
+def test_lanes_that_take_the_whole_backlog_leave_room_for_points() -> None:
+    """With nothing of their own and nothing in common, none would ever be sent."""
+    lanes = [
+        forebay.Lane("audit", logger="audit", backlog_share=0.6),
+        forebay.Lane("normal", backlog_share=0.4),
+    ]
+    made = forebay.Collector(service_name="s", exporter=forebay.MemoryExporter(), lanes=lanes)
+    made.counter("orders").add(1)
+    assert made.shutdown(20).metrics.delivered == 1
+    assert made.audit().balanced

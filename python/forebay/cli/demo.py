@@ -9,11 +9,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import arguments, need_core, paint
+from . import arguments, demo_metrics, need_core, paint
 from .demo_load import Load, native_module
 from .demo_text import Text, read_text
 from .demo_view import choose_view, losses
@@ -26,7 +26,8 @@ Threads of Python, and of native C++ where the example extension is built, repor
 machine's package log, or --input) to an OTLP receiver in another process. In the middle the
 receiver stalls, so that each lane does what its policy says: "audit" waits, "urgent" gives up its
 oldest records, "normal" turns new ones away. Later one answer is cut off, so that a batch arrives
-twice. At the end the ledger stands beside the receiver's own count. 0 if they agree, else 1.
+twice. A counter and a histogram measure the lines. At the end the ledger stands beside the
+receiver's own count, and the metrics beside the threads'. 0 if they agree, else 1.
 """
 
 POLICIES = {"audit": "block", "urgent": "drop_oldest", "normal": "drop_newest"}
@@ -92,12 +93,13 @@ def _run_against(
         with contextlib.suppress(OSError):
             receiver.control({"stall": 0})
         load.stop()
+    series = demo_metrics.series_of(collector.prometheus_text())
     collector.shutdown(timeout=15)
     stats, audit = collector.stats(), collector.audit()
     counts = receiver.counts()
     for error in load.errors:
         print(f"forebay demo: a thread failed: {error!r}", file=sys.stderr)
-    agree = report(stats, audit, counts, load.emitted)
+    agree = report(stats, audit, counts, load.emitted, series)
     if not agree and collector.last_error:
         print(f"last error: {collector.last_error}", file=sys.stderr)
     return 0 if agree and not load.errors else 1
@@ -127,6 +129,7 @@ def _collector(endpoint: str) -> Collector:
             forebay.Lane("normal", queue_records=16_384, on_full="drop_newest", backlog_share=0.4),
         ],
         batch=forebay.BatchOptions(max_bytes=64 << 10, max_delay=0.2),
+        metrics=forebay.MetricsOptions(interval=1),
         backlog=forebay.BacklogOptions(max_bytes=256 << 10),
         retry=forebay.RetryOptions(initial=0.1, max=1.0),
     )
@@ -160,9 +163,13 @@ def _watch(collector: Collector, receiver: ReceiverProcess, args: argparse.Names
 
 
 def report(
-    stats: Stats, audit: Audit, counts: dict[str, Any], emitted_by_python: dict[str, int]
+    stats: Stats,
+    audit: Audit,
+    counts: dict[str, Any],
+    emitted_by_python: dict[str, int],
+    series: Mapping[str, float] | None = None,
 ) -> bool:
-    """Print the ledger beside the receiver's count. True if they agree."""
+    """Print the ledger, and what was measured, beside the receiver's count. True if they agree."""
     style = paint.for_stream(sys.stdout)
     came_twice = counts["records"] - counts["unique_records"]
     print("\nTHE LEDGER                                     THE RECEIVER'S OWN COUNT")
@@ -187,7 +194,10 @@ def report(
         emitted = emitted_by_python.get(scope)
         language = "C++ or Forebay" if emitted is None else f"Python {emitted:,}"
         print(f"  {scope:<24} {count:>12,}      {language}")
-    return _verdict(stats, audit, counts, style)
+    metrics_agree = demo_metrics.report(series or {}, stats, counts, emitted_by_python)
+    if not metrics_agree:
+        print(f"{style.bad('NOT BALANCED')}; what was measured differs")
+    return _verdict(stats, audit, counts, style) and metrics_agree
 
 
 def _cell(rows: list[tuple[str, int | None]], index: int) -> str:

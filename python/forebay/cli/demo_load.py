@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
+from .demo_metrics import Instruments
 from .demo_text import Text, level_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class Load:
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
+    _instruments: Instruments = field(init=False)
 
     def start(self) -> None:
         """Start every thread."""
+        self._instruments = Instruments(self.collector)
         for number, role in enumerate(ROLES):
             self._run(role.logger, self._python, role, number)
         if self.native is not None:
@@ -82,6 +85,7 @@ class Load:
 
     def _python(self, role: Role, number: int) -> None:
         logger = self.collector.logger(role.logger)
+        measure = self._instruments.of(role.logger)
         prepared = [(level_of(line), line) for line in self.text.lines]
         position = number * len(prepared) // len(ROLES)
         emitted = 0
@@ -95,6 +99,7 @@ class Load:
             for _ in range(due):
                 level, line = prepared[position]
                 logger.log(level, line, line=position, thread=number)
+                measure.line(line)
                 position = (position + 1) % len(prepared)
                 emitted += 1
                 self.emitted[role.logger] = emitted
