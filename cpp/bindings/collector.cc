@@ -20,10 +20,6 @@ void collect(void* context, const char* name, size_t size, int64_t value) {
   static_cast<Numbers*>(context)->emplace_back(std::string(name, size), value);
 }
 
-void append_text(void* context, const char* data, size_t size) {
-  static_cast<std::string*>(context)->append(data, size);
-}
-
 py::dict as_dict(const Numbers& numbers) {
   py::dict dict;
   for (const auto& [name, value] : numbers) dict[py::str(name)] = value;

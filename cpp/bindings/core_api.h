@@ -5,6 +5,7 @@
 #include <forebay/c_api.h>
 
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace forebay_python {
@@ -15,6 +16,11 @@ inline const forebay_api& core() noexcept {
 }
 
 inline forebay_string text(std::string_view s) noexcept { return {s.data(), s.size()}; }
+
+// A visitor of texts, for which `context` is a std::string.
+inline void append_text(void* context, const char* data, size_t size) {
+  static_cast<std::string*>(context)->append(data, size);
+}
 
 // One file a subject.
 void register_logger(pybind11::module_& module);

@@ -210,10 +210,6 @@ PyObject* bind(PyObject* self, PyObject* args, PyObject* keywords) try {
   return PyErr_NoMemory();
 }
 
-void append_text(void* context, const char* data, size_t size) {
-  static_cast<std::string*>(context)->append(data, size);
-}
-
 // (collector, name, unit, description, meter, meter_version, bounds, is_real)
 PyObject* new_instrument(PyTypeObject* type, PyObject* args, PyObject*) try {
   PyObject *collector = nullptr, *bounds = nullptr;

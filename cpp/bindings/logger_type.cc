@@ -204,11 +204,11 @@ PyObject* get_owner(PyObject* self, void*) {
   return Py_NewRef(owner == nullptr ? Py_None : owner);
 }
 
-PyObject* describe(PyObject* self) {
+PyObject* describe_logger(PyObject* self) {
   return PyUnicode_FromFormat("<forebay.Logger %R>", reinterpret_cast<PyLogger*>(self)->name);
 }
 
-void deallocate(PyObject* self) {
+void deallocate_logger(PyObject* self) {
   auto* logger = reinterpret_cast<PyLogger*>(self);
   PyTypeObject* type = Py_TYPE(self);
   Py_XDECREF(logger->name);
@@ -337,8 +337,8 @@ void register_logger(pybind11::module_& module) {
                                   {nullptr, nullptr, nullptr, nullptr, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_methods, methods},
                                 {Py_tp_getset, members},
-                                {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
-                                {Py_tp_repr, reinterpret_cast<void*>(describe)},
+                                {Py_tp_dealloc, reinterpret_cast<void*>(deallocate_logger)},
+                                {Py_tp_repr, reinterpret_cast<void*>(describe_logger)},
                                 {Py_tp_doc, const_cast<char*>("Emits records into a collector.")},
                                 {0, nullptr}};
   static PyType_Spec spec = {
