@@ -3,7 +3,6 @@
 //
 // Nothing in here raises for a measurement: what is none is counted, as in C++. What is raised is
 // wrong use (arguments that are not there), and a bad name.
-#define PY_SSIZE_T_CLEAN
 #include <array>
 #include <new>
 #include <string>
