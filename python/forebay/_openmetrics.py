@@ -20,6 +20,7 @@ Addends = list[int | float]
 # A series' labels, and the bounds of its buckets.
 SeriesKey = tuple[str, tuple[str, ...]]
 
+_MOST_EXACT = 2**53  # beyond, not every integer is a float
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",?')
 
 
@@ -104,6 +105,9 @@ def total(addends: Addends) -> int | float:
     if all(isinstance(each, int) for each in addends):
         return sum(addends)
     try:
+        # fsum rounds an integer first that a float does not hold.
+        if any(isinstance(each, int) and abs(each) > _MOST_EXACT for each in addends):
+            return float(sum(map(Fraction, addends), Fraction()))
         return math.fsum(addends)
     except (OverflowError, ValueError):  # beyond the largest number, or infinities of both signs
         return sum(addends)
@@ -117,6 +121,8 @@ def compact(addends: Addends) -> Addends:
         return [whole, sum(parts)]
     exact = sum(map(Fraction, parts), Fraction())
     result: Addends = [whole] if whole or not exact else []
+    if parts and not exact:
+        result.append(0.0)  # the sum is a float, whatever it comes to
     while exact:
         try:
             nearest = float(exact)

@@ -271,11 +271,21 @@ def test_a_program_from_the_wheel_alone_runs_without_python(
     records = [
         record
         for line in lines
-        for resource in line["resourceLogs"]
+        for resource in line.get("resourceLogs", [])
         for scope in resource["scopeLogs"]
         for record in scope["logRecords"]
     ]
     assert len(records) == 4016
+    metrics = {
+        metric["name"]: metric
+        for line in lines
+        for resource in line.get("resourceMetrics", [])
+        for scope in resource["scopeMetrics"]
+        for metric in scope["metrics"]
+    }
+    assert metrics.keys() == {"pricing.quotes", "pricing.batch.duration"}
+    quotes = metrics["pricing.quotes"]["sum"]["dataPoints"]
+    assert sum(int(point["asInt"]) for point in quotes) == 4000
     loaded = run("ldd", program)
     assert "libforebay.so.1" in loaded
     assert "libpython" not in loaded
