@@ -11,6 +11,7 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -43,12 +44,14 @@ inline bool add_clamped(int64_t& sum, int64_t more) noexcept {
   sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
   return false;
 }
+inline constexpr double kMostReal = std::numeric_limits<double>::max();
 inline bool add_clamped(double& sum, double more) noexcept {
-  constexpr double kMost = std::numeric_limits<double>::max();
   const double result = sum + more;
-  sum = std::clamp(result, -kMost, kMost);
+  sum = std::clamp(result, -kMostReal, kMostReal);
   return sum == result;
 }
+// Of a histogram: whether it is none that was cut.
+inline bool is_whole(double sum) noexcept { return std::abs(sum) < kMostReal; }
 
 // Followed by its bucket counts.
 struct HistogramPart {

@@ -140,7 +140,7 @@ bool ExponentialHistogram::record(double value) noexcept {
   min_ = count_ == 0 ? value : std::min(min_, value);
   max_ = count_ == 0 ? value : std::max(max_, value);
   ++count_;
-  sum_ += value;
+  add_to_sum(value);
   if (value == 0) {
     ++zero_count_;
   } else if (value > 0) {
@@ -149,6 +149,11 @@ bool ExponentialHistogram::record(double value) noexcept {
     add(*negative_, -value);
   }
   return true;
+}
+
+void ExponentialHistogram::add_to_sum(double more) noexcept {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  sum_ = std::clamp(sum_ + more, -kMost, kMost);
 }
 
 bool ExponentialHistogram::prepare(const ExponentialHistogram& other) noexcept {
@@ -161,8 +166,7 @@ bool ExponentialHistogram::merge(const ExponentialHistogram& other) noexcept {
   min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
   max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
   count_ += other.count_;
-  constexpr double kMost = std::numeric_limits<double>::max();
-  sum_ = std::clamp(sum_ + other.sum_, -kMost, kMost);
+  add_to_sum(other.sum_);
   zero_count_ += other.zero_count_;
   if (other.scale_ < scale_) downscale(static_cast<uint32_t>(scale_ - other.scale_));
   const auto shift = [&] { return static_cast<uint32_t>(other.scale_ - scale_); };

@@ -64,6 +64,7 @@ class ExponentialHistogram {
   void clear() noexcept;
 
   [[nodiscard]] uint64_t count() const noexcept { return count_; }
+  // Cut at the largest double.
   [[nodiscard]] double sum() const noexcept { return sum_; }
   [[nodiscard]] double min() const noexcept { return min_; }  // only where count() != 0
   [[nodiscard]] double max() const noexcept { return max_; }
@@ -76,6 +77,7 @@ class ExponentialHistogram {
 
  private:
   bool need_negative() noexcept;
+  void add_to_sum(double more) noexcept;
   void add(ExponentialBuckets& buckets, double magnitude) noexcept;
   void downscale(uint32_t by) noexcept;
   // Makes the scale as coarse as it takes for indexes low..high (at scale_) to fit `buckets` beside

@@ -66,9 +66,11 @@ bool add_to_sum(SumPart& part, Measure value, bool is_shared) noexcept {
   return true;
 }
 
-bool add_to_histogram(HistogramPart& part, std::span<const double> bounds, double value,
+// The value is in its bucket also where the sum has to be cut; the fold sees that and counts it.
+void add_to_histogram(HistogramPart& part, std::span<const double> bounds, double value,
                       bool is_shared) noexcept {
-  if (!add_real(part.sum, value, is_shared)) return false;
+  if (!add_real(part.sum, value, is_shared))
+    shared(part.sum).store(std::copysign(kMostReal, value));
   const auto bucket =
       static_cast<size_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin());
   if (!is_shared) {
@@ -76,17 +78,15 @@ bool add_to_histogram(HistogramPart& part, std::span<const double> bounds, doubl
     part.min = std::min(part.min, value);
     part.max = std::max(part.max, value);
     ++part.counts()[bucket];
-    return true;
+    return;
   }
   shared(part.count).fetch_add(1, std::memory_order_relaxed);
   replace_shared(part.min, value, std::less<>{});
   replace_shared(part.max, value, std::greater<>{});
   shared(part.counts()[bucket]).fetch_add(1, std::memory_order_relaxed);
-  return true;
 }
 
 Outcome add_to_exponential(ExponentialHistogram& histogram, double value) noexcept {
-  if (!std::isfinite(histogram.sum() + value)) return Outcome::kInvalid;
   return histogram.record(value) ? Outcome::kTaken : Outcome::kNoMemory;
 }
 
@@ -144,15 +144,15 @@ Outcome record_slowly(Series& series, Writer& writer, uint32_t half, Measure val
   Cell* cell = own_cell(series, writer);
   if (cell == nullptr) cell = find_cell(series, writer);
   if (cell == nullptr) return Outcome::kNoMemory;
-  bool is_taken = false;
-  if (series.aggregation == Aggregation::kSum) {
-    is_taken = add_to_sum(cell->sums[half], value, cell->is_shared());
-  } else if (series.aggregation == Aggregation::kHistogram) {
-    is_taken = add_to_histogram(*cell->histograms[half], series.stream->options().bounds,
-                                value.real, cell->is_shared());
-  } else {
+  if (series.aggregation == Aggregation::kExponentialHistogram) {
     return add_to_exponential(*cell, half, value.real);
   }
+  if (series.aggregation == Aggregation::kHistogram) {
+    add_to_histogram(*cell->histograms[half], series.stream->options().bounds, value.real,
+                     cell->is_shared());
+    return Outcome::kTaken;
+  }
+  const bool is_taken = add_to_sum(cell->sums[half], value, cell->is_shared());
   return is_taken ? Outcome::kTaken : Outcome::kInvalid;
 }
 

@@ -106,7 +106,7 @@ void Stream::fold_cell(Series& series, Cell& cell, uint32_t half) noexcept {
     totals.has_negative |= part.min < 0;
     bool fits = totals.histogram_total->merge(part);
     if (has_pending) fits = totals.histogram_pending->merge(part);
-    count(fits, part.count);
+    count(fits && is_whole(part.sum), part.count);
     part.clear();
   } else if (series.aggregation == Aggregation::kExponentialHistogram) {
     ExponentialHistogram& part = *cell.exponentials[half];
@@ -117,7 +117,8 @@ void Stream::fold_cell(Series& series, Cell& cell, uint32_t half) noexcept {
     totals.has_negative |= part.min() < 0;
     const ExponentialHistogram& told =
         has_pending ? *totals.exponential_pending : *totals.exponential_total;
-    count(std::isfinite(told.sum() + part.sum()), part.count());
+    const bool fits = std::isfinite(told.sum() + part.sum());
+    count(fits && is_whole(part.sum()), part.count());
     totals.exponential_total->merge(part);
     if (has_pending) totals.exponential_pending->merge(part);
     part.clear();
