@@ -63,7 +63,7 @@ struct MetricsOptions {
   std::optional<uint32_t> cardinality_limit = {};        // of each instrument. Default: 2,000
   std::optional<uint64_t> max_bytes = {};                // of all series; see docs/options.md
   std::optional<uint32_t> max_batch_points = {};         // default: 8,192
-  std::optional<double> backlog_share = {};              // 0..1. Default: 0.1
+  std::optional<double> backlog_share = {};              // 0..1. Default: 0.1; see docs/options.md
   std::optional<std::chrono::nanoseconds> max_age = {};  // older points expire. Default: never
   std::vector<View> views = {};
 };
