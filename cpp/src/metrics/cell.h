@@ -11,7 +11,6 @@
 #pragma once
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -19,6 +18,7 @@
 #include <new>
 #include <span>
 
+#include "metrics/clamped.h"
 #include "metrics/exponential_histogram.h"
 
 namespace forebay::metrics {
@@ -32,26 +32,6 @@ struct SumPart {
   double real = 0;
   uint64_t count = 0;
 };
-
-// Adds; where the result is no number that it can hold, the largest or smallest one is left, and it
-// says false.
-inline bool add_clamped(int64_t& sum, int64_t more) noexcept {
-  int64_t result = 0;
-  if (!__builtin_add_overflow(sum, more, &result)) {
-    sum = result;
-    return true;
-  }
-  sum = more > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
-  return false;
-}
-inline constexpr double kMostReal = std::numeric_limits<double>::max();
-inline bool add_clamped(double& sum, double more) noexcept {
-  const double result = sum + more;
-  sum = std::clamp(result, -kMostReal, kMostReal);
-  return sum == result;
-}
-// Of a histogram: whether it is none that was cut.
-inline bool is_whole(double sum) noexcept { return std::abs(sum) < kMostReal; }
 
 // Followed by its bucket counts.
 struct HistogramPart {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <new>
 
+#include "metrics/clamped.h"
+
 namespace forebay::metrics {
 namespace {
 
@@ -140,7 +142,7 @@ bool ExponentialHistogram::record(double value) noexcept {
   min_ = count_ == 0 ? value : std::min(min_, value);
   max_ = count_ == 0 ? value : std::max(max_, value);
   ++count_;
-  add_to_sum(value);
+  (void)add_clamped(sum_, value);
   if (value == 0) {
     ++zero_count_;
   } else if (value > 0) {
@@ -149,11 +151,6 @@ bool ExponentialHistogram::record(double value) noexcept {
     add(*negative_, -value);
   }
   return true;
-}
-
-void ExponentialHistogram::add_to_sum(double more) noexcept {
-  constexpr double kMost = std::numeric_limits<double>::max();
-  sum_ = std::clamp(sum_ + more, -kMost, kMost);
 }
 
 bool ExponentialHistogram::prepare(const ExponentialHistogram& other) noexcept {
@@ -166,7 +163,7 @@ bool ExponentialHistogram::merge(const ExponentialHistogram& other) noexcept {
   min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
   max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
   count_ += other.count_;
-  add_to_sum(other.sum_);
+  (void)add_clamped(sum_, other.sum_);
   zero_count_ += other.zero_count_;
   if (other.scale_ < scale_) downscale(static_cast<uint32_t>(scale_ - other.scale_));
   const auto shift = [&] { return static_cast<uint32_t>(other.scale_ - scale_); };

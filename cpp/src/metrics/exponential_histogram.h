@@ -77,7 +77,6 @@ class ExponentialHistogram {
 
  private:
   bool need_negative() noexcept;
-  void add_to_sum(double more) noexcept;
   void add(ExponentialBuckets& buckets, double magnitude) noexcept;
   void downscale(uint32_t by) noexcept;
   // Makes the scale as coarse as it takes for indexes low..high (at scale_) to fit `buckets` beside

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "ship/exporter.h"
+
 namespace forebay::ship {
 namespace {
-
-constexpr Duration kLongestRetryAfter = std::chrono::seconds{300};
 
 // initial * 2^(n-1), at most `most`.
 Duration doubled(Duration initial, uint64_t n, Duration most) noexcept {
@@ -48,7 +48,7 @@ Duration CircuitBreaker::draw_pause() {
 bool CircuitBreaker::failed(MonotonicTime started, std::optional<Duration> retry_after,
                             MonotonicTime now) {
   if (retry_after) {
-    const Duration asked = std::clamp(*retry_after, Duration::zero(), kLongestRetryAfter);
+    const Duration asked = std::clamp<Duration>(*retry_after, Duration::zero(), kLongestRetryAfter);
     asked_until_ = std::max(asked_until_, now + asked);
   }
   if (failures_ > 0 && started <= last_failure_) return false;

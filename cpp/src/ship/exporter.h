@@ -1,5 +1,6 @@
 // A destination. Takes batches, answers with what became of each attempt.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,9 @@
 #include "base/encoded_batch.h"
 
 namespace forebay::ship {
+
+// Who asks for more gets this.
+inline constexpr std::chrono::seconds kLongestRetryAfter{300};
 
 // Why a destination said no for good.
 enum class Rejection : uint8_t { kBadRequest, kTooLarge, kUnauthorized, kPartialSuccess, kOther };
@@ -28,10 +32,11 @@ struct Attempt {
   Kind kind = Kind::kRetry;
   uint64_t rejected = 0;  // of a partial success; at most batch.records()
   Rejection rejection = Rejection::kOther;
-  std::optional<Duration> retry_after;  // what the destination asked for, clamped to 300 s
-  std::string message;                  // for people: status, error text; no secrets
-  bool answered = false;                // the destination itself said so, whatever it said
-  bool busy = false;                    // 429 or 503: it has too much to do
+  std::optional<Duration>
+      retry_after;        // what the destination asked for, at most kLongestRetryAfter
+  std::string message;    // for people: status, error text; no secrets
+  bool answered = false;  // the destination itself said so, whatever it said
+  bool busy = false;      // 429 or 503: it has too much to do
   // What else happened meanwhile, for the ledger's notes.
   uint32_t resends = 0;        // sendings before the last one, each without an answer
   bool is_malformed = false;   // the answer made no sense, and was clamped

@@ -10,7 +10,6 @@
 namespace forebay::ship {
 namespace {
 
-constexpr std::chrono::seconds kLongestAnswered{300};
 constexpr size_t kLongestMessage = 256;
 
 std::string_view trimmed(std::string_view text) noexcept {
@@ -159,14 +158,15 @@ std::optional<Duration> parse_retry_after(std::string_view value, WallTime now) 
   if (digits) {
     int64_t seconds = 0;
     const auto result = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (result.ec == std::errc::result_out_of_range) return kLongestAnswered;
-    return std::min(std::chrono::seconds{std::min<int64_t>(seconds, 86'400)}, kLongestAnswered);
+    if (result.ec == std::errc::result_out_of_range) return kLongestRetryAfter;
+    return std::min(std::chrono::seconds{std::min<int64_t>(seconds, 86'400)}, kLongestRetryAfter);
   }
   const std::optional<std::time_t> date = parse_http_date(value);
   if (!date) return std::nullopt;
   const auto now_s = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   if (*date <= now_s) return std::nullopt;
-  return std::min(std::chrono::seconds{std::min<int64_t>(*date - now_s, 86'400)}, kLongestAnswered);
+  return std::min(std::chrono::seconds{std::min<int64_t>(*date - now_s, 86'400)},
+                  kLongestRetryAfter);
 }
 
 std::optional<PartialSuccess> parse_partial_success(std::string_view body) {
