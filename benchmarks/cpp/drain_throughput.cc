@@ -16,6 +16,7 @@
 
 #include "figures.h"
 #include "forebay_subject.h"
+#include "program_options.h"
 
 namespace forebay::bench {
 namespace {
@@ -94,17 +95,12 @@ bool measure(Figures& figures, std::string& error) {
 }  // namespace forebay::bench
 
 int main(int argc, char** argv) {
-  std::string json;
-  int repeats = 5;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view flag = argv[i];
-    if (flag == "--json") json = argv[i + 1];
-    if (flag == "--repeats") repeats = std::atoi(argv[i + 1]);
-  }
+  using forebay::bench::ProgramOptions;
+  const ProgramOptions options = ProgramOptions::from(argc, argv);
   forebay::bench::Figures figures;
-  for (int repeat = 0; repeat < (repeats > 0 ? repeats : 1); ++repeat) {
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
     std::string error;
     if (!forebay::bench::measure(figures, error)) figures.note("missing.drain", error);
   }
-  return forebay::bench::write_json(figures, json) ? 0 : 1;
+  return forebay::bench::write_json(figures, options.json) ? 0 : 1;
 }

@@ -14,6 +14,7 @@
 #include "bursts.h"
 #include "figures.h"
 #include "forebay_subject.h"
+#include "program_options.h"
 #include "silent_server.h"
 #include "tick_timer.h"
 
@@ -246,12 +247,7 @@ int run(const std::string& json, int repeats) {
 }  // namespace forebay::bench
 
 int main(int argc, char** argv) {
-  std::string json;
-  int repeats = 5;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view flag = argv[i];
-    if (flag == "--json") json = argv[i + 1];
-    if (flag == "--repeats") repeats = std::atoi(argv[i + 1]);
-  }
-  return forebay::bench::run(json, repeats > 0 ? repeats : 1);
+  using forebay::bench::ProgramOptions;
+  const ProgramOptions options = ProgramOptions::from(argc, argv);
+  return forebay::bench::run(options.json, options.repeats);
 }

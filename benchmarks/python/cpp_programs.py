@@ -29,6 +29,8 @@ _CPP_POLICIES = [
     "cpp.recorder_over_emit",
 ]
 _DRAIN = "cpp.drain_otlp_zstd1.records_per_s"
+_COUNTER = ["cpp.counter_bound_ns", "cpp.counter_bound_2_threads_over_1"]
+_COLLECT = "metrics.collect_100k_series_ms"
 
 
 class CppPrograms:
@@ -36,9 +38,10 @@ class CppPrograms:
         self._books = books
 
     def run(self) -> None:
-        if not self._books.wants(*_CPP_EMIT, *_CPP_POLICIES, _DRAIN):
+        if not self._books.wants(*_CPP_EMIT, *_CPP_POLICIES, *_COUNTER, _COLLECT, _DRAIN):
             return
-        targets = ["emit_latency", "drain_throughput", "policy_cost"]
+        targets = ["emit_latency", "drain_throughput", "policy_cost", "counter_cost"]
+        targets.append("collect_cost")
         for command in (
             # gcc 12 at -O3 warns of its own std::string (its bug 105651); the tests' presets are
             # the place for warnings.
@@ -69,6 +72,18 @@ class CppPrograms:
             for name in ("drain_and_ship.records_per_cpu_s", "drain.records_per_wall_s"):
                 self._books.take(drain, name, f"cpp.{name}")
             self._books.valid(drain, "drain.lost", _DRAIN)
+
+        if self._books.wants(*_COUNTER):
+            found = self._program("counter_cost")
+            one, two = (found.get(f"counter_bound_{n}_ns") for n in ("1_thread", "2_threads"))
+            self._books.set("cpp.counter_bound_ns", one)
+            self._books.set("cpp.counter_bound_2_threads_ns", two)
+            if one and two is not None:
+                self._books.figures["cpp.counter_bound_2_threads_over_1"] = two / one
+        if self._books.wants(_COLLECT):
+            found = self._program("collect_cost")
+            for name in ("collect_100k_series_ms", "collect_100k_histograms_ms"):
+                self._books.take(found, name, f"metrics.{name}")
 
     def _cpp_emit(self, found: Values) -> None:
         for ours, name in {

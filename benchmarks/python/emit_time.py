@@ -91,7 +91,7 @@ def measure(subject: str, shape: str, records: int) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subject", choices=sorted(SUBJECTS), required=True)
-    parser.add_argument("--shape", choices=["0attrs", "3attrs"], default="3attrs")
+    parser.add_argument("--shape", choices=["0attrs", "3attrs", "bound"], default="3attrs")
     parser.add_argument("--records", type=int, default=200_000)
     options = parser.parse_args(argv)
     output = os.dup(1)  # a subject may send the real one elsewhere

@@ -19,6 +19,12 @@ _PYTHON_EMIT = {
     ],
     "0attrs": ["picologging", "logxide"],
 }
+# A counter's add: with its attributes, or on what is bound to them.
+_COUNTERS = {
+    f"python.counter_{shape}.{peer}": (peer, shape)
+    for shape in ("bound", "3attrs")
+    for peer in ("opentelemetry", "prometheus_client")
+}
 _SUPPRESSED = "python.suppressed_ns"
 # What it adds to a call that three attributes are bound around it, and that there is a span.
 _IN_CONTEXT = "python.context_3_attributes_adds_ns"
@@ -58,6 +64,9 @@ class PythonSubjects:
             jobs += [("forebay_handler", "3attrs"), ("noop_handler", "3attrs")]
         if self._books.wants(_FORMATTED):
             jobs += [("forebay_handler_formatted", "3attrs"), ("stream_handler", "3attrs")]
+        counters = [pair for name, pair in _COUNTERS.items() if self._books.wants(name)]
+        jobs += [(f"{peer}_counter", shape) for peer, shape in counters]
+        jobs += [("forebay_counter", shape) for shape in sorted({shape for _, shape in counters})]
         memory = self._books.wants("memory.growth_over_bound")
         modes = self._books.wants(
             *(name for name, _, _ in report.GATES if name.startswith("application"))
@@ -84,6 +93,7 @@ class PythonSubjects:
             evict = ["--on-full", "drop_oldest", "--on-backlog-full", "evict_oldest"]
             self._books.subject("memory evict", "memory.py", *evict)
         self._python_emit(emit)
+        self._counters()
         self._delivered()
         self._memory()
         self._application()
@@ -133,6 +143,16 @@ class PythonSubjects:
                 self._books.missing[key] = (
                     "records were lost: the bursts did not fit, do not use it"
                 )
+
+    def _counters(self) -> None:
+        for name, (peer, shape) in _COUNTERS.items():
+            theirs = self._books.median(f"{peer}_counter {shape}", "ns")
+            ours = self._books.median(f"forebay_counter {shape}", "ns")
+            self._books.set(f"python.{peer}.counter_{shape}_ns", theirs)
+            self._books.set(f"python.counter_{shape}_ns", ours)
+            self._books.ratio(name, theirs, ours)
+            if self._books.median(f"forebay_counter {shape}", "lost"):
+                self._books.missing[f"forebay_counter {shape}"] = "measurements were not taken"
 
     def _delivered(self) -> None:
         ours = self._books.median("forebay delivered", "delivered_per_s")

@@ -271,6 +271,57 @@ def _forebay_handler(*, formatted: bool = False) -> Prepared:
     )
 
 
+_LABELS = {"route": "/items/search", "status": 200, "region": "eu"}
+
+
+def _forebay_counter() -> Prepared:
+    """A counter, and its series of the three attributes."""
+    import forebay_setup
+
+    collector = forebay_setup.to_nowhere()
+    counter = collector.counter("requests")
+    return Prepared(
+        {"counter": counter, "bound": counter.bind(_LABELS)},
+        close=lambda: collector.shutdown(timeout=5),
+        lost=lambda: sum(
+            n for note, n in collector.stats().notes.items() if note.startswith("measurements_")
+        ),
+    )
+
+
+def _opentelemetry_counter() -> Prepared:
+    """The SDK's Counter with its periodic reader, which collects once a minute; cumulative."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import (
+        MetricExporter,
+        MetricExportResult,
+        PeriodicExportingMetricReader,
+    )
+
+    class Discard(MetricExporter):  # type: ignore[misc, unused-ignore]
+        def export(self, *arguments: Any, **more: Any) -> MetricExportResult:
+            return MetricExportResult.SUCCESS
+
+        def force_flush(self, timeout_millis: float = 10_000) -> bool:
+            return True
+
+        def shutdown(self, timeout_millis: float = 30_000, **more: Any) -> None:
+            pass
+
+    provider = MeterProvider([PeriodicExportingMetricReader(Discard())], shutdown_on_exit=False)
+    counter = provider.get_meter("bench").create_counter("requests")
+    return Prepared({"counter": counter}, close=provider.shutdown)
+
+
+def _prometheus_client_counter() -> Prepared:
+    """Its Counter with three labels, in a registry of its own and in one process."""
+    from prometheus_client import CollectorRegistry, Counter
+
+    counter = Counter("requests", "Requests.", list(_LABELS), registry=CollectorRegistry())
+    return Prepared({"counter": counter, "bound": counter.labels(*_LABELS.values())})
+
+
+_COUNTER_CALL = 'counter.add(1, {"route": "/items/search", "status": 200, "region": "eu"})'
 _KEYWORD_CALLS = {
     "0attrs": f"log.info({MESSAGE})",
     "3attrs": f"log.info({MESSAGE}, {KEYWORDS})",
@@ -284,6 +335,17 @@ _MESSAGE_ONLY = {"0attrs": f"log.info({MESSAGE})"}
 
 SUBJECTS: dict[str, Subject] = {
     "forebay": Subject(_forebay, _KEYWORD_CALLS),
+    "forebay_counter": Subject(
+        _forebay_counter, {"bound": "bound.add(1)", "3attrs": _COUNTER_CALL}
+    ),
+    # It has nothing that is bound.
+    "opentelemetry_counter": Subject(
+        _opentelemetry_counter, {"bound": _COUNTER_CALL, "3attrs": _COUNTER_CALL}
+    ),
+    "prometheus_client_counter": Subject(
+        _prometheus_client_counter,
+        {"bound": "bound.inc()", "3attrs": 'counter.labels("/items/search", "200", "eu").inc()'},
+    ),
     "forebay_in_context": Subject(_forebay_in_context, _KEYWORD_CALLS),
     "forebay_in_trace": Subject(_forebay_in_trace, _KEYWORD_CALLS),
     "forebay_suppressed": Subject(_forebay_suppressed, _KEYWORD_CALLS),
