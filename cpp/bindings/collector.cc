@@ -212,6 +212,15 @@ void register_collector(py::module_& module) {
         core().collector_set_default(handle);
       },
       py::arg("collector"));
+  module.def(
+      "send_metrics",
+      [](const py::object& collector, const py::bytes& request) {
+        forebay_collector* handle = collector_handle(collector.ptr());
+        const std::string_view bytes = request;
+        py::gil_scoped_release released;
+        return core().collector_send_metrics(handle, {bytes.data(), bytes.size()});
+      },
+      py::arg("collector"), py::arg("request"));
   module.def("get_default", []() -> py::object {
     forebay_collector* handle = core().collector_default();
     if (handle == nullptr) return py::none();

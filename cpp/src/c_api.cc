@@ -301,6 +301,7 @@ const forebay_api table = {
     .collector_metrics_text = api_metrics_text,
     .count_lost_measurements = api_count_lost_measurements,
     .collector_publish_metrics = api_publish_metrics,
+    .collector_send_metrics = api_send_metrics,
 };
 
 }  // namespace

@@ -230,6 +230,9 @@ account::Snapshot Collector::snapshot() const {
   }
   empty.log_lanes = empty.lane_names.size();
   empty.lane_names.emplace_back(pipeline::kMetricsLane);
+  if (options_.pipeline.metrics->reports_itself()) {
+    empty.lane_names.emplace_back(pipeline::kSelfLane);
+  }
   empty.lanes.resize(empty.lane_names.size());
   for (const pipeline::RouteOptions& route : options_.pipeline.routes) {
     empty.route_names.push_back(route.name);
@@ -281,10 +284,12 @@ void Collector::audit(const NumberVisitor& visit) {
   visit("exact", audit.exact ? 1 : 0);
   visit("difference", audit.difference);
   for (size_t i = 0; i < audit.by_lane.size(); ++i) {
-    const bool is_log = i < options_.pipeline.lanes.size();
-    visit(is_log ? "lanes." + options_.pipeline.lanes[i].name + ".difference"
-                 : "metrics.lanes." + std::string(pipeline::kMetricsLane) + ".difference",
-          audit.by_lane[i]);
+    const size_t log_lanes = options_.pipeline.lanes.size();
+    const std::string name = i < log_lanes ? "lanes." + options_.pipeline.lanes[i].name
+                             : i == log_lanes
+                                 ? "metrics.lanes." + std::string(pipeline::kMetricsLane)
+                                 : "metrics.lanes." + std::string(pipeline::kSelfLane);
+    visit(name + ".difference", audit.by_lane[i]);
   }
 }
 

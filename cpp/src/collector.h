@@ -170,6 +170,8 @@ class Registry {
   void release(SeriesHandle* series) noexcept;
   // Throws std::bad_alloc.
   ObserverHandle* observe(Instrument& instrument, forebay_observe_callback callback, void* context);
+  // As collector_send_metrics of the C ABI.
+  int32_t send_metrics(Collector* collector, std::string_view request) noexcept;
   // Binds an Instrument or a SeriesHandle whose store is closed, or that has none.
   // FOREBAY_ACCEPTED, and whose; else why not, counted.
   template <typename Handle>
@@ -184,6 +186,8 @@ class Registry {
 
  private:
   friend class Collector;
+  // FOREBAY_ACCEPTED, and where to; or why nothing is measured, counted. Under mutex_.
+  int32_t metering(Collector* collector, uint64_t measurements, Incarnation*& incarnation) noexcept;
   void add_observers(Collector& collector, Incarnation& incarnation);
   void activate_observed(Collector& collector);
   void begin_observing(Collector& collector) noexcept;

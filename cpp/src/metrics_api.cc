@@ -105,4 +105,9 @@ int32_t api_publish_metrics(forebay_collector* collector) {
   return unwrap(collector)->publish_metrics();
 }
 
+int32_t api_send_metrics(forebay_collector* collector, forebay_string request) {
+  return Registry::process().send_metrics(collector == nullptr ? nullptr : unwrap(collector),
+                                          {request.data, request.size});
+}
+
 }  // namespace forebay::engine

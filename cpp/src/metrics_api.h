@@ -27,5 +27,6 @@ int32_t api_metrics_text(forebay_collector* collector, forebay_string format,
                          forebay_text_visitor visit, void* context);
 void api_count_lost_measurements(int32_t outcome, uint64_t measurements);
 int32_t api_publish_metrics(forebay_collector* collector);
+int32_t api_send_metrics(forebay_collector* collector, forebay_string request);
 
 }  // namespace forebay::engine

@@ -30,6 +30,9 @@ int32_t write_metrics_text(Incarnation& incarnation, bool is_open_metrics, ByteB
     store.collect(metrics::Reader::kCumulative, pipeline.ticks().clock().wall_now(),
                   pipeline.metrics()->shown_since_ticks(), sink);
   }
+  if (const pipeline::SelfMetrics* self = pipeline.metrics()->self()) {
+    self->show(pipeline.ticks().clock().wall_now(), sink);
+  }
   sink.finish(out);
   return FOREBAY_OK;
 }

@@ -1,4 +1,4 @@
-// All series of a collector's life in one process, as text.
+// All series of a collector's life in one process, as text, with what Forebay reports of itself.
 #pragma once
 #include <cstdint>
 

@@ -80,6 +80,36 @@ metrics::View read_view(OptionReader& reader, const std::string& name) {
   return view;
 }
 
+// The part of the backlog that is for what Forebay reports of itself: two hundredths, and in a
+// small one as much as a report or two take, up to a tenth.
+double self_share(const pipeline::PipelineOptions& pipeline) {
+  constexpr double kReports = 8u << 10;
+  uint64_t smallest = pipeline.backlog_max_bytes;
+  for (size_t route = 0; route < pipeline.routes.size(); ++route) {
+    smallest = std::min(smallest, pipeline::route_backlog(pipeline, route).max_bytes);
+  }
+  return std::clamp(kReports / static_cast<double>(smallest), 0.02, 0.1);
+}
+
+// It comes out of the points' own part, at most half of that. Where they have none, all lanes are
+// given parts of what it leaves.
+void make_room_for_self(pipeline::PipelineOptions& pipeline) {
+  pipeline::MetricsOptions& metrics = *pipeline.metrics;
+  if (!metrics.reports_itself()) return;
+  double share = self_share(pipeline);
+  if (metrics.backlog.share > 0) {
+    share = std::min(share, metrics.backlog.share / 2);
+    metrics.backlog.share -= share;
+  } else {
+    double taken = 0;
+    for (const pipeline::LaneOptions& lane : pipeline.lanes) taken += lane.backlog.share;
+    for (pipeline::LaneOptions& lane : pipeline.lanes) {
+      if (taken > 1.0 - share) lane.backlog.share *= (1.0 - share) / taken;
+    }
+  }
+  metrics.self_backlog.share = share;
+}
+
 // The points' own part of the backlog. Where the lanes of log records share out all of it among
 // themselves, they share out what the points leave: with nothing of their own, and nothing in
 // common, no point would ever be sent.
@@ -131,7 +161,13 @@ void read_metrics(OptionReader& reader, CollectorOptions& options, uint64_t used
     if (!reader.has(name + ".instrument")) break;
     defaults.views.push_back(read_view(reader, name));
   }
+  const std::string self =
+      reader.one_of("metrics.self_metrics", "auto", {"auto", "always", "never"});
+  metrics.self_report = self == "never"    ? pipeline::SelfReport::kNever
+                        : self == "always" ? pipeline::SelfReport::kAlways
+                                           : pipeline::SelfReport::kBesideOthers;
   metrics.backlog.share = read_share(reader, options.pipeline.lanes);
+  make_room_for_self(options.pipeline);
   options.publication.directory = reader.text("metrics.publish_directory", "");
   if (reader.has("metrics.publish_directory") && !options.publication.directory.starts_with('/')) {
     reader.fail("metrics.publish_directory",

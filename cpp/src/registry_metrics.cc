@@ -8,6 +8,7 @@
 #include "collector.h"
 #include "encode/prometheus_text.h"
 #include "metrics_text.h"
+#include "ship/metric_points.h"
 
 namespace forebay::engine {
 
@@ -81,31 +82,63 @@ Collector* collector_of(const SeriesHandle& series) noexcept {
 
 template <typename Handle>
 int32_t Registry::bind_metric(Handle& handle, Incarnation*& incarnation) noexcept {
-  using account::NoteName;
   const std::lock_guard lock(mutex_);
   Collector* collector = collector_of(handle) != nullptr ? collector_of(handle) : default_;
-  if (collector == nullptr) {
-    ++measurements_not_started_;
-    return FOREBAY_REFUSED_NOT_STARTED;
-  }
-  if (collector->is_closed()) {
-    collector->add_refused(NoteName::kMeasurementsShutdown, 1);
-    return FOREBAY_REFUSED_SHUTDOWN;
-  }
-  if (collector->options().is_disabled) {
-    lead_nowhere(handle);
-    return FOREBAY_DISABLED;
-  }
-  incarnation = collector->activate();
-  if (incarnation == nullptr) {
-    collector->add_refused(NoteName::kMeasurementsNotStarted, 1);
-    return FOREBAY_REFUSED_NOT_STARTED;
-  }
+  const int32_t outcome = metering(collector, 1, incarnation);
+  if (outcome == FOREBAY_DISABLED) lead_nowhere(handle);
+  if (outcome != FOREBAY_ACCEPTED) return outcome;
   if (!Instruments::bind(handle, *incarnation)) {
-    collector->add_refused(NoteName::kMeasurementsMemory, 1);
+    collector->add_refused(account::NoteName::kMeasurementsMemory, 1);
     return FOREBAY_DROPPED_MEMORY;
   }
   return FOREBAY_ACCEPTED;
+}
+
+int32_t Registry::metering(Collector* collector, uint64_t measurements,
+                           Incarnation*& incarnation) noexcept {
+  using account::NoteName;
+  if (collector == nullptr) {
+    measurements_not_started_ += measurements;
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  if (collector->is_closed()) {
+    collector->add_refused(NoteName::kMeasurementsShutdown, measurements);
+    return FOREBAY_REFUSED_SHUTDOWN;
+  }
+  if (collector->options().is_disabled) return FOREBAY_DISABLED;
+  incarnation = collector->activate();
+  if (incarnation == nullptr) {
+    collector->add_refused(NoteName::kMeasurementsNotStarted, measurements);
+    return FOREBAY_REFUSED_NOT_STARTED;
+  }
+  return FOREBAY_ACCEPTED;
+}
+
+int32_t Registry::send_metrics(Collector* collector, std::string_view request) noexcept try {
+  uint64_t points = 0;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(request.data());
+  const ByteView body{bytes, request.size()};
+  const Status read =
+      ship::for_each_metric_point(body, [&](const ship::MetricPointView&) { ++points; });
+  if (!read) return FOREBAY_INVALID_MEASUREMENT;
+  Incarnation* incarnation = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (collector == nullptr) collector = default_;
+    const int32_t outcome = metering(collector, points, incarnation);
+    if (outcome != FOREBAY_ACCEPTED) return outcome;
+  }
+  using Sent = pipeline::MetricsIntake::Sent;
+  const Sent sent = incarnation->pipeline->send_metrics(body, points);
+  if (sent == Sent::kClosed) {
+    const std::lock_guard lock(mutex_);
+    collector->add_refused(account::NoteName::kMeasurementsShutdown, points);
+    return FOREBAY_REFUSED_SHUTDOWN;
+  }
+  return sent == Sent::kTaken ? FOREBAY_ACCEPTED : FOREBAY_DROPPED_MEMORY;
+} catch (const std::bad_alloc&) {
+  count_lost_measurements(account::NoteName::kMeasurementsMemory, 1);
+  return FOREBAY_DROPPED_MEMORY;
 }
 
 void Registry::count_lost_measurements(account::NoteName name, uint64_t measurements) noexcept {

@@ -73,7 +73,7 @@ def metrics_of(
     """
     if code is None:
         if environment.none and not has_destination:
-            return MetricsOptions(views=(View(aggregation="drop"),))
+            return MetricsOptions(self_metrics=False, views=(View(aggregation="drop"),))
         return environment.options
     if environment.options is None or not isinstance(code, MetricsOptions):
         return code

@@ -170,6 +170,10 @@ class MetricsOptions:
     # From the beginning of one publication to that of the next: what a process that is killed loses
     # at most. Unit: s, 0.01..86400. None: 5.
     publish_interval: float | None = None
+    # Forebay's own metrics: the whole ledger, how full the lanes are, what the exporters do. True:
+    # sent each interval, also where the service has no instrument. False: none at all. None: sent
+    # once there is another instrument, and in every text for Prometheus.
+    self_metrics: bool | None = None
     # Report the process itself as well: CPU, memory, threads, descriptors, garbage collection.
     # From the making of the collector on, with a thread of Python's.
     process: bool = False
@@ -203,6 +207,12 @@ class MetricsOptions:
                 raise OptionError(f"{name}: {self.publish_directory!r} is not a path") from None
             options.add(name, os.path.abspath(text(name, directory)))
         options.seconds(f"{path}.publish_interval", self.publish_interval, 0.01, _DAY)
+        if self.self_metrics is not None:
+            if not isinstance(self.self_metrics, bool):
+                raise OptionError(
+                    f"{path}.self_metrics: {self.self_metrics!r} is not True, False or None"
+                )
+            options.add(f"{path}.self_metrics", "always" if self.self_metrics else "never")
         # Python's part alone does it: the core has no such option.
         if not isinstance(self.process, bool):
             raise OptionError(f"{path}.process: {self.process!r} is not True or False")

@@ -36,7 +36,7 @@ def test_every_kind_of_point_arrives_as_it_was_measured(otel_collector: OtelColl
         collector.observable_counter("observed", lambda: 40)
         assert collector.flush(timeout=30).complete
         stats = collector.stats().metrics
-        assert stats.emitted == stats.delivered == 7
+        assert stats.emitted == stats.lanes["metrics"].delivered == 7
     points = {point.name: point for point in points_of(otel_collector)[:7]}
     orders = points["orders"]
     assert (orders.value, orders.kind, orders.is_monotonic) == (3, "sum", True)

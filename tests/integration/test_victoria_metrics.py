@@ -62,7 +62,7 @@ def test_cumulative_points_arrive_as_they_were_measured(victoria_metrics: Server
             latency.record(0.5 * number)
             assert collector.flush(timeout=30).complete
         stats = collector.stats().metrics
-        assert stats.emitted == stats.delivered == 8
+        assert stats.emitted == stats.lanes["metrics"].delivered == 8
     expected = {
         "orders{region=eu}": [1, 3],
         "active{}": [-4, -8],

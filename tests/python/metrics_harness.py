@@ -97,7 +97,7 @@ class Harness:
         self.collector = forebay.Collector(
             service_name="test",
             exporter=self._exporter,
-            metrics=forebay.MetricsOptions(interval=NEVER, **options),
+            metrics=forebay.MetricsOptions(interval=NEVER, self_metrics=False, **options),
         )
 
     def collect(self) -> list[Point]:

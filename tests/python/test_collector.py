@@ -154,7 +154,7 @@ def test_audit_counts_what_is_inside() -> None:
             memory.log.info("m")
         audit = memory.collector.audit()
         assert (audit.balanced, audit.exact, audit.difference) == (True, True, 0)
-        assert set(audit.lanes) == {"urgent", "normal", "metrics"}
+        assert set(audit.lanes) == {"urgent", "normal", "metrics", "forebay"}
         assert memory.collector.stats().held == 100
 
 

@@ -111,10 +111,10 @@ def test_an_interval_that_contradicts_code_is_told() -> None:
 
 
 def test_none_collects_nothing_unless_code_says_otherwise() -> None:
-    """By a view that drops all."""
+    """By a view that drops all, and none of Forebay's own."""
     none = read_environment({"OTEL_METRICS_EXPORTER": "none"}).metrics
     assert none.none
-    dropped = MetricsOptions(views=(View(aggregation="drop"),))
+    dropped = MetricsOptions(self_metrics=False, views=(View(aggregation="drop"),))
     assert metrics_of(None, none, has_destination=False) == dropped
     assert metrics_of(None, none, has_destination=True) is None
     code = MetricsOptions(interval=1)

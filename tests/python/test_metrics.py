@@ -20,7 +20,10 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def collector() -> Iterator[forebay.Collector]:
-    with forebay.Collector(service_name="test", exporter=forebay.MemoryExporter()) as made:
+    options = forebay.MetricsOptions(self_metrics=False)
+    with forebay.Collector(
+        service_name="test", exporter=forebay.MemoryExporter(), metrics=options
+    ) as made:
         yield made
 
 
@@ -226,7 +229,7 @@ def test_a_callback_that_hangs_is_left_out_and_the_others_are_not() -> None:
         goes_on.wait(30)
         return 1
 
-    options = forebay.MetricsOptions(callback_timeout=0.5)
+    options = forebay.MetricsOptions(callback_timeout=0.5, self_metrics=False)
     with forebay.Collector(exporter=forebay.MemoryExporter(), metrics=options) as collector:
         collector.observable_gauge("hanging", hangs)
         collector.observable_gauge("fine", lambda: 2)

@@ -33,6 +33,7 @@ def collector_of(
         backlog=forebay.BacklogOptions(max_bytes=backlog_bytes),
         metrics=forebay.MetricsOptions(
             interval=NEVER,
+            self_metrics=False,
             temporality=temporality,  # type: ignore[arg-type]
         ),
     )

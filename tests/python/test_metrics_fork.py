@@ -61,7 +61,7 @@ temporality = sys.argv[1]
 exporter = forebay.MemoryExporter()
 collector = forebay.start(
     service_name="s", exporter=exporter,
-    metrics=forebay.MetricsOptions(interval=0.01, temporality=temporality),
+    metrics=forebay.MetricsOptions(interval=0.01, temporality=temporality, self_metrics=False),
 )
 orders, sizes = forebay.counter("orders"), forebay.histogram("sizes")
 bound, bound_size = orders.bind({"how": "bound"}), sizes.bind()
@@ -225,7 +225,9 @@ def test_a_callback_that_forks_costs_neither_process_its_metrics() -> None:
         + """
 exporter = forebay.MemoryExporter()
 collector = forebay.start(
-    service_name="s", exporter=exporter, metrics=forebay.MetricsOptions(interval=86400),
+    service_name="s",
+    exporter=exporter,
+    metrics=forebay.MetricsOptions(interval=86400, self_metrics=False),
 )
 orders = forebay.counter("orders")
 orders.add(7)
@@ -267,7 +269,9 @@ def test_every_callback_is_asked_in_a_child_and_none_is_late() -> None:
         + """
 exporter = forebay.MemoryExporter()
 collector = forebay.start(
-    service_name="s", exporter=exporter, metrics=forebay.MetricsOptions(interval=86400),
+    service_name="s",
+    exporter=exporter,
+    metrics=forebay.MetricsOptions(interval=86400, self_metrics=False),
 )
 calls = []
 
@@ -306,7 +310,9 @@ def test_a_timer_under_way_at_the_fork_ends_in_both_processes() -> None:
         + """
 exporter = forebay.MemoryExporter()
 collector = forebay.start(
-    service_name="s", exporter=exporter, metrics=forebay.MetricsOptions(interval=86400),
+    service_name="s",
+    exporter=exporter,
+    metrics=forebay.MetricsOptions(interval=86400, self_metrics=False),
 )
 timer = forebay.histogram("latency", unit="s").time({"route": "/x"})
 

@@ -41,7 +41,9 @@ def test_a_flush_collects_and_points_are_counted_by_themselves(
 ) -> None:
     """In stats, in the receipt, by the audit, and in the stats file: the same numbers."""
     collector = forebay.Collector(
-        exporter=exporter, metrics=MetricsOptions(interval=NEVER), run_directory=tmp_path
+        exporter=exporter,
+        metrics=MetricsOptions(interval=NEVER, self_metrics=False),
+        run_directory=tmp_path,
     )
     orders = collector.counter("orders")
     orders.add(2, {"region": "eu"})
@@ -71,7 +73,9 @@ def test_a_flush_collects_and_points_are_counted_by_themselves(
 
 def test_clear_forgets_metrics_too(exporter: forebay.MemoryExporter) -> None:
     """And what comes later is there."""
-    collector = forebay.Collector(exporter=exporter, metrics=MetricsOptions(interval=NEVER))
+    collector = forebay.Collector(
+        exporter=exporter, metrics=MetricsOptions(interval=NEVER, self_metrics=False)
+    )
     gauge = collector.gauge("depth")
     gauge.set(1)
     assert collector.flush(30).complete
@@ -89,6 +93,7 @@ def test_views_and_temporality_do_what_they_say(exporter: forebay.MemoryExporter
     collector = forebay.Collector(
         exporter=exporter,
         metrics=MetricsOptions(
+            self_metrics=False,
             interval=NEVER,
             temporality="delta",
             views=[
@@ -125,7 +130,9 @@ def test_none_of_the_environment_is_a_view_that_drops_all(
     """What OTEL_METRICS_EXPORTER=none becomes."""
     collector = forebay.Collector(
         exporter=exporter,
-        metrics=MetricsOptions(interval=NEVER, views=[View(aggregation="drop")]),
+        metrics=MetricsOptions(
+            interval=NEVER, self_metrics=False, views=[View(aggregation="drop")]
+        ),
     )
     collector.counter("orders").add(1)
     assert collector.flush(30).complete

@@ -42,7 +42,7 @@ NAMES = {
     cpython_metrics.CPYTHON_GC_UNCOLLECTABLE_OBJECTS,
 }
 GENERATION = cpython_attributes.CPYTHON_GC_GENERATION
-ON = MetricsOptions(process=True)
+ON = MetricsOptions(process=True, self_metrics=False)
 
 
 def collected(memory: InMemory) -> list[MetricPoint]:
@@ -335,4 +335,5 @@ def test_process_is_a_yes_or_no() -> None:
         forebay.Collector(metrics=MetricsOptions(process="yes"))  # type: ignore[arg-type]
     from forebay._config import arguments_from
 
-    assert arguments_from({"metrics": {"process": True}}, ("metrics",))["metrics"] == ON
+    same = MetricsOptions(process=True)
+    assert arguments_from({"metrics": {"process": True}}, ("metrics",))["metrics"] == same

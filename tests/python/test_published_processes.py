@@ -24,10 +24,10 @@ from tests.waiting import wait_until
 
 
 def shown(directory: Path, process: str = "sum") -> dict[str, float]:
-    """``name{labels}`` -> value, without the labels of the scope."""
+    """``name{labels}`` -> value, without the labels of the scope, and Forebay's own."""
     found = {}
     for line in text(directory=directory, process=process).splitlines():
-        if not line.startswith("#"):
+        if not line.startswith(("#", "forebay_", "otel_sdk_")):
             series, _, value = line.rpartition(" ")
             series = re.sub(r'otel_scope_[a-z]+="[^"]*",?', "", series)
             found[series.replace(",}", "}").replace("{}", "")] = float(value)

@@ -35,7 +35,10 @@ class Delivered(forebay.MemoryExporter):
 
 def test_points_are_found_by_name_kind_meter_and_attribute() -> None:
     """In the order of their time; Forebay's own only where they are asked for."""
-    with memory_collector(exporter=Delivered((EU_LATER,), (EU, US, TEMPERATURE, OWN))) as memory:
+    with memory_collector(
+        exporter=Delivered((EU_LATER,), (EU, US, TEMPERATURE, OWN)),
+        metrics=forebay.MetricsOptions(self_metrics=False),
+    ) as memory:
         assert memory.metric_points() == [EU, US, TEMPERATURE, EU_LATER]
         assert memory.metric_points("orders") == [EU, US, EU_LATER]
         assert memory.metric_points("orders", region="us") == [US]

@@ -79,6 +79,7 @@ class LyingDestination final : public ship::Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return max_in_flight_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "lying"; }
 
  private:
   struct UnderWay {
@@ -120,6 +121,7 @@ class Borrowed final : public ship::Exporter {
   [[nodiscard]] const std::string& description() const noexcept override {
     return to_.description();
   }
+  [[nodiscard]] std::string_view type() const noexcept override { return to_.type(); }
 
  private:
   ship::Exporter& to_;

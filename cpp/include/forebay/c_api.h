@@ -490,6 +490,12 @@ typedef struct forebay_api {
    * metrics.publish_interval. FOREBAY_INVALID_ARGUMENT where that option is not given |
    * FOREBAY_CLOSED | FOREBAY_UNAVAILABLE: it cannot be written; what was there stays. */
   int32_t (*collector_publish_metrics)(forebay_collector* collector);
+  /* Sends points that somebody else has collected: an ExportMetricsServiceRequest of OTLP, which is
+   * copied. In the ledger they are as the collector's own. A null collector means the process
+   * default. FOREBAY_ACCEPTED, or what became of it, which was counted: FOREBAY_DISABLED,
+   * FOREBAY_REFUSED_NOT_STARTED and FOREBAY_REFUSED_SHUTDOWN (notes measurements_...), and
+   * FOREBAY_DROPPED_MEMORY. FOREBAY_INVALID_MEASUREMENT: it is no such request. */
+  int32_t (*collector_send_metrics)(forebay_collector* collector, forebay_string request);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

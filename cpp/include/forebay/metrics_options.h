@@ -65,6 +65,8 @@ struct MetricsOptions {
   std::optional<uint32_t> max_batch_points = {};         // default: 8,192
   std::optional<double> backlog_share = {};              // 0..1. Default: 0.1; see docs/options.md
   std::optional<std::chrono::nanoseconds> max_age = {};  // older points expire. Default: never
+  // Whether Forebay's own metrics are sent. Default: once there is another instrument.
+  std::optional<bool> self_metrics = {};
   std::vector<View> views = {};
 };
 

@@ -224,6 +224,9 @@ class OptionPaths {
     maybe("metrics.max_batch_points", metrics.max_batch_points);
     maybe("metrics.backlog_share", metrics.backlog_share);
     maybe("metrics.max_age", metrics.max_age);
+    if (metrics.self_metrics) {
+      add("metrics.self_metrics", *metrics.self_metrics ? "always" : "never");
+    }
     for (size_t i = 0; i < metrics.views.size(); ++i) {
       put(metrics.views[i], "metrics.views[" + std::to_string(i) + "].");
     }

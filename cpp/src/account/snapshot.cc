@@ -159,19 +159,41 @@ void Snapshot::visit_lanes(
   }
   all.visit(prefix, kPlainNames, true, visitor);
   for (size_t lane = first; lane < last; ++lane) {
-    Sums sums;
-    sums.add_intake(lanes[lane], kAll);
-    sums.add_route(routes[0][lane], kAll);
-    sums.visit(prefix + "lanes." + lane_names[lane] + ".", kPlainNames, false, visitor);
+    visit_lane(lane, prefix + "lanes." + lane_names[lane] + ".", visitor);
   }
   for (size_t route = 0; route < routes.size(); ++route) {
-    Sums sums;
-    for (size_t lane = first; lane < last; ++lane) {
-      sums.add("batched", part(lanes[lane][IntakeName::kBatched], kAll));
-      sums.add_route(routes[route][lane], kAll);
-    }
-    sums.visit(prefix + "routes." + route_names[route] + ".", kRoutePlainNames, false, visitor);
+    visit_route(route, first, last, prefix + "routes." + route_names[route] + ".", visitor);
   }
+}
+
+void Snapshot::visit_lane(
+    size_t lane, const std::string& prefix,
+    const std::function<void(std::string_view name, int64_t value)>& visitor) const {
+  Sums sums;
+  sums.add_intake(lanes[lane], kAll);
+  sums.add_route(routes[0][lane], kAll);
+  sums.visit(prefix, kPlainNames, false, visitor);
+}
+
+void Snapshot::visit_lane(
+    size_t lane, const std::function<void(std::string_view name, int64_t value)>& visitor) const {
+  visit_lane(lane, "", visitor);
+}
+
+void Snapshot::visit_route(
+    size_t route, size_t first, size_t last, const std::string& prefix,
+    const std::function<void(std::string_view name, int64_t value)>& visitor) const {
+  Sums sums;
+  for (size_t lane = first; lane < last; ++lane) {
+    sums.add("batched", part(lanes[lane][IntakeName::kBatched], kAll));
+    sums.add_route(routes[route][lane], kAll);
+  }
+  sums.visit(prefix, kRoutePlainNames, false, visitor);
+}
+
+void Snapshot::visit_route(
+    size_t route, const std::function<void(std::string_view name, int64_t value)>& visitor) const {
+  visit_route(route, 0, log_lanes, "", visitor);
 }
 
 void Snapshot::visit(

@@ -80,8 +80,17 @@ struct Snapshot {
   // All of the plain ones are visited, zero or not; below by_severity, lanes and routes the reasons
   // that are zero are left out.
   void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+  // The same of one lane, and of a route's log records, without a prefix.
+  void visit_lane(size_t lane,
+                  const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+  void visit_route(size_t route,
+                   const std::function<void(std::string_view name, int64_t value)>& visitor) const;
 
  private:
+  void visit_lane(size_t lane, const std::string& prefix,
+                  const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+  void visit_route(size_t route, size_t first, size_t last, const std::string& prefix,
+                   const std::function<void(std::string_view name, int64_t value)>& visitor) const;
   void visit_lanes(const std::string& prefix, size_t first, size_t last,
                    const std::function<void(std::string_view name, int64_t value)>& visitor) const;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ struct EncodedBatch {
   // Every point in it is cumulative: a later collection says all that it says, and more.
   bool can_be_superseded = false;
 
+  std::optional<MonotonicTime> first_sent;  // the first attempt to send it; nothing: there was none
   // An attempt to send it ended without an answer: it may have arrived already.
   bool ambiguous = false;
 

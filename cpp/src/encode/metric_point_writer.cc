@@ -133,7 +133,7 @@ void MetricPointWriter::append(const model::HistogramPoint& point, ByteBuffer& o
   p = put_packed(p, tag(6, WireType::kBytes), point.bucket_counts);
   p = put_packed(p, tag(7, WireType::kBytes), point.bounds);
   p = put_attributes(room, p, tag(9, WireType::kBytes), point.attributes, shape);
-  if (point.count != 0) {
+  if (point.count != 0 && point.has_range) {
     p = put_number(p, tag(11, WireType::kFixed64), point.min);
     p = put_number(p, tag(12, WireType::kFixed64), point.max);
   }

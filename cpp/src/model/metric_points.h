@@ -46,6 +46,7 @@ struct HistogramPoint {
   double max = 0;
   std::span<const double> bounds;           // upper ones, each belongs to its bucket
   std::span<const uint64_t> bucket_counts;  // one more
+  bool has_range = true;                    // min and max are known
 };
 
 struct ExponentialHistogramPoint {

@@ -89,7 +89,9 @@ bool Delivery::poll(Place& place, Duration wait, bool& freed) {
 void Delivery::make_known(Place& place, const std::vector<ship::Settlement>& settlements) {
   const ship::Shipper& shipper = *at(place).shipper;
   Numbers& numbers = *place.numbers;
+  const MonotonicTime known = clock_.now();
   for (const ship::Settlement& settlement : settlements) {
+    numbers.exports.count(settlement, known);
     if (settlement.kind != ship::Settlement::Kind::kDelivered) continue;
     numbers.delivered.fetch_add(settlement.records.total(), std::memory_order_relaxed);
   }
@@ -139,14 +141,32 @@ void Delivery::visit(
     tell("in_flight_limit", at(place).shipper->in_flight_limit());
     tell("answered", numbers.answered.load(std::memory_order_relaxed) ? 1 : 0);
   }
-  // A route is as open as the best of its destinations.
-  for (size_t r = 0; r < routes_.size(); ++r) {
-    ship::BreakerState best = ship::BreakerState::kOpen;
-    for (const Route::Destination& destination : routes_[r].destinations()) {
-      const ship::BreakerState state = destination.shipper->breaker();
-      if (state == ship::BreakerState::kClosed || best == ship::BreakerState::kOpen) best = state;
+  for (const Route& route : routes_) {
+    visitor(route.name() + ".breaker", static_cast<int64_t>(breaker(route)));
+  }
+}
+
+ship::BreakerState Delivery::breaker(const Route& route) noexcept {
+  ship::BreakerState best = ship::BreakerState::kOpen;
+  for (const Route::Destination& destination : route.destinations()) {
+    const ship::BreakerState state = destination.shipper->breaker();
+    if (state == ship::BreakerState::kClosed || best == ship::BreakerState::kOpen) best = state;
+  }
+  return best;
+}
+
+void Delivery::look(Health& health) const {
+  for (const Place& place : places_) {
+    std::string name = health.ledger.route_names[place.route];
+    if (routes_[place.route].destinations().size() > 1) {
+      name += "/" + std::to_string(place.destination);
     }
-    visitor(routes_[r].name() + ".breaker", static_cast<int64_t>(best));
+    health.destinations.push_back({.name = std::move(name),
+                                   .type = at(place).shipper->exporter().type(),
+                                   .exports = &place.numbers->exports});
+  }
+  for (const Route& route : routes_) {
+    health.open_routes.push_back(breaker(route) == ship::BreakerState::kOpen);
   }
 }
 

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "pipeline/books.h"
+#include "pipeline/export_tally.h"
+#include "pipeline/health.h"
 #include "pipeline/route.h"
 
 namespace forebay::pipeline {
@@ -48,6 +50,8 @@ class Delivery {
   // "routes.<route>.destinations.<i>.delivered" (records), ".failures_in_a_row", ".under_way"
   // (batches), ".answered" (0 or 1).
   void visit(const std::function<void(std::string_view name, int64_t value)>& visitor) const;
+  // Fills in the destinations and the routes.
+  void look(Health& health) const;
 
  private:
   // A destination's numbers, for anyone; written by the ship thread.
@@ -57,6 +61,7 @@ class Delivery {
     std::atomic<uint64_t> failures_in_a_row{0};
     std::atomic<uint64_t> under_way{0};
     std::atomic<bool> answered{false};
+    ExportTally exports;
   };
   struct Place {
     size_t route = 0;
@@ -73,6 +78,8 @@ class Delivery {
   Place& waited_for(Duration& wait);
   // What happened on the way, made known before the books tell how the batches ended.
   void make_known(Place& place, const std::vector<ship::Settlement>& settlements);
+  // Of the best of its destinations.
+  [[nodiscard]] static ship::BreakerState breaker(const Route& route) noexcept;
   [[nodiscard]] const Route::Destination& at(const Place& place) const noexcept {
     return routes_[place.route].destinations()[place.destination];
   }

@@ -1,14 +1,9 @@
 #include "pipeline/metrics_intake.h"
 
-#include <algorithm>
 #include <new>
-
-#include "base/diagnostics.h"
 
 namespace forebay::pipeline {
 
-using account::EmitName;
-using account::IntakeName;
 using account::NoteName;
 
 namespace {
@@ -16,27 +11,22 @@ namespace {
 // Of what the store counts, and readers of the stats file see.
 constexpr Duration kBetweenNotes = std::chrono::seconds{1};
 
-SeverityCounts points_of(uint64_t points) noexcept {
-  SeverityCounts counts;
-  counts[SeverityClass::kUnspecified] = points;
-  return counts;
-}
-
 }  // namespace
 
-MetricsIntake::MetricsIntake(const MetricsOptions& options, const model::Resource& resource,
-                             uint64_t max_bytes, uint8_t lane, std::atomic<uint32_t>& phase,
-                             Intake& intake, account::Ledger& ledger, Books& books,
+MetricsIntake::MetricsIntake(const MetricsOptions& options, uint8_t lane,
+                             const MakeBatches& make_batches, std::function<Health()> look,
+                             std::atomic<uint32_t>& phase, account::Ledger& ledger,
                              const TickSource& ticks)
     : options_(options),
-      lane_(lane),
-      intake_(intake),
       ledger_(ledger),
-      books_(books),
       ticks_(ticks),
       store_(options.store, phase, ticks),
-      encoder_(resource, options.max_batch_points, max_bytes,
-               [this](encode::MetricRequest&& request) { take(request); }) {}
+      batches_(make_batches(lane, false)) {
+  if (!options.reports_itself()) return;
+  self_ = std::make_unique<SelfMetrics>(std::move(look), options.store.defaults.temporality,
+                                        ticks.clock().wall_now());
+  self_batches_ = make_batches(static_cast<uint8_t>(lane + 1), true);
+}
 
 void MetricsIntake::begin_flush() noexcept { ++flush_; }
 
@@ -48,6 +38,14 @@ void MetricsIntake::close() {
   const std::lock_guard lock(store_.collecting());
   store_.close();
   is_closed_ = true;
+}
+
+MetricsIntake::Sent MetricsIntake::send(ByteView request, uint64_t points) {
+  {
+    const std::lock_guard lock(store_.collecting());
+    if (is_closed_) return Sent::kClosed;
+  }
+  return batches_->send(request, points) ? Sent::kTaken : Sent::kDroppedMemory;
 }
 
 void MetricsIntake::begin(MonotonicTime now) {
@@ -68,7 +66,7 @@ void MetricsIntake::begin(MonotonicTime now) {
 MetricsIntake::Step MetricsIntake::step() {
   Step step;
   // After the last one there is nothing to collect, and its points would come too late to be sent.
-  if (!store_.has_instruments() || is_final_) {
+  if (!has_something() || is_final_) {
     flushed_ = flush_;
     return step;
   }
@@ -105,67 +103,22 @@ MetricsIntake::Step MetricsIntake::step() {
   return step;
 }
 
-uint64_t MetricsIntake::collect() {
-  ++collection_;
-  batches_ = 0;
-  is_whole_ = true;
+uint64_t MetricsIntake::collect_store() {
   shown_since_ticks_ = since_ticks_;
-  try {
-    store_.collect(metrics::Reader::kPeriodic, ticks_.clock().wall_now(), since_ticks_, encoder_);
-    encoder_.finish();
-    note_numbers();
-  } catch (const std::bad_alloc&) {
-    // What was taken out of the series, and is in no request that was handed out.
-    const uint64_t lost = encoder_.clear();
-    count_drained(lost);
-    ledger_.intake(IntakeName::kDroppedMemory, lane_, points_of(lost));
-    warn("metrics_memory", "no memory for a collection; its points are counted as dropped{memory}");
-    return batches_;
-  }
-  if (batches_ != 0 && is_whole_) books_.supersede(lane_, collection_);
-  return batches_;
+  const uint64_t batches = batches_->take([this](model::MetricSink& sink) {
+    store_.collect(metrics::Reader::kPeriodic, ticks_.clock().wall_now(), since_ticks_, sink);
+  });
+  note_numbers();
+  return batches;
 }
 
-void MetricsIntake::count_drained(uint64_t points) {
-  if (points == 0) return;
-  // Only for this moment: each slot that is leased is a thread that may be killed in between.
-  const account::ThreadCounters counters = ledger_.lease();
-  counters.add(lane_, EmitName::kEmitted, SeverityClass::kUnspecified, points);
-  ledger_.give_back(counters);
-  ledger_.drained(lane_, points_of(points));
-}
-
-void MetricsIntake::take(const encode::MetricRequest& request) {
-  count_drained(request.points);
-  const auto let_go = [&](IntakeName name) {
-    ledger_.intake(name, lane_, points_of(request.points));
-  };
-  if (drops_all_) {
-    let_go(IntakeName::kDroppedShutdown);
-    return;
+uint64_t MetricsIntake::collect() {
+  uint64_t batches = collect_store();
+  if (self_ != nullptr) {
+    batches += self_batches_->take(
+        [this](model::MetricSink& sink) { self_->collect(ticks_.clock().wall_now(), sink); });
   }
-  try {
-    auto body = intake_.compressor().compress(request.body.view());
-    if (!body) throw std::bad_alloc();
-    EncodedBatch batch;
-    batch.id = intake_.next_batch_id();
-    batch.signal = Signal::kMetrics;
-    batch.lane = lane_;
-    batch.codec = intake_.compressor().codec();
-    batch.counts = points_of(request.points);
-    batch.oldest = batch.newest = ticks_.clock().now();
-    batch.oldest_wall = ticks_.clock().wall_now();
-    batch.raw_bytes = request.body.size();
-    batch.body = body.take();
-    batch.collection = collection_;
-    batch.can_be_superseded = request.is_cumulative;
-    (void)books_.push(batch, batch.newest);
-    ++batches_;
-  } catch (const std::bad_alloc&) {
-    let_go(IntakeName::kDroppedMemory);
-    is_whole_ = false;
-    warn("metrics_memory", "no memory for a batch of metrics; it is counted as dropped{memory}");
-  }
+  return batches;
 }
 
 // What the store counted goes into the ledger, for readers of the file as well.
@@ -183,12 +136,12 @@ void MetricsIntake::note_numbers() {
 
 void MetricsIntake::drop_all() {
   note_numbers();
-  drops_all_ = true;
+  batches_->drop_all();
   if (!store_.has_instruments() || is_final_) return;
   const std::lock_guard lock(store_.collecting());
   (void)store_.begin();
   // Who is in the middle of a measurement now leaves it uncounted: there is no time left to wait.
-  if (store_.is_ready()) (void)collect();
+  if (store_.is_ready()) (void)collect_store();
 }
 
 }  // namespace forebay::pipeline

@@ -4,9 +4,8 @@
 // A collection goes through three states, and step() never waits in one: the callbacks of
 // observable instruments are asked, and have until callback_timeout; the phase of the store is
 // turned, and threads that are in the middle of a measurement come out of it; then all is collected
-// at once, and is in the backlog when step() returns.
-//
-// In the ledger a point is emitted, drained and batched with its batch: it is nowhere in between.
+// at once, and is in the backlog when step() returns. What Forebay reports of itself is collected
+// with it, into a lane of its own.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,27 +14,34 @@
 
 #include "account/ledger.h"
 #include "base/ticks.h"
-#include "encode/otlp_metrics.h"
 #include "metrics/store.h"
-#include "pipeline/books.h"
-#include "pipeline/intake.h"
+#include "pipeline/metric_batches.h"
 #include "pipeline/metrics_options.h"
 #include "pipeline/observers.h"
+#include "pipeline/self_metrics.h"
 
 namespace forebay::pipeline {
 
 inline constexpr std::string_view kMetricsLane = "metrics";
+inline constexpr std::string_view kSelfLane = "forebay";
 
 class MetricsIntake {
  public:
-  // `lane`: the number of its lane. `intake` names and compresses the batches. `phase`: of the
-  // store.
-  MetricsIntake(const MetricsOptions& options, const model::Resource& resource, uint64_t max_bytes,
-                uint8_t lane, std::atomic<uint32_t>& phase, Intake& intake, account::Ledger& ledger,
-                Books& books, const TickSource& ticks);
+  // A lane's way to the backlog, by its number.
+  using MakeBatches = std::function<std::unique_ptr<MetricBatches>(uint8_t lane, bool is_internal)>;
+
+  // `lane`: the number of its lane; Forebay's own comes after it. `look`: at the pipeline, for what
+  // it reports of itself. `phase`: of the store.
+  MetricsIntake(const MetricsOptions& options, uint8_t lane, const MakeBatches& make_batches,
+                std::function<Health()> look, std::atomic<uint32_t>& phase, account::Ledger& ledger,
+                const TickSource& ticks);
 
   [[nodiscard]] metrics::Store& store() noexcept { return store_; }
   [[nodiscard]] Observers& observers() noexcept { return observers_; }
+  // How many lanes are of points: one, or two with Forebay's own.
+  [[nodiscard]] size_t lanes() const noexcept { return self_ != nullptr ? 2 : 1; }
+  // Null: it reports nothing of itself.
+  [[nodiscard]] const SelfMetrics* self() const noexcept { return self_.get(); }
   // Under store().collecting(): what was observed since then was in the last collection.
   [[nodiscard]] uint64_t shown_since_ticks() const noexcept { return shown_since_ticks_; }
 
@@ -45,11 +51,14 @@ class MetricsIntake {
     bool is_busy = false;  // in the middle of a collection: look again soon
   };
   Step step();
+  // A finished ExportMetricsServiceRequest of somebody else's, with so many points.
+  enum class Sent : uint8_t { kTaken, kClosed, kDroppedMemory };
+  Sent send(ByteView request, uint64_t points);
   // One more collection that begins after this; is_flushed() once it is in the backlog.
   void begin_flush() noexcept;
   [[nodiscard]] bool is_flushed() const noexcept { return flushed_ == flush_; }
   // When the next collection begins, or the one under way gives up on callbacks; nothing where
-  // there is no instrument.
+  // there is nothing to collect.
   [[nodiscard]] std::optional<MonotonicTime> next_due() const noexcept;
   // At the end. Nothing is measured from here on; the next flush collects what was.
   void close();
@@ -62,28 +71,26 @@ class MetricsIntake {
 
   void begin(MonotonicTime now);
   uint64_t collect();
-  void take(const encode::MetricRequest& request);
-  // Points that are in no batch yet come, and go on.
-  void count_drained(uint64_t points);
+  uint64_t collect_store();
+  [[nodiscard]] bool has_something() const noexcept {
+    return store_.has_instruments() || options_.self_report == SelfReport::kAlways;
+  }
   void note_numbers();
 
   const MetricsOptions options_;
-  const uint8_t lane_;
-  Intake& intake_;
   account::Ledger& ledger_;
-  Books& books_;
   const TickSource& ticks_;
   metrics::Store store_;
   Observers observers_;
-  encode::MetricEncoder encoder_;
+  const std::unique_ptr<MetricBatches> batches_;
+  // Null: nothing is reported of Forebay itself.
+  std::unique_ptr<SelfMetrics> self_;
+  std::unique_ptr<MetricBatches> self_batches_;
 
   State state_ = State::kIdle;
   std::optional<MonotonicTime> next_;  // when the next collection is due
   MonotonicTime begun_{};              // when the one under way began
   uint64_t since_ticks_ = 0;           // the same, of what is observed in it
-  uint64_t collection_ = 0;            // its number
-  uint64_t batches_ = 0;               // of it, so far
-  bool is_whole_ = true;               // and none was let go
   uint64_t shown_since_ticks_ = 0;
   uint64_t flush_ = 0;        // the last flush that was asked for
   uint64_t flush_begun_ = 0;  // that the collection under way is for
@@ -94,7 +101,6 @@ class MetricsIntake {
   bool is_closed_ = false;
   bool is_last_ = false;  // the phase was turned after the close: the collection under way gets all
   bool is_final_ = false;  // that one is through
-  bool drops_all_ = false;
 };
 
 }  // namespace forebay::pipeline

@@ -9,6 +9,13 @@
 
 namespace forebay::pipeline {
 
+// Whether Forebay reports itself (self_metrics.h).
+enum class SelfReport : uint8_t {
+  kNever,
+  kBesideOthers,  // once there is another instrument; wherever series are shown as text, always
+  kAlways,
+};
+
 struct MetricsOptions {
   // From the beginning of one collection to that of the next. Unit: ns, 10 ms..1 day.
   Duration interval = std::chrono::seconds{60};
@@ -28,6 +35,15 @@ struct MetricsOptions {
                                       .max_age = {},
                                       .turn = {},
                                       .order = backlog::Order::kOldestFirst};
+  SelfReport self_report = SelfReport::kNever;
+  // Of Forebay's own points, which no flood of others can put out.
+  backlog::LaneBacklogOptions self_backlog{.share = 0.02,
+                                           .on_full = backlog::OnBacklogFull::kEvictOldest,
+                                           .max_age = {},
+                                           .turn = {},
+                                           .order = backlog::Order::kOldestFirst};
+
+  [[nodiscard]] bool reports_itself() const noexcept { return self_report != SelfReport::kNever; }
 };
 
 }  // namespace forebay::pipeline

@@ -69,7 +69,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
       pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
     }
   }
-  if (options.metrics) ledger.metric_lanes.emplace_back(kMetricsLane);
+  if (options.metrics) {
+    ledger.metric_lanes.emplace_back(kMetricsLane);
+    if (options.metrics->reports_itself()) ledger.metric_lanes.emplace_back(kSelfLane);
+  }
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
   pipeline->books_ = std::make_unique<Books>(backlogs, *pipeline->ledger_);
@@ -300,8 +303,8 @@ void Pipeline::let_go_of_the_rest() {
     left += intake_->in_batch(i);
     left += books_->inside(static_cast<uint8_t>(i)).waiting;
   }
-  if (metrics_ != nullptr) {
-    left += books_->inside(static_cast<uint8_t>(lanes_.size())).waiting;
+  for (size_t i = 0; metrics_ != nullptr && i < metrics_->lanes(); ++i) {
+    left += books_->inside(static_cast<uint8_t>(lanes_.size() + i)).waiting;
   }
   left_nothing_ = left.total() == 0;
   intake_->drop_all();

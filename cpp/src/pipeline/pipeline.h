@@ -64,6 +64,8 @@ class Pipeline {
   }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
 
+  // Points that somebody else has collected, as MetricsIntake::send. Any thread.
+  MetricsIntake::Sent send_metrics(ByteView request, uint64_t points);
   // Lets the source put records of Forebay's own into the lanes' batches: see InternalSource. It
   // must live until the threads have ended (shutdown). Any thread.
   void add_internal_source(InternalSource& source, Duration interval);
@@ -80,6 +82,8 @@ class Pipeline {
     return delivery_->destination_answered();
   }
   [[nodiscard]] std::string last_error() const;
+  // Throws std::bad_alloc.
+  [[nodiscard]] Health health() const;
   [[nodiscard]] uint64_t memory_bytes() const;
   // The fullest lane's fill, 0..1.
   [[nodiscard]] double fill() const noexcept;

@@ -14,9 +14,40 @@ constexpr Duration kLookSoon = std::chrono::milliseconds{1};
 void Pipeline::make_metrics(const PipelineOptions& options) {
   std::atomic<uint32_t>* const phase =
       options.metrics->phase != nullptr ? options.metrics->phase : &metrics_phase_;
+  const auto make_batches = [&](uint8_t lane, bool is_internal) {
+    return std::make_unique<MetricBatches>(options.resource, options.metrics->max_batch_points,
+                                           options.batch.max_bytes, lane, is_internal, *intake_,
+                                           *ledger_, *books_, ticks_);
+  };
   metrics_ = std::make_unique<MetricsIntake>(
-      *options.metrics, options.resource, options.batch.max_bytes,
-      static_cast<uint8_t>(lanes_.size()), *phase, *intake_, *ledger_, *books_, ticks_);
+      *options.metrics, static_cast<uint8_t>(lanes_.size()), make_batches,
+      [this] { return health(); }, *phase, *ledger_, ticks_);
+}
+
+MetricsIntake::Sent Pipeline::send_metrics(ByteView request, uint64_t points) {
+  const auto sent = [&] {
+    const std::lock_guard lock(drain_mutex_);
+    return metrics_->send(request, points);
+  }();
+  delivery_->wake();
+  return sent;
+}
+
+Health Pipeline::health() const {
+  Health health;
+  health.ledger = ledger_->snapshot();
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const queue::LaneQueue& queue = *lanes_[i].queue;
+    const LanePressure& of_lane = pressure().lane(i);
+    health.lanes.push_back({.slots = queue.slots(),
+                            .fill = queue.fill(),
+                            .state = of_lane.state(),
+                            .time_to_full = of_lane.time_to_full()});
+  }
+  delivery_->look(health);
+  health.memory_bytes = memory_bytes();
+  health.backlog_bytes = books_->backlog_bytes();
+  return health;
 }
 
 Intake::Step Pipeline::drain(bool everything) {

@@ -30,7 +30,10 @@ backlog::BacklogOptions route_backlog(const PipelineOptions& options, size_t rou
     }
   }
   // Points never hold up anything, whatever a route says of its lanes.
-  if (options.metrics) backlog.lanes.push_back(options.metrics->backlog);
+  if (options.metrics) {
+    backlog.lanes.push_back(options.metrics->backlog);
+    if (options.metrics->reports_itself()) backlog.lanes.push_back(options.metrics->self_backlog);
+  }
   return backlog;
 }
 

@@ -36,6 +36,7 @@ class ConsoleExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "console"; }
 
  private:
   Status show(const EncodedBatch& batch, ByteBuffer& output);

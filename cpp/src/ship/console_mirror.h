@@ -32,6 +32,7 @@ class ConsoleMirror final : public Exporter {
   [[nodiscard]] const std::string& description() const noexcept override {
     return primary_->description();
   }
+  [[nodiscard]] std::string_view type() const noexcept override { return primary_->type(); }
 
   // Of batches that wait for the console, in memory that no lane counts. One batch may be larger.
   static constexpr uint64_t kMostWaitingBytes = 4u << 20;

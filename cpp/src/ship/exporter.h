@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -66,6 +67,8 @@ class Exporter {
   [[nodiscard]] virtual const void* waits_on() const noexcept { return this; }
   // "otlp http://127.0.0.1:4318/v1/logs", for messages; no secrets.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
+  // Its kind, in lower case: "otlp_http".
+  [[nodiscard]] virtual std::string_view type() const noexcept = 0;
 };
 
 }  // namespace forebay::ship

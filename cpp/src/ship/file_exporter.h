@@ -60,6 +60,7 @@ class FileExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override;
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "file"; }
 
   // Whether a file in the directory is one that some FileExporter wrote.
   [[nodiscard]] static bool is_ours(std::string_view name) noexcept;

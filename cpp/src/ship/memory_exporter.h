@@ -39,6 +39,7 @@ class MemoryExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "memory"; }
 
   static constexpr uint64_t kDefaultMaxBytes = 64u << 20;
 

@@ -40,6 +40,7 @@ class ModelledExporter final : public Exporter {
     return destination_.max_in_flight;
   }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "modelled"; }
 
  private:
   struct UnderWay {

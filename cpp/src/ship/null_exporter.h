@@ -29,6 +29,7 @@ class NullExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return codec_; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 4; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "null"; }
 
  private:
   const Codec codec_;

@@ -35,6 +35,7 @@ class OtlpHttpExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return endpoints_[0].codec; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return options_.max_in_flight; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "otlp_http"; }
 
   // How often an endpoint fell back from zstd to gzip: at most once for each.
   [[nodiscard]] uint64_t encoding_fallbacks() const noexcept { return encoding_fallbacks_; }

@@ -16,9 +16,6 @@ namespace {
 
 // A destination that answers kOtherCodec to every codec would go round for ever.
 constexpr uint32_t kCodecChanges = 2;
-// First attempts remembered for max_elapsed. A batch that was put back may leave the backlog
-// without coming back here; the oldest memories go.
-constexpr size_t kRememberedBatches = 4096;
 
 // What is left once `rejected` records are taken off, from the largest class first.
 SeverityCounts without(SeverityCounts counts, uint64_t rejected) noexcept {
@@ -80,8 +77,7 @@ struct Shipper::State {
   void make_known(MonotonicTime now) noexcept;
   void put_parts_back(std::vector<Settlement>& out);
   void finish(Settlement settlement, std::vector<Settlement>& out);
-  [[nodiscard]] bool overdue(const BatchId& id, MonotonicTime now) const;
-  void remember(const BatchId& id, MonotonicTime first);
+  [[nodiscard]] bool overdue(const EncodedBatch& batch, MonotonicTime now) const noexcept;
 
   std::unique_ptr<Exporter> exporter;
   const std::optional<Duration> max_elapsed;
@@ -91,9 +87,6 @@ struct Shipper::State {
 
   std::unordered_map<BatchId, UnderWay> under_way;
   std::deque<EncodedBatch> parts;  // of split batches: in flight for the backlog, not sent yet
-  // When each batch was first tried; only where max_elapsed asks for it.
-  std::unordered_map<BatchId, MonotonicTime> first_tried;
-  std::deque<BatchId> first_tried_order;
 
   ShipEvents events;
   bool ever_answered = false;
@@ -104,23 +97,12 @@ struct Shipper::State {
   std::atomic<uint32_t> known_limit{0};
 };
 
-void Shipper::State::remember(const BatchId& id, MonotonicTime first) {
-  if (!max_elapsed || !first_tried.emplace(id, first).second) return;
-  first_tried_order.push_back(id);
-  if (first_tried_order.size() > kRememberedBatches) {
-    first_tried.erase(first_tried_order.front());
-    first_tried_order.pop_front();
-  }
-}
-
-bool Shipper::State::overdue(const BatchId& id, MonotonicTime now) const {
-  if (!max_elapsed) return false;
-  const auto first = first_tried.find(id);
-  return first != first_tried.end() && now - first->second >= *max_elapsed;
+bool Shipper::State::overdue(const EncodedBatch& batch, MonotonicTime now) const noexcept {
+  return max_elapsed && batch.first_sent && now - *batch.first_sent >= *max_elapsed;
 }
 
 void Shipper::State::send(EncodedBatch batch, MonotonicTime now) {
-  remember(batch.id, now);
+  if (!batch.first_sent) batch.first_sent = now;
   under_way[batch.id] = UnderWay{.started = now};
   exporter->send(std::move(batch), now);
 }
@@ -141,7 +123,6 @@ void Shipper::State::put_parts_back(std::vector<Settlement>& out) {
 }
 
 void Shipper::State::finish(Settlement settlement, std::vector<Settlement>& out) {
-  if (settlement.finishes) first_tried.erase(settlement.batch.id);
   // An earlier attempt ended without an answer, and nobody will ask again: whatever this answer
   // says about its own attempt, the first may have arrived.
   const bool lost = settlement.kind == Settlement::Kind::kRejected ||
@@ -177,7 +158,7 @@ void Shipper::State::settle_failure(Attempt attempt, MonotonicTime started, Mono
   }
   note_failure(attempt, started, now);
   put_parts_back(out);
-  if (overdue(attempt.batch.id, now)) {
+  if (overdue(attempt.batch, now)) {
     finish(ended(Settlement::Kind::kRetryExhausted, std::move(attempt.batch)), out);
     return;
   }
@@ -219,15 +200,8 @@ void Shipper::State::settle_too_large(Attempt attempt, MonotonicTime started,
   Settlement replaced;
   replaced.kind = Settlement::Kind::kReplaced;
   replaced.parts = halves.take();
-  const auto found = first_tried.find(attempt.batch.id);
-  const std::optional<MonotonicTime> first =
-      found == first_tried.end() ? std::nullopt : std::optional(found->second);
-  for (const EncodedBatch& part : replaced.parts) {
-    if (first) remember(part.id, *first);  // the halves are as old as the whole
-  }
   // Where the whole was: another half that waits already comes after it.
   parts.insert(parts.begin(), replaced.parts.begin(), replaced.parts.end());
-  first_tried.erase(attempt.batch.id);
   replaced.batch = std::move(attempt.batch);
   out.push_back(std::move(replaced));
 }

@@ -65,8 +65,8 @@ TEST(NativeMetricsTest, static_instruments_count_what_is_early_and_bind_when_a_d
   EXPECT_THAT(text, HasSubstr("region=\"eu\""));
   EXPECT_THAT(text, HasSubstr("} 7\n"));
   expect_balanced(collector);
-  EXPECT_EQ(collector.stats().metrics().delivered(), 1);
-  EXPECT_EQ(collector.take_metrics().size(), 1U);
+  EXPECT_EQ(collector.stats().number("metrics.lanes.metrics.delivered"), 1);
+  EXPECT_EQ(collector.take_metrics().size(), 2U);  // the other one is about Forebay itself
   collector.shutdown(5s);
   EXPECT_EQ(eu_static.add(1).code(), FOREBAY_REFUSED_SHUTDOWN);
   EXPECT_EQ(collector.stats().number("notes.measurements_shutdown"), 1);
@@ -106,7 +106,7 @@ TEST(NativeMetricsTest, each_kind_records_whole_and_floating_point_values) {
   EXPECT_THAT(text, HasSubstr("g -7\n"));
   EXPECT_THAT(text, HasSubstr("h_seconds_sum 7\n"));
   expect_balanced(collector);
-  EXPECT_EQ(collector.stats().metrics().delivered(), 4);
+  EXPECT_EQ(collector.stats().metrics().emitted(), 4);  // Forebay's own are internal
 }
 
 TEST(NativeMetricsTest, what_is_no_measurement_is_told_and_counted) {
@@ -137,7 +137,8 @@ TEST(NativeMetricsTest, attributes_tell_series_apart_in_any_order_and_any_number
   EXPECT_TRUE(counter.add(8, many).is_accepted());
   EXPECT_TRUE(counter.bind(many).add(8).is_accepted());
   expect_balanced(collector);
-  EXPECT_EQ(collector.stats().metrics().delivered(), 3);
+  EXPECT_EQ(collector.stats().number("metrics.lanes.metrics.delivered"), 3);
+  EXPECT_GT(collector.stats().number("metrics.lanes.forebay.delivered"), 3);
   EXPECT_THAT(text_of(collector), HasSubstr("key99=\"1\"} 16\n"));
 }
 
@@ -228,6 +229,7 @@ TEST(NativeMetricsTest, observers_are_asked_while_they_live_and_an_exception_cos
 TEST(NativeMetricsTest, options_and_views_say_how_metrics_are_collected) {
   forebay::MetricsOptions metrics;
   metrics.temporality = forebay::Temporality::kDelta;
+  metrics.self_metrics = false;
   metrics.views = {{.instrument = "latency",
                     .kind = forebay::InstrumentKind::kHistogram,
                     .name = "renamed",

@@ -113,6 +113,7 @@ class DestinationExporter final : public ship::Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kNone; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return 1; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "test"; }
 
  private:
   // Under the destination's mutex.

@@ -33,6 +33,7 @@ class ScriptedExporter final : public Exporter {
   [[nodiscard]] Codec codec() const noexcept override { return Codec::kZstd; }
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return parallel; }
   [[nodiscard]] const std::string& description() const noexcept override { return name; }
+  [[nodiscard]] std::string_view type() const noexcept override { return "scripted"; }
 
   // The oldest under way ends like this.
   Attempt& answer(Attempt::Kind kind) {
