@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import (
@@ -17,20 +18,22 @@ from opentelemetry.sdk._logs.export import (
     LogRecordExportResult,
     SimpleLogRecordProcessor,
 )
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
     InMemoryMetricReader,
     MetricExportResult,
     MetricsData,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.metrics.view import SumAggregation, View
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 import forebay
+from forebay import _core
 from forebay.opentelemetry import ForebayLogExporter, ForebayMetricExporter
-from forebay.testing import MemoryCollector, forebay_collector, memory_collector
+from forebay.testing import MemoryCollector, Receiver, forebay_collector, memory_collector
 
 __all__ = ["forebay_collector"]  # the fixture
 
@@ -222,14 +225,16 @@ def test_a_warning_of_the_exporter_becomes_one_record_where_warnings_are_logged(
 class Sdk:
     """The SDK's pipeline with Forebay's exporter at its end."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self) -> None:
         self.exporter = ForebayMetricExporter()
         reader = PeriodicExportingMetricReader(self.exporter, export_interval_millis=math.inf)
         self.provider = MeterProvider(
             [reader],
             resource=SAME,
             shutdown_on_exit=False,
-            **options,  # type: ignore[arg-type]
+            views=[
+                View(instrument_name="sizes", aggregation=ExponentialBucketHistogramAggregation())
+            ],
         )
 
 
@@ -240,99 +245,114 @@ def sdk(forebay_collector: MemoryCollector) -> Iterator[Sdk]:
     made.provider.shutdown()
 
 
-def test_sums_and_gauges_of_the_sdk_are_added_up_to_the_same(
+def test_every_kind_of_point_arrives_as_the_sdk_has_it(
     forebay_collector: MemoryCollector, sdk: Sdk
 ) -> None:
-    """Over several exports, with attributes, units, descriptions and scopes."""
+    """Over several exports: what arrives is what OpenTelemetry's own encoder makes of them."""
     seconds = iter([10, 25, 25])
 
     def cpu(options: CallbackOptions) -> Iterable[Observation]:
         yield Observation(next(seconds), {"cpu": "0"})
 
-    meter = sdk.provider.get_meter("added.up", "1.2")
+    exported: list[bytes] = []
+    export = sdk.exporter.export
+
+    def telling(data: MetricsData, timeout_millis: float = 1) -> MetricExportResult:
+        exported.append(encode_metrics(data).SerializeToString())
+        return export(data, timeout_millis)
+
+    sdk.exporter.export = telling  # type: ignore[assignment,method-assign]
+    meter = sdk.provider.get_meter("shop", "1.2", attributes={"team": "shop"})
     orders = meter.create_counter("orders", "{order}", "Orders taken")
     active = meter.create_up_down_counter("active")
     depth = meter.create_gauge("depth")
+    latency = meter.create_histogram("latency", "s")
+    sizes = meter.create_histogram("sizes")
     meter.create_observable_counter("cpu.time", [cpu], "s")
     for number in (1, 2, 3):
         orders.add(number, {"region": "eu"})
         active.add(-number)
         depth.set(number * 1.5)
+        latency.record(number / 4, {"route": "/x"})
+        sizes.record(number * 1000)
         assert sdk.provider.force_flush()
-    orders_point = forebay_collector.metric_point("orders")
-    assert (orders_point.value, orders_point.attributes) == (6, {"region": "eu"})
-    assert (orders_point.unit, orders_point.description) == ("{order}", "Orders taken")
-    assert (orders_point.scope.name, orders_point.scope.version) == ("added.up", "1.2")
-    assert (orders_point.is_monotonic, orders_point.temporality) == (True, "cumulative")
-    active_point = forebay_collector.metric_point("active")
-    assert (active_point.value, active_point.is_monotonic) == (-6, False)
-    assert forebay_collector.metric_point("depth").value == 4.5
+    assert len(exported) == 3
+    memory = forebay_collector._exporter
+    assert [request for request in memory.metric_requests() if b"\x05sizes" in request] == exported
+    point = forebay_collector.metric_point("latency")
+    assert (point.kind, point.count, point.sum, point.min, point.max) == (
+        "histogram",
+        3,
+        1.5,
+        0.25,
+        0.75,
+    )
+    assert forebay_collector.metric_point("sizes").kind == "exponential_histogram"
     assert forebay_collector.metric_point("cpu.time").value == 25
-    assert sdk.exporter.points_not_carried == 0
+    assert forebay_collector.metric_point("orders").scope.attributes == {"team": "shop"}
+    assert forebay_collector.collector.stats().metrics.emitted == 3 * 6
 
 
-def test_a_histogram_is_refused_said_and_counted_and_all_else_goes_on(
-    forebay_collector: MemoryCollector, sdk: Sdk
-) -> None:
-    """Nothing is invented: what the SDK has added up has no measurements any more."""
-    meter = sdk.provider.get_meter("library")
-    meter.create_histogram("latency").record(0.5, {"route": "/x"})
-    meter.create_histogram("latency").record(0.5, {"route": "/y"})
-    meter.create_counter("orders").add(1)
-    results = []
-    export = sdk.exporter.export
-
-    def telling(data: MetricsData, timeout_millis: float = 1) -> MetricExportResult:
-        results.append(export(data, timeout_millis))
-        return results[-1]
-
-    sdk.exporter.export = telling  # type: ignore[assignment,method-assign]
-    with pytest.warns(forebay.ForebayWarning, match=r"'latency' \(Histogram\) cannot be handed"):
-        assert sdk.provider.force_flush()
-    sdk.provider.force_flush()
-    assert results[0] is MetricExportResult.FAILURE
-    assert sdk.exporter.points_not_carried >= 2
-    assert {point.name for point in forebay_collector.metric_points()} == {"orders"}
-
-
-def test_a_sum_that_a_view_makes_of_a_histogram_is_carried(
-    forebay_collector: MemoryCollector,
-) -> None:
-    """By the aggregation, not by the instrument, it is decided what can be."""
-    sdk = Sdk(views=[View(instrument_name="latency", aggregation=SumAggregation())])
-    meter = sdk.provider.get_meter("summed")
-    for _ in range(2):
-        meter.create_histogram("latency").record(0.5)
-        assert sdk.provider.force_flush()
-    assert forebay_collector.metric_point("latency").value == 1
-    assert sdk.exporter.points_not_carried == 0
-    sdk.provider.shutdown()
-
-
-def test_a_name_that_no_instrument_may_have_is_refused(forebay_collector: MemoryCollector) -> None:
-    """Views of the SDK take any."""
-    sdk = Sdk(views=[View(instrument_name="orders", name="two words")])
-    sdk.provider.get_meter("library").create_counter("orders").add(1)
-    with pytest.warns(forebay.ForebayWarning, match="'two words'"):
-        sdk.provider.force_flush()
-    assert sdk.exporter.points_not_carried == 1
-    sdk.provider.shutdown()
-
-
-def test_sums_that_are_cumulative_are_not_added_up_again(
-    forebay_collector: MemoryCollector,
-) -> None:
-    """By another reader than that which asks the exporter what it wants."""
+def test_what_cannot_go_on_is_a_failure_and_is_counted() -> None:
+    """Before there is a collector, and after its end."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], resource=SAME, shutdown_on_exit=False)
-    provider.get_meter("library").create_counter("cumulative").add(5)
+    counter = provider.get_meter("library").create_counter("orders")
+    counter.add(5, {"region": "eu"})
+    counter.add(5, {"region": "us"})
     data = reader.get_metrics_data()
     assert data is not None
     exporter = ForebayMetricExporter()
-    with pytest.warns(forebay.ForebayWarning, match=r"'cumulative' \(Sum\)"):
-        assert exporter.export(data) is MetricExportResult.FAILURE
-    assert forebay_collector.metric_points() == []
+    assert exporter.export(data) is MetricExportResult.FAILURE
+    with memory_collector() as memory:
+        assert memory.collector.stats().notes["measurements_not_started"] >= 2
+        assert exporter.export(data) is MetricExportResult.SUCCESS
+        assert len(memory.metric_points("orders")) == 2
+    other = forebay.Collector(service_name="other", exporter=forebay.MemoryExporter())
+    of_other = ForebayMetricExporter(other)
+    assert of_other.export(data) is MetricExportResult.SUCCESS
+    other.shutdown(30)
+    assert other.stats().metrics.lanes["metrics"].delivered == 2
+    assert of_other.export(data) is MetricExportResult.FAILURE
+    assert other.stats().notes["measurements_shutdown"] == 2
+    assert other.audit().balanced
     provider.shutdown()
+
+
+def test_points_of_the_sdk_wait_for_a_destination_that_is_away() -> None:
+    """As all others do, within bounds; none of them is lost."""
+    with Receiver(validate=True) as receiver:
+        receiver.stall()
+        collector = forebay.Collector(
+            exporter=forebay.OtlpHttpExporter(receiver.endpoint),
+            retry=forebay.RetryOptions(initial=0.01, max=0.05),
+        )
+        exporter = ForebayMetricExporter(
+            collector, preferred_temporality={Counter: AggregationTemporality.DELTA}
+        )
+        reader = PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
+        provider = MeterProvider([reader], resource=SAME, shutdown_on_exit=False)
+        counter = provider.get_meter("library").create_counter("orders")
+        for _ in range(20):
+            counter.add(1)
+            reader.collect()
+        assert collector.stats().metrics.held > 0
+        receiver.clear()
+        assert exporter.force_flush(30_000)
+        points = [point for point in receiver.metric_points() if point.name == "orders"]
+        assert [point.value for point in points] == [1] * 20
+        provider.shutdown()
+        collector.shutdown(30)
+        assert collector.audit().balanced
+
+
+def test_what_is_no_request_is_not_taken() -> None:
+    """Whoever hands it over."""
+    with forebay.Collector(exporter=forebay.MemoryExporter()) as collector:
+        assert _core.send_metrics(collector._core, b"") == 0
+        assert _core.send_metrics(collector._core, b"\x0a\x05no") == 48
+        assert collector.stats().metrics.emitted == 0
+    assert collector.audit().balanced
 
 
 def test_the_trace_of_no_record_stays_behind(forebay_collector: MemoryCollector) -> None:

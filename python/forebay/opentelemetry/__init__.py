@@ -9,7 +9,7 @@ What is instrumented with ``opentelemetry-api`` reports into Forebay unchanged:
     forebay.opentelemetry.install()
 
 A program that keeps the SDK's pipeline gives it `ForebayLogExporter` and `ForebayMetricExporter`
-instead. These need ``opentelemetry-sdk``; all else needs the API alone.
+instead. These need ``forebay[opentelemetry-sdk]``; all else needs the API alone.
 """
 
 from __future__ import annotations
@@ -95,5 +95,5 @@ def __getattr__(name: str) -> Any:
     except ImportError as error:
         raise ImportError(
             f"forebay.opentelemetry.{name} needs opentelemetry-sdk 1.39 or later: "
-            "pip install 'opentelemetry-sdk>=1.39'"
+            'pip install "forebay[opentelemetry-sdk]"'
         ) from error
