@@ -99,12 +99,4 @@ class Instruments {
   std::unordered_set<SeriesHandle*> series_;
 };
 
-// Takes one measurement, into a bound series and into an instrument with attributes. FOREBAY_*
-// outcomes; whatever is not accepted was counted.
-template <typename Value>
-int32_t record(SeriesHandle& handle, Value value) noexcept;
-template <typename Value>
-int32_t record(Instrument& instrument, const forebay_attribute* attributes, uint32_t count,
-               Value value) noexcept;
-
 }  // namespace forebay::engine

@@ -23,16 +23,6 @@ int32_t api_instrument(forebay_collector* collector, const forebay_instrument_sp
   return FOREBAY_UNAVAILABLE;
 }
 
-int32_t api_record_int64(forebay_instrument* instrument, const forebay_attribute* attributes,
-                         uint32_t count, int64_t value) {
-  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
-}
-
-int32_t api_record_double(forebay_instrument* instrument, const forebay_attribute* attributes,
-                          uint32_t count, double value) {
-  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
-}
-
 forebay_series* api_series(forebay_instrument* instrument, const forebay_attribute* attributes,
                            uint32_t count) {
   return Registry::process().series(*static_cast<Instrument*>(instrument), attributes, count);
@@ -40,14 +30,6 @@ forebay_series* api_series(forebay_instrument* instrument, const forebay_attribu
 
 void api_series_release(forebay_series* series) {
   Registry::process().release(static_cast<SeriesHandle*>(series));
-}
-
-int32_t api_series_record_int64(forebay_series* series, int64_t value) {
-  return record(*static_cast<SeriesHandle*>(series), value);
-}
-
-int32_t api_series_record_double(forebay_series* series, double value) {
-  return record(*static_cast<SeriesHandle*>(series), value);
 }
 
 int32_t api_observe(forebay_instrument* instrument, forebay_observe_callback callback,

@@ -1,4 +1,5 @@
-// The way of a measurement from the C ABI to its series: what the application waits for.
+// The way of a measurement from the C ABI to its series: what the application waits for. The
+// functions of the ABI's table are here, with nothing between.
 //
 // A thread that is bound to the store that the handle is bound to needs nothing else: both name the
 // store by its phase. Anything else is the slow way, which binds what is not bound, and comes
@@ -8,6 +9,7 @@
 
 #include "collector.h"
 #include "instruments.h"
+#include "metrics_api.h"
 
 namespace forebay::engine {
 namespace {
@@ -109,19 +111,17 @@ template <typename Handle, typename Record>
   return outcome;
 }
 
-}  // namespace
-
+// All but what record() does at once.
 template <typename Value>
-int32_t record(SeriesHandle& handle, Value value) noexcept {
+[[gnu::noinline]] int32_t record_otherwise(SeriesHandle& handle, Value value) noexcept {
   const SeriesBinding* const binding = handle.binding.load(std::memory_order_acquire);
   ThreadBinding* const thread = current_binding;
-  if (thread != nullptr && thread->metrics_phase == binding->phase) [[likely]] {
+  if (thread != nullptr && thread->metrics_phase == binding->phase) {
     metrics::Writer& writer = *thread->metrics_writer;
     writer.enter();
     const int32_t outcome = record_inside(*binding, writer, *thread->metrics_store, value);
     writer.leave();
-    if (outcome != FOREBAY_WOULD_BLOCK) [[likely]]
-      return outcome;
+    if (outcome != FOREBAY_WOULD_BLOCK) return outcome;
   }
   return record_first(handle, [&](metrics::Writer& writer, const metrics::Store& store) {
     // Another collector may be the default by now: the writer is not of its store.
@@ -129,6 +129,26 @@ int32_t record(SeriesHandle& handle, Value value) noexcept {
     if (bound.phase != &store.phase()) return int32_t{FOREBAY_WOULD_BLOCK};
     return record_inside(bound, writer, store, value);
   });
+}
+
+// A counter's way calls nothing: what is otherwise is a function of its own. And it asks for
+// everything before it enters, since what it asked for is not kept beyond a fence.
+template <typename Value>
+[[gnu::always_inline]] inline int32_t record(SeriesHandle& handle, Value value) noexcept {
+  const SeriesBinding* const binding = handle.binding.load(std::memory_order_acquire);
+  const std::atomic<uint32_t>* const phase_word = binding->phase;
+  metrics::Series* const series = binding->only;
+  ThreadBinding* const thread = current_binding;
+  if (thread != nullptr && thread->metrics_phase == phase_word && series != nullptr) [[likely]] {
+    metrics::Writer& writer = *thread->metrics_writer;
+    const uint64_t inside = writer.enter();
+    const uint32_t phase = phase_word->load(std::memory_order_acquire);
+    const bool taken = phase != 0 && metrics::add_at_once(*series, writer, phase - 1, value);
+    writer.leave(inside);
+    if (taken) [[likely]]
+      return FOREBAY_ACCEPTED;
+  }
+  return record_otherwise(handle, value);
 }
 
 template <typename Value>
@@ -152,9 +172,26 @@ int32_t record(Instrument& instrument, const forebay_attribute* attributes, uint
   });
 }
 
-template int32_t record(SeriesHandle&, int64_t) noexcept;
-template int32_t record(SeriesHandle&, double) noexcept;
-template int32_t record(Instrument&, const forebay_attribute*, uint32_t, int64_t) noexcept;
-template int32_t record(Instrument&, const forebay_attribute*, uint32_t, double) noexcept;
+}  // namespace
+
+// -- the C ABI's own --
+
+int32_t api_record_int64(forebay_instrument* instrument, const forebay_attribute* attributes,
+                         uint32_t count, int64_t value) {
+  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
+}
+
+int32_t api_record_double(forebay_instrument* instrument, const forebay_attribute* attributes,
+                          uint32_t count, double value) {
+  return record(*static_cast<Instrument*>(instrument), attributes, count, value);
+}
+
+int32_t api_series_record_int64(forebay_series* series, int64_t value) {
+  return record(*static_cast<SeriesHandle*>(series), value);
+}
+
+int32_t api_series_record_double(forebay_series* series, double value) {
+  return record(*static_cast<SeriesHandle*>(series), value);
+}
 
 }  // namespace forebay::engine

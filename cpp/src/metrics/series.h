@@ -113,38 +113,40 @@ inline void count(Outcome outcome, Writer& writer) noexcept {
 Outcome record_slowly(Series& series, Writer& writer, uint32_t half, Measure value,
                       uint64_t ticks) noexcept;
 
-// Takes one measurement; the thread is inside, and `half` is what the phase says. Where it was left
-// out, that is the caller's to count: once, whichever views there are.
-inline Outcome record(Series& series, Writer& writer, uint32_t half, int64_t value,
-                      uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum && (value >= 0 || !series.only_grows)) [[likely]] {
-    Cell* const cell = own_cell(series, writer);
-    int64_t sum = 0;
-    if (cell != nullptr && !__builtin_add_overflow(cell->sums[half].integer, value, &sum))
-        [[likely]] {
-      SumPart& part = cell->sums[half];
-      part.integer = sum;
-      ++part.count;
-      return Outcome::kTaken;
-    }
-  }
-  return record_slowly(series, writer, half, Measure::of(value), ticks);
+// Takes a measurement that is a plain addition to a cell at hand; false where it is not. Calls
+// nothing, so that whoever calls it needs no more registers than there are.
+[[gnu::always_inline]] inline bool add_at_once(Series& series, Writer& writer, uint32_t half,
+                                               int64_t value) noexcept {
+  if (series.aggregation != Aggregation::kSum || (value < 0 && series.only_grows)) return false;
+  Cell* const cell = own_cell(series, writer);
+  if (cell == nullptr) return false;
+  SumPart& part = cell->sums[half];
+  int64_t sum = 0;
+  if (__builtin_add_overflow(part.integer, value, &sum)) return false;
+  part.integer = sum;
+  ++part.count;
+  return true;
+}
+[[gnu::always_inline]] inline bool add_at_once(Series& series, Writer& writer, uint32_t half,
+                                               double value) noexcept {
+  if (series.aggregation != Aggregation::kSum || !(value >= 0)) return false;
+  Cell* const cell = own_cell(series, writer);
+  if (cell == nullptr) return false;
+  SumPart& part = cell->sums[half];
+  const double sum = part.real + value;
+  if (!(sum <= std::numeric_limits<double>::max())) return false;
+  part.real = sum;
+  ++part.count;
+  return true;
 }
 
-inline Outcome record(Series& series, Writer& writer, uint32_t half, double value,
-                      uint64_t ticks) noexcept {
-  if (series.aggregation == Aggregation::kSum && value >= 0) [[likely]] {
-    Cell* const cell = own_cell(series, writer);
-    if (cell != nullptr) [[likely]] {
-      SumPart& part = cell->sums[half];
-      const double sum = part.real + value;
-      if (sum <= std::numeric_limits<double>::max()) [[likely]] {
-        part.real = sum;
-        ++part.count;
-        return Outcome::kTaken;
-      }
-    }
-  }
+// Takes one measurement; the thread is inside, and `half` is what the phase says. Where it was left
+// out, that is the caller's to count: once, whichever views there are.
+template <typename Value>
+Outcome record(Series& series, Writer& writer, uint32_t half, Value value,
+               uint64_t ticks) noexcept {
+  if (add_at_once(series, writer, half, value)) [[likely]]
+    return Outcome::kTaken;
   return record_slowly(series, writer, half, Measure::of(value), ticks);
 }
 

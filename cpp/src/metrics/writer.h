@@ -42,10 +42,15 @@ struct alignas(64) Writer {
   static constexpr size_t kRecent = 64;
   std::array<Recent, kRecent> recent{};
 
-  void enter() noexcept { store_then_fence(turn, turn.load(std::memory_order_relaxed) + 1, light); }
-  void leave() noexcept {
-    turn.store(turn.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  // The turn that it is then.
+  uint64_t enter() noexcept {
+    const uint64_t inside = turn.load(std::memory_order_relaxed) + 1;
+    store_then_fence(turn, inside, light);
+    return inside;
   }
+  void leave() noexcept { leave(turn.load(std::memory_order_relaxed)); }
+  // Of who still knows what enter() said: one load less to wait for.
+  void leave(uint64_t inside) noexcept { turn.store(inside + 1, std::memory_order_release); }
   static void count(std::atomic<uint64_t>& counter) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
