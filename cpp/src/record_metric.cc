@@ -139,7 +139,8 @@ template <typename Value>
   const std::atomic<uint32_t>* const phase_word = binding->phase;
   metrics::Series* const series = binding->only;
   ThreadBinding* const thread = current_binding;
-  if (thread != nullptr && thread->metrics_phase == phase_word && series != nullptr) [[likely]] {
+  if (thread != nullptr && thread->metrics_phase == phase_word && series != nullptr &&
+      series->aggregation == metrics::Aggregation::kSum) [[likely]] {
     metrics::Writer& writer = *thread->metrics_writer;
     const uint64_t inside = writer.enter();
     const uint32_t phase = phase_word->load(std::memory_order_acquire);

@@ -114,31 +114,35 @@ int32_t Registry::metering(Collector* collector, uint64_t measurements,
   return FOREBAY_ACCEPTED;
 }
 
-int32_t Registry::send_metrics(Collector* collector, std::string_view request) noexcept try {
-  uint64_t points = 0;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(request.data());
-  const ByteView body{bytes, request.size()};
-  const Status read =
-      ship::for_each_metric_point(body, [&](const ship::MetricPointView&) { ++points; });
-  if (!read) return FOREBAY_INVALID_MEASUREMENT;
-  Incarnation* incarnation = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    if (collector == nullptr) collector = default_;
-    const int32_t outcome = metering(collector, points, incarnation);
-    if (outcome != FOREBAY_ACCEPTED) return outcome;
-  }
+int32_t Registry::send_metrics(Collector* collector, std::string_view request) noexcept {
+  using account::NoteName;
   using Sent = pipeline::MetricsIntake::Sent;
-  const Sent sent = incarnation->pipeline->send_metrics(body, points);
-  if (sent == Sent::kClosed) {
+  uint64_t points = 0;
+  const auto refuse = [&](NoteName name, int32_t outcome) {
     const std::lock_guard lock(mutex_);
-    collector->add_refused(account::NoteName::kMeasurementsShutdown, points);
-    return FOREBAY_REFUSED_SHUTDOWN;
+    if (collector != nullptr) collector->add_refused(name, points);
+    return outcome;
+  };
+  try {
+    const ByteView body{reinterpret_cast<const uint8_t*>(request.data()), request.size()};
+    if (!ship::for_each_metric_point(body, [&](const ship::MetricPointView&) { ++points; })) {
+      return FOREBAY_INVALID_MEASUREMENT;
+    }
+    Incarnation* incarnation = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (collector == nullptr) collector = default_;
+      const int32_t outcome = metering(collector, points, incarnation);
+      if (outcome != FOREBAY_ACCEPTED) return outcome;
+    }
+    const Sent sent = incarnation->pipeline->send_metrics(body, points);
+    if (sent == Sent::kClosed) {
+      return refuse(NoteName::kMeasurementsShutdown, FOREBAY_REFUSED_SHUTDOWN);
+    }
+    return sent == Sent::kTaken ? FOREBAY_ACCEPTED : FOREBAY_DROPPED_MEMORY;
+  } catch (const std::bad_alloc&) {
+    return refuse(NoteName::kMeasurementsMemory, FOREBAY_DROPPED_MEMORY);
   }
-  return sent == Sent::kTaken ? FOREBAY_ACCEPTED : FOREBAY_DROPPED_MEMORY;
-} catch (const std::bad_alloc&) {
-  count_lost_measurements(account::NoteName::kMeasurementsMemory, 1);
-  return FOREBAY_DROPPED_MEMORY;
 }
 
 void Registry::count_lost_measurements(account::NoteName name, uint64_t measurements) noexcept {

@@ -256,7 +256,9 @@ std::optional<EncodedBatch> Backlog::take(MonotonicTime now, std::vector<Departu
       departures.push_back({std::move(entry.batch), LetGo::kExpired});
       continue;
     }
-    EncodedBatch batch = lane.waiting[choice.position].batch;
+    EncodedBatch& taken = lane.waiting[choice.position].batch;
+    if (!taken.first_sent) taken.first_sent = now;
+    EncodedBatch batch = taken;
     reserve_one(lane.in_flight);
     lane.in_flight.push_back(remove_waiting(lane, choice.position));
     lane.stale_due = choice.stale_due;

@@ -48,7 +48,7 @@ struct EncodedBatch {
   // Every point in it is cumulative: a later collection says all that it says, and more.
   bool can_be_superseded = false;
 
-  std::optional<MonotonicTime> first_sent;  // the first attempt to send it; nothing: there was none
+  std::optional<MonotonicTime> first_sent;  // when it left the backlog for the first time
   // An attempt to send it ended without an answer: it may have arrived already.
   bool ambiguous = false;
 

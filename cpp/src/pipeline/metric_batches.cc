@@ -1,6 +1,7 @@
 #include "pipeline/metric_batches.h"
 
 #include <new>
+#include <utility>
 
 #include "base/diagnostics.h"
 
@@ -28,10 +29,8 @@ MetricBatches::MetricBatches(const model::Resource& resource, uint32_t max_point
       ledger_(ledger),
       books_(books),
       ticks_(ticks),
-      encoder_(resource, max_points, max_bytes, [this](encode::MetricRequest&& request) {
-        is_whole_ &=
-            hand_over(request.body.view(), request.points, collection_, request.is_cumulative);
-      }) {}
+      encoder_(resource, max_points, max_bytes,
+               [this](encode::MetricRequest&& request) { hand_over(request); }) {}
 
 uint64_t MetricBatches::take(const std::function<void(model::MetricSink&)>& collect) {
   ++collection_;
@@ -62,38 +61,50 @@ void MetricBatches::count_new(uint64_t points) {
   ledger_.drained(lane_, points_of(points));
 }
 
-bool MetricBatches::send(ByteView request, uint64_t points) {
-  return points == 0 || hand_over(request, points, 0, false);
+bool MetricBatches::send(std::vector<EncodedBatch> batches) {
+  bool is_whole = true;
+  for (EncodedBatch& batch : batches) {
+    count_new(batch.records());
+    is_whole &= push(std::move(batch));
+  }
+  return is_whole;
 }
 
-bool MetricBatches::hand_over(ByteView request, uint64_t points, uint64_t collection,
-                              bool is_cumulative) {
-  count_new(points);
-  const auto let_go = [&](IntakeName name) { ledger_.intake(name, lane_, points_of(points)); };
+void MetricBatches::hand_over(const encode::MetricRequest& request) {
+  count_new(request.points);
+  EncodedBatch batch;
+  batch.signal = Signal::kMetrics;
+  batch.codec = intake_.compressor().codec();
+  batch.counts = points_of(request.points);
+  batch.raw_bytes = request.body.size();
+  batch.collection = collection_;
+  batch.can_be_superseded = request.is_cumulative;
+  if (!drops_all_) {
+    if (auto body = intake_.compressor().compress(request.body.view())) batch.body = body.take();
+  }
+  if (push(std::move(batch))) {
+    ++batches_;
+  } else {
+    is_whole_ = false;
+  }
+}
+
+bool MetricBatches::push(EncodedBatch batch) {
+  const SeverityCounts counts = batch.counts;
   if (drops_all_) {
-    let_go(IntakeName::kDroppedShutdown);
+    ledger_.intake(IntakeName::kDroppedShutdown, lane_, counts);
     return true;
   }
   try {
-    auto body = intake_.compressor().compress(request);
-    if (!body) throw std::bad_alloc();
-    EncodedBatch batch;
+    if (batch.body == nullptr) throw std::bad_alloc();
     batch.id = intake_.next_batch_id();
-    batch.signal = Signal::kMetrics;
     batch.lane = lane_;
-    batch.codec = intake_.compressor().codec();
-    batch.counts = points_of(points);
     batch.oldest = batch.newest = ticks_.clock().now();
     batch.oldest_wall = ticks_.clock().wall_now();
-    batch.raw_bytes = request.size();
-    batch.body = body.take();
-    batch.collection = collection;
-    batch.can_be_superseded = is_cumulative;
     (void)books_.push(batch, batch.newest);
-    ++batches_;
     return true;
   } catch (const std::bad_alloc&) {
-    let_go(IntakeName::kDroppedMemory);
+    ledger_.intake(IntakeName::kDroppedMemory, lane_, counts);
     warn("metrics_memory", "no memory for a batch of metrics; it is counted as dropped{memory}");
     return false;
   }

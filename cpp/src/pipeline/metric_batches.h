@@ -6,8 +6,10 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "account/ledger.h"
+#include "base/encoded_batch.h"
 #include "base/ticks.h"
 #include "encode/otlp_metrics.h"
 #include "pipeline/books.h"
@@ -29,14 +31,15 @@ class MetricBatches {
   // counted as dropped{memory}. Says how many batches that were. What waits of earlier collections
   // goes where this one says all that they said.
   uint64_t take(const std::function<void(model::MetricSink&)>& collect);
-  // A finished ExportMetricsServiceRequest from elsewhere becomes a batch; false: dropped{memory}.
-  bool send(ByteView request, uint64_t points);
+  // Batches from elsewhere, of cut_ready_points(). False: one of them is dropped{memory}.
+  bool send(std::vector<EncodedBatch> batches);
   // From here on all is let go as dropped{shutdown}.
   void drop_all() noexcept { drops_all_ = true; }
 
  private:
-  // Of a collection, or of none: 0.
-  bool hand_over(ByteView request, uint64_t points, uint64_t collection, bool is_cumulative);
+  void hand_over(const encode::MetricRequest& request);
+  // False: dropped{memory}. Its body may be missing for the same reason.
+  bool push(EncodedBatch batch);
   // Points that are in no batch yet come, and go on.
   void count_new(uint64_t points);
 

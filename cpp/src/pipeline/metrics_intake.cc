@@ -1,6 +1,7 @@
 #include "pipeline/metrics_intake.h"
 
 #include <new>
+#include <utility>
 
 namespace forebay::pipeline {
 
@@ -40,12 +41,10 @@ void MetricsIntake::close() {
   is_closed_ = true;
 }
 
-MetricsIntake::Sent MetricsIntake::send(ByteView request, uint64_t points) {
-  {
-    const std::lock_guard lock(store_.collecting());
-    if (is_closed_) return Sent::kClosed;
-  }
-  return batches_->send(request, points) ? Sent::kTaken : Sent::kDroppedMemory;
+MetricsIntake::Sent MetricsIntake::send(std::vector<EncodedBatch> batches) {
+  if (refuses_) return Sent::kClosed;
+  has_sent_ = true;
+  return batches_->send(std::move(batches)) ? Sent::kTaken : Sent::kDroppedMemory;
 }
 
 void MetricsIntake::begin(MonotonicTime now) {

@@ -51,9 +51,11 @@ class MetricsIntake {
     bool is_busy = false;  // in the middle of a collection: look again soon
   };
   Step step();
-  // A finished ExportMetricsServiceRequest of somebody else's, with so many points.
+  // Points of somebody else's, from any thread that has the drain thread's mutex.
   enum class Sent : uint8_t { kTaken, kClosed, kDroppedMemory };
-  Sent send(ByteView request, uint64_t points);
+  Sent send(std::vector<EncodedBatch> batches);
+  // From now on there are none of these.
+  void refuse() noexcept { refuses_ = true; }
   // One more collection that begins after this; is_flushed() once it is in the backlog.
   void begin_flush() noexcept;
   [[nodiscard]] bool is_flushed() const noexcept { return flushed_ == flush_; }
@@ -73,7 +75,7 @@ class MetricsIntake {
   uint64_t collect();
   uint64_t collect_store();
   [[nodiscard]] bool has_something() const noexcept {
-    return store_.has_instruments() || options_.self_report == SelfReport::kAlways;
+    return store_.has_instruments() || has_sent_ || options_.self_report == SelfReport::kAlways;
   }
   void note_numbers();
 
@@ -98,6 +100,8 @@ class MetricsIntake {
   metrics::Store::Numbers noted_;
   MonotonicTime noted_at_{};
   uint64_t failures_noted_ = 0;
+  bool has_sent_ = false;  // points of somebody else's
+  bool refuses_ = false;   // no more of them
   bool is_closed_ = false;
   bool is_last_ = false;  // the phase was turned after the close: the collection under way gets all
   bool is_final_ = false;  // that one is through

@@ -269,7 +269,13 @@ bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
 bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
   if (is_shut_down_.load(std::memory_order_acquire)) return left_nothing_;
   for (Lane& lane : lanes_) lane.queue->close();
-  if (metrics_ != nullptr) metrics_->close();
+  if (metrics_ != nullptr) {
+    metrics_->close();
+    // Who sends points at this moment has pushed them when the lock is ours; later ones are
+    // refused.
+    const std::lock_guard lock(drain_mutex_);
+    metrics_->refuse();
+  }
   const bool has_threads = drain_thread_.joinable();
   if (has_threads) {
     // Also without time: what is in the queues reaches at least the books in order.

@@ -27,6 +27,7 @@
 #include "pipeline/intake.h"
 #include "pipeline/lane.h"
 #include "pipeline/metrics_intake.h"
+#include "pipeline/ready_points.h"
 #include "ship/exporter.h"
 
 namespace forebay::pipeline {
@@ -64,7 +65,8 @@ class Pipeline {
   }
   [[nodiscard]] const TickSource& ticks() const noexcept { return ticks_; }
 
-  // Points that somebody else has collected, as MetricsIntake::send. Any thread.
+  // Points that somebody else has collected: an ExportMetricsServiceRequest with so many of them.
+  // Any thread. Throws std::bad_alloc, and has taken none then.
   MetricsIntake::Sent send_metrics(ByteView request, uint64_t points);
   // Lets the source put records of Forebay's own into the lanes' batches: see InternalSource. It
   // must live until the threads have ended (shutdown). Any thread.
@@ -145,6 +147,7 @@ class Pipeline {
   std::unique_ptr<FlightRecorder> recorder_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<MetricsIntake> metrics_;
+  ReadyLimits ready_limits_;
   std::atomic<uint32_t> metrics_phase_{0};  // where the options name no other
   bool metrics_are_busy_ = false;           // of the drain thread: in the middle of a collection
   std::unique_ptr<Delivery> delivery_;

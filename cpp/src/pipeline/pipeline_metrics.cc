@@ -1,5 +1,6 @@
 // What a pipeline has of metrics: their intake, beside that of log records on the drain thread.
 #include <algorithm>
+#include <new>
 
 #include "pipeline/pipeline.h"
 
@@ -14,6 +15,9 @@ constexpr Duration kLookSoon = std::chrono::milliseconds{1};
 void Pipeline::make_metrics(const PipelineOptions& options) {
   std::atomic<uint32_t>* const phase =
       options.metrics->phase != nullptr ? options.metrics->phase : &metrics_phase_;
+  ready_limits_ = {.max_points = options.metrics->max_batch_points,
+                   .max_bytes = options.batch.max_bytes,
+                   .compress = options.compress};
   const auto make_batches = [&](uint8_t lane, bool is_internal) {
     return std::make_unique<MetricBatches>(options.resource, options.metrics->max_batch_points,
                                            options.batch.max_bytes, lane, is_internal, *intake_,
@@ -25,9 +29,13 @@ void Pipeline::make_metrics(const PipelineOptions& options) {
 }
 
 MetricsIntake::Sent Pipeline::send_metrics(ByteView request, uint64_t points) {
+  if (points == 0) return MetricsIntake::Sent::kTaken;
+  // Not under the mutex: meanwhile nothing would be drained.
+  auto batches = cut_ready_points(request, points, ready_limits_);
+  if (!batches) throw std::bad_alloc();  // its points were counted before: there is no other reason
   const auto sent = [&] {
     const std::lock_guard lock(drain_mutex_);
-    return metrics_->send(request, points);
+    return metrics_->send(batches.take());
   }();
   delivery_->wake();
   return sent;

@@ -23,13 +23,8 @@ class SelfDeltas {
   explicit SelfDeltas(WallTime start) : since_(start) {}
 
   [[nodiscard]] WallTime since() const noexcept { return since_; }
-  // Of a count that only grows. Throws std::bad_alloc, and may then be asked again.
-  uint64_t take(const std::string& series, uint64_t total) {
-    uint64_t& before = before_[series];
-    const uint64_t delta = total - before;
-    before = total;
-    return delta;
-  }
+  // Of a count that only grows: what it was when it was told last. Throws std::bad_alloc.
+  uint64_t& before(const std::string& series) { return before_[series]; }
   void end(WallTime now) noexcept { since_ = now; }
 
  private:
@@ -39,7 +34,7 @@ class SelfDeltas {
 
 class SelfMetrics {
  public:
-  // `look` may be called by any thread. `start`: when the counts began.
+  // `look` may be called by any thread. `start`: when the counts began. Throws std::bad_alloc.
   SelfMetrics(std::function<Health()> look, metrics::TemporalityPreference temporality,
               WallTime start);
 
@@ -50,6 +45,8 @@ class SelfMetrics {
 
  private:
   const std::function<Health()> look_;
+  // Interned here, before there are threads: not in the middle of a fork.
+  const model::Scope& scope_;
   const metrics::TemporalityPreference temporality_;
   const WallTime start_;
   SelfDeltas deltas_;

@@ -102,7 +102,6 @@ bool Shipper::State::overdue(const EncodedBatch& batch, MonotonicTime now) const
 }
 
 void Shipper::State::send(EncodedBatch batch, MonotonicTime now) {
-  if (!batch.first_sent) batch.first_sent = now;
   under_way[batch.id] = UnderWay{.started = now};
   exporter->send(std::move(batch), now);
 }

@@ -61,8 +61,8 @@ class ForebayMetricExporter(OfACollector, MetricExporter):
         """Hand all points over.
 
         Returns:
-            FAILURE where they were refused or dropped on the spot; the ledger, or its notes, say
-            why. What is taken is delivered, or ends under another name of the ledger.
+            FAILURE where they were refused, or there was no memory; the ledger's notes say which.
+            What is taken is delivered, or ends under another name of the ledger.
         """
         request: bytes = encode_metrics(metrics_data).SerializeToString()
         collector = None if self._given is None else self._given._core

@@ -240,7 +240,10 @@ TEST(BacklogTest, what_is_under_way_comes_back_whole_and_ambiguous_where_nobody_
   EXPECT_EQ(f.take(), "a");
   EXPECT_EQ(f.take(), "b");
   Names ids;
-  while (const EncodedBatch* batch = f.backlog.put_back_next()) ids.push_back(batch->id);
+  while (const EncodedBatch* batch = f.backlog.put_back_next()) {
+    ids.push_back(batch->id);
+    EXPECT_TRUE(batch->first_sent.has_value());
+  }
   EXPECT_EQ(ids, (Names{"b", "a"}));
   EXPECT_EQ(f.backlog.bytes(), 3 * kCost);
   EXPECT_EQ(f.take(), "a") << "the order is as it was";

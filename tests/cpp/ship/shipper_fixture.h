@@ -23,7 +23,11 @@ struct ShipperFixture {
     exporter = owned.get();
     shipper = std::make_unique<Shipper>(std::move(owned), retry, breaker, Random(seed));
   }
-  void offer(EncodedBatch batch) { shipper->offer(std::move(batch), clock.now()); }
+  // As the backlog gives it out.
+  void offer(EncodedBatch batch) {
+    if (!batch.first_sent) batch.first_sent = clock.now();
+    shipper->offer(std::move(batch), clock.now());
+  }
   std::vector<Settlement> step() { return shipper->step(Duration::zero(), clock); }
   // One batch fails like this now; how long nothing is sent after that.
   Duration wait_after_failure(AK kind = AK::kRetry, std::optional<Duration> retry_after = {}) {
