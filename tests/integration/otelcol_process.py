@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -168,14 +169,24 @@ def free_addresses(count: int) -> list[str]:
             s.close()
 
 
+_REQUEST = re.compile(r'\{"resource(Logs|Metrics)"')
+
+
 def json_objects(text: str) -> Iterator[dict[str, Any]]:
-    """The objects of a file that may end in the middle of one, or lack a line end after a kill."""
+    """The objects of a file whose writers may have been killed, also in the middle of one.
+
+    What the next writer appends then is on the same line: a request begins anew there.
+    """
     decoder = json.JSONDecoder()
     position = 0
     while (position := text.find("{", position)) >= 0:
         try:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError:
+            anew = _REQUEST.search(text, position + 1)
+            if anew is not None and "\n" not in text[position : anew.start()]:
+                position = anew.start()
+                continue
             if "\n" in text[position:].rstrip("\n"):
                 raise
             return

@@ -115,7 +115,9 @@ def test_a_collector_that_cannot_start_says_why(
 
 
 def test_a_file_that_a_kill_cut_is_read_to_its_last_whole_object() -> None:
-    """A missing line end and a torn last line are what a kill leaves; a torn middle is a fault."""
+    """A kill leaves a missing line end and a torn end; any other torn middle is a fault."""
     assert list(json_objects('{"a": 1}{"a": 2}\n{"a": 3}\n{"a"')) == [{"a": 1}, {"a": 2}, {"a": 3}]
+    torn = '{"resourceLogs": [{"resource": {"attr{"resourceLogs": [1]}\n{"resourceLogs": [2]}\n'
+    assert list(json_objects(torn)) == [{"resourceLogs": [1]}, {"resourceLogs": [2]}]
     with pytest.raises(ValueError, match="delimiter"):
         list(json_objects('{"a"\n{"a": 2}\n'))
