@@ -229,9 +229,8 @@ account::Snapshot Collector::snapshot() const {
     empty.lane_names.push_back(lane.name);
   }
   empty.log_lanes = empty.lane_names.size();
-  empty.lane_names.emplace_back(pipeline::kMetricsLane);
-  if (options_.pipeline.metrics->reports_itself()) {
-    empty.lane_names.emplace_back(pipeline::kSelfLane);
+  for (std::string& name : options_.pipeline.metrics->lane_names()) {
+    empty.lane_names.push_back(std::move(name));
   }
   empty.lanes.resize(empty.lane_names.size());
   for (const pipeline::RouteOptions& route : options_.pipeline.routes) {
@@ -283,12 +282,11 @@ void Collector::audit(const NumberVisitor& visit) {
   visit("balanced", audit.balanced ? 1 : 0);
   visit("exact", audit.exact ? 1 : 0);
   visit("difference", audit.difference);
+  const size_t log_lanes = options_.pipeline.lanes.size();
+  const std::vector<std::string> of_points = options_.pipeline.metrics->lane_names();
   for (size_t i = 0; i < audit.by_lane.size(); ++i) {
-    const size_t log_lanes = options_.pipeline.lanes.size();
     const std::string name = i < log_lanes ? "lanes." + options_.pipeline.lanes[i].name
-                             : i == log_lanes
-                                 ? "metrics.lanes." + std::string(pipeline::kMetricsLane)
-                                 : "metrics.lanes." + std::string(pipeline::kSelfLane);
+                                           : "metrics.lanes." + of_points[i - log_lanes];
     visit(name + ".difference", audit.by_lane[i]);
   }
 }

@@ -5,14 +5,6 @@
 namespace forebay::engine {
 namespace {
 
-forebay_value text_cell(std::string_view text) noexcept {
-  forebay_value value{};
-  value.type = FOREBAY_STRING;
-  value.size = static_cast<uint32_t>(text.size());
-  value.as.data = text.data();
-  return value;
-}
-
 // Whether a rule is about the record, or may be about what is inside a nested value.
 bool is_hit(const admit::Redaction& rules, const model::Site* site, const forebay_value* values,
             uint32_t value_count, const forebay_extra* extra) noexcept {
@@ -61,13 +53,13 @@ Redacted::Redacted(const admit::Redaction& rules, const model::Site* site,
 bool Redacted::replaced(std::string_view key, const forebay_value& value, forebay_value& by) {
   const std::string* const text = key.empty() ? nullptr : rules_.instead_of(key);
   if (text != nullptr) {
-    by = text_cell(*text);
+    by = model::text_cell(*text);
     return true;
   }
   if (value.type != FOREBAY_ANYVALUE) return false;
   auto rewritten = std::make_unique<std::string>();
   if (!redact_any_value({value.as.data, value.size}, rules_, *rewritten)) return false;
-  by = text_cell(*rewritten);
+  by = model::text_cell(*rewritten);
   by.type = FOREBAY_ANYVALUE;
   nested_.push_back(std::move(rewritten));
   return true;

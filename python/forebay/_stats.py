@@ -129,7 +129,8 @@ class RouteCounts(Counts):
 class PointCounts(Counts):
     """The ledger of metric points: every name as a number of points, by the same two laws.
 
-    A point is `emitted` when a collection makes it. (Measurements that no point shows are among
+    A point is `emitted` when a collection makes it, or an exporter of the SDK hands it over; one of
+    Forebay's own is `internal`. (Measurements that no point shows are among
     ``Stats.notes``.)
     """
 

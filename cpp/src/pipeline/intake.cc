@@ -36,6 +36,7 @@ Intake::Intake(const PipelineOptions& options, std::vector<Lane>& lanes, account
       pressure_(watermarks_of(options)),
       flush_marks_(lanes.size()),
       round_(options.lanes) {
+  (void)internal_scope();  // before there are threads: not in the middle of a fork
   if (!options.recorder.is_on()) return;
   std::vector<admit::LaneRule> rules;
   for (const LaneOptions& lane : options.lanes) rules.push_back(lane.rule);

@@ -4,21 +4,6 @@
 #include "model/site.h"
 
 namespace forebay::pipeline {
-namespace {
-
-forebay_attribute attribute_of(std::string_view key, const forebay_value& value) noexcept {
-  return {key.data(), static_cast<uint32_t>(key.size()), 0, value};
-}
-
-forebay_value text_cell(std::string_view text) noexcept {
-  forebay_value value{};
-  value.type = FOREBAY_STRING;
-  value.size = static_cast<uint32_t>(text.size());
-  value.as.data = text.data();
-  return value;
-}
-
-}  // namespace
 
 uint32_t internal_scope() {
   static const uint32_t id = model::SiteRegistry::process().intern_scope("forebay", "", {}).id;
@@ -29,15 +14,15 @@ void append_internal(const InternalRecord& record, WallTime now, encode::LogEnco
                      ByteBuffer& scratch, ByteBuffer& out) {
   std::vector<forebay_attribute> attributes;
   attributes.reserve(record.attributes.size() + 1);
-  attributes.push_back(attribute_of(kInternalKey, text_cell(record.kind)));
+  attributes.push_back(model::attribute_of(kInternalKey, model::text_cell(record.kind)));
   for (const model::OwnedAttribute& attribute : record.attributes) {
-    attributes.push_back(attribute_of(attribute.key, attribute.value.cell()));
+    attributes.push_back(model::attribute_of(attribute.key, attribute.value.cell()));
   }
   forebay_extra extra{};
   extra.struct_size = sizeof extra;
   extra.attributes = attributes.data();
   extra.attribute_count = static_cast<uint32_t>(attributes.size());
-  if (!record.body.empty()) extra.body = text_cell(record.body);
+  if (!record.body.empty()) extra.body = model::text_cell(record.body);
   if (record.time != WallTime{}) {
     extra.time_unix_nano = static_cast<uint64_t>(record.time.time_since_epoch().count());
   }

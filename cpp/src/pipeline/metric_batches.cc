@@ -72,6 +72,10 @@ bool MetricBatches::send(std::vector<EncodedBatch> batches) {
 
 void MetricBatches::hand_over(const encode::MetricRequest& request) {
   count_new(request.points);
+  if (drops_all_) {
+    ledger_.intake(IntakeName::kDroppedShutdown, lane_, points_of(request.points));
+    return;
+  }
   EncodedBatch batch;
   batch.signal = Signal::kMetrics;
   batch.codec = intake_.compressor().codec();
@@ -79,9 +83,7 @@ void MetricBatches::hand_over(const encode::MetricRequest& request) {
   batch.raw_bytes = request.body.size();
   batch.collection = collection_;
   batch.can_be_superseded = request.is_cumulative;
-  if (!drops_all_) {
-    if (auto body = intake_.compressor().compress(request.body.view())) batch.body = body.take();
-  }
+  if (auto body = intake_.compressor().compress(request.body.view())) batch.body = body.take();
   if (push(std::move(batch))) {
     ++batches_;
   } else {
@@ -91,10 +93,6 @@ void MetricBatches::hand_over(const encode::MetricRequest& request) {
 
 bool MetricBatches::push(EncodedBatch batch) {
   const SeverityCounts counts = batch.counts;
-  if (drops_all_) {
-    ledger_.intake(IntakeName::kDroppedShutdown, lane_, counts);
-    return true;
-  }
   try {
     if (batch.body == nullptr) throw std::bad_alloc();
     batch.id = intake_.next_batch_id();

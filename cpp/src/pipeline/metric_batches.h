@@ -33,7 +33,7 @@ class MetricBatches {
   uint64_t take(const std::function<void(model::MetricSink&)>& collect);
   // Batches from elsewhere, of cut_ready_points(). False: one of them is dropped{memory}.
   bool send(std::vector<EncodedBatch> batches);
-  // From here on all is let go as dropped{shutdown}.
+  // From here on what is collected is let go as dropped{shutdown}. Nothing is sent any more.
   void drop_all() noexcept { drops_all_ = true; }
 
  private:

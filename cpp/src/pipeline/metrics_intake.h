@@ -22,9 +22,6 @@
 
 namespace forebay::pipeline {
 
-inline constexpr std::string_view kMetricsLane = "metrics";
-inline constexpr std::string_view kSelfLane = "forebay";
-
 class MetricsIntake {
  public:
   // A lane's way to the backlog, by its number.

@@ -2,6 +2,8 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "backlog/backlog.h"
 #include "base/clock.h"
@@ -28,22 +30,28 @@ struct MetricsOptions {
   // The word that every series reads: 0 in a forked child, which so finds out. Null: the pipeline's
   // own, and a child must be told.
   std::atomic<uint32_t>* phase = nullptr;
-  // A newer cumulative point takes the place of one that waits, and a delta that finds no room puts
-  // out the oldest: so metrics never hold up anything.
-  backlog::LaneBacklogOptions backlog{.share = 0.1,
-                                      .on_full = backlog::OnBacklogFull::kEvictOldest,
-                                      .max_age = {},
-                                      .turn = {},
-                                      .order = backlog::Order::kOldestFirst};
+  backlog::LaneBacklogOptions backlog = part_of_backlog(0.1);
   SelfReport self_report = SelfReport::kNever;
   // Of Forebay's own points, which no flood of others can put out.
-  backlog::LaneBacklogOptions self_backlog{.share = 0.02,
-                                           .on_full = backlog::OnBacklogFull::kEvictOldest,
-                                           .max_age = {},
-                                           .turn = {},
-                                           .order = backlog::Order::kOldestFirst};
+  backlog::LaneBacklogOptions self_backlog = part_of_backlog(0.02);
 
   [[nodiscard]] bool reports_itself() const noexcept { return self_report != SelfReport::kNever; }
+  // Of the lanes of points, in their order.
+  [[nodiscard]] std::vector<std::string> lane_names() const {
+    if (reports_itself()) return {"metrics", "forebay"};
+    return {"metrics"};
+  }
+
+ private:
+  // A newer cumulative point takes the place of one that waits, and a delta that finds no room puts
+  // out the oldest: so metrics never hold up anything.
+  static backlog::LaneBacklogOptions part_of_backlog(double share) {
+    return {.share = share,
+            .on_full = backlog::OnBacklogFull::kEvictOldest,
+            .max_age = {},
+            .turn = {},
+            .order = backlog::Order::kOldestFirst};
+  }
 };
 
 }  // namespace forebay::pipeline

@@ -69,10 +69,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(const PipelineOptions& option
       pipeline->lanes_.back().gaps.emplace(pipeline->ticks_.clock().wall_now());
     }
   }
-  if (options.metrics) {
-    ledger.metric_lanes.emplace_back(kMetricsLane);
-    if (options.metrics->reports_itself()) ledger.metric_lanes.emplace_back(kSelfLane);
-  }
+  if (options.metrics) ledger.metric_lanes = options.metrics->lane_names();
   pipeline->ledger_ = account::Ledger::create(ledger, pipeline->ticks_.clock());
   if (!pipeline->ledger_->warning().empty()) warn("ledger", pipeline->ledger_->warning());
   pipeline->books_ = std::make_unique<Books>(backlogs, *pipeline->ledger_);

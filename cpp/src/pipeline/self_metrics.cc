@@ -20,12 +20,7 @@ model::AttributeSetKey set_of(std::initializer_list<Label> labels) {
   uint32_t count = 0;
   for (const auto& [key, value] : labels) {
     if (value.empty()) continue;
-    forebay_attribute& attribute = attributes[count++];
-    attribute.key = key.data();
-    attribute.key_size = static_cast<uint32_t>(key.size());
-    attribute.value.type = FOREBAY_STRING;
-    attribute.value.size = static_cast<uint32_t>(value.size());
-    attribute.value.as.data = value.data();
+    attributes[count++] = model::attribute_of(key, model::text_cell(value));
   }
   return {attributes.data(), count};
 }

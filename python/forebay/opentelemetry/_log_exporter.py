@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
 from .. import _core
 from .._bridges import bridge_logger
 from .._collector import Collector
+from .._lifecycle import get_collector
+from .._warnings import warn_once
 from ._loggers import MOST_SCOPES, scope_of
+from ._provider import OfACollector, flushed
 from ._records import emit_record
-from ._sdk import Exporter
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 
-class ForebayLogExporter(Exporter, LogRecordExporter):
+# Forebay has its own instance id, and does not pretend to be the SDK.
+_OWN = ("service.instance.id", "telemetry.")
+
+
+class ForebayLogExporter(OfACollector, LogRecordExporter):
     """A LogRecordExporter of OpenTelemetry's SDK: its records become records of a collector.
 
     For ``SimpleLogRecordProcessor`` as well as for ``BatchLogRecordProcessor``; the former is
@@ -35,6 +41,8 @@ class ForebayLogExporter(Exporter, LogRecordExporter):
     def __init__(self, collector: Collector | None = None) -> None:
         super().__init__(collector)
         self._logger = bridge_logger("opentelemetry", collector)
+        # The SDK makes one resource, and another one after a fork.
+        self._checked: object = None
         self._scopes: dict[InstrumentationScope, tuple[_core.Logger, str | None]] = {}
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
@@ -63,8 +71,35 @@ class ForebayLogExporter(Exporter, LogRecordExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until what was exported has left the process; whether it has. Unit: ms."""
-        return self._flushed(timeout_millis)
+        return flushed(self._given, timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Wait up to 5 s for what was exported. The collector is its owner's to shut down."""
-        self._flushed(5_000)
+        flushed(self._given, 5)
+
+    def _check_resource(self, resource: Any) -> None:
+        """Say once what the SDK's resource says otherwise than the collector's."""
+        if resource is self._checked:
+            return
+        collector = self._given or get_collector()
+        if collector is None:
+            return
+        self._checked = resource
+        own = {**collector._resource, "service.name": collector.service_name}
+        if missing := _missing(getattr(resource, "attributes", None) or {}, own):
+            warn_once(
+                f"the resource of OpenTelemetry's SDK has {', '.join(missing)}, and Forebay's has "
+                "not, or otherwise; Forebay's holds: forebay.start(resource=...) takes texts, "
+                "numbers and booleans"
+            )
+
+
+def _missing(sdk: Mapping[str, object], own: Mapping[str, object]) -> list[str]:
+    return sorted(
+        key
+        for key, value in sdk.items()
+        if not key.startswith(_OWN)
+        and own.get(key) != (list(value) if isinstance(value, tuple) else value)
+        # The SDK's name for a service that nobody named.
+        and not (key == "service.name" and str(value).startswith("unknown_service"))
+    )
