@@ -4,13 +4,16 @@
 namespace forebay::pipeline {
 namespace {
 
+// What points are written under, also those that the pipeline collects as it ends.
+const model::Scope kScope{.id = 1, .name = "tests", .version = "", .attributes = {}};
+
 // A counter of one series, and one collection of it.
 class Counting {
  public:
   explicit Counting(MetricsIntake& intake) : intake_(intake) {
     metrics::InstrumentSpec spec;
     spec.name = "orders";
-    spec.scope = &scope_;
+    spec.scope = &kScope;
     stream_ = intake.store().instrument(spec).streams[0].get();
     writer_ = intake.store().writers().lease();
   }
@@ -28,7 +31,6 @@ class Counting {
 
  private:
   MetricsIntake& intake_;
-  model::Scope scope_{.id = 1, .name = "tests", .version = "", .attributes = {}};
   metrics::Stream* stream_ = nullptr;
   metrics::Writer* writer_ = nullptr;
 };
