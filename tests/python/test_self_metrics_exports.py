@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -65,6 +66,8 @@ def test_exported_is_told_once_at_the_end(
         "otel_component_type": "otlp_http_log_exporter",
         "otel_component_name": "otlp_http_log_exporter/main",
     }
+    host, port = receiver.endpoint.removeprefix("http://").split(":")
+    component |= {"server_address": host, "server_port": port}
     for error, records in expected.items():
         labels = component | ({"error_type": error} if error else {})
         assert series.one("otel_sdk_exporter_log_exported_total", **labels) == records
@@ -88,4 +91,33 @@ def test_the_duration_goes_from_the_first_attempt_on(receiver: Receiver) -> None
     assert series.sum("otel_sdk_exporter_operation_duration_seconds_count") == 1
     assert series.sum("otel_sdk_exporter_operation_duration_seconds_sum") > 0.4
     collector.shutdown(30)
+    assert collector.audit().balanced
+
+
+@pytest.mark.parametrize("error", ["", "callback_failed", "callback_late"])
+def test_a_collection_that_lacks_what_a_callback_gives_is_no_success(error: str) -> None:
+    """Each is told with the reports after it; callbacks that are waited for are in its duration."""
+    is_over = threading.Event()
+
+    def depth() -> float:
+        if error == "callback_failed":
+            raise RuntimeError("on purpose")
+        if error == "callback_late":
+            is_over.wait(30)
+        return 1
+
+    options = forebay.MetricsOptions(interval=3600, callback_timeout=0.2)
+    with forebay.Collector(exporter=forebay.MemoryExporter(), metrics=options) as collector:
+        collector.observable_gauge("depth", depth)
+        assert collector.flush(30).complete
+        series = OwnSeries(collector)
+        is_over.set()
+    labels = {
+        "otel_component_type": "periodic_metric_reader",
+        "otel_component_name": "periodic_metric_reader/metrics",
+    } | ({"error_type": error} if error else {})
+    name = "otel_sdk_metric_reader_collection_duration_seconds"
+    assert series.one(f"{name}_count", **labels) == series.sum(f"{name}_count") == 1
+    least = 0.2 if error == "callback_late" else 0
+    assert series.one(f"{name}_sum", **labels) > least
     assert collector.audit().balanced

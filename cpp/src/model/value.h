@@ -81,12 +81,18 @@ struct OwnedValue {
   bool operator==(const OwnedValue&) const = default;
 };
 
-// Texts as the caller's cells have them; valid while the texts are.
+// Values as the caller's cells have them; a text's is valid while the text is.
 inline forebay_value text_cell(std::string_view text) noexcept {
   forebay_value value{};
   value.type = FOREBAY_STRING;
   value.size = static_cast<uint32_t>(text.size());
   value.as.data = text.data();
+  return value;
+}
+inline forebay_value integer_cell(int64_t number) noexcept {
+  forebay_value value{};
+  value.type = FOREBAY_INT64;
+  value.as.i64 = number;
   return value;
 }
 inline forebay_attribute attribute_of(std::string_view key, const forebay_value& value) noexcept {

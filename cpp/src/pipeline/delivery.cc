@@ -161,9 +161,12 @@ void Delivery::look(Health& health) const {
     if (routes_[place.route].destinations().size() > 1) {
       name += "/" + std::to_string(place.destination);
     }
-    health.destinations.push_back({.name = std::move(name),
-                                   .type = at(place).shipper->exporter().type(),
-                                   .exports = &place.numbers->exports});
+    const ship::Exporter& exporter = at(place).shipper->exporter();
+    health.destinations.push_back(
+        {.name = std::move(name),
+         .type = exporter.type(),
+         .exports = &place.numbers->exports,
+         .servers = {&exporter.server(Signal::kLogs), &exporter.server(Signal::kMetrics)}});
   }
   for (const Route& route : routes_) {
     health.open_routes.push_back(breaker(route) == ship::BreakerState::kOpen);

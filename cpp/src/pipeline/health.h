@@ -8,6 +8,7 @@
 
 #include "account/snapshot.h"
 #include "base/clock.h"
+#include "pipeline/collection_tally.h"
 #include "pipeline/export_tally.h"
 #include "pipeline/pressure.h"
 
@@ -25,11 +26,13 @@ struct Health {
     std::string name;       // "<route>", or "<route>/<number>" where the route has several
     std::string_view type;  // of exporter, such as "otlp_http"
     const ExportTally* exports = nullptr;
+    std::array<const ship::Server*, kSignals> servers{};  // [signal]; never null
   };
 
   account::Snapshot ledger;
   std::vector<Lane> lanes;  // of log records
   std::vector<Destination> destinations;
+  const CollectionTally* collections = nullptr;
   std::vector<bool> open_routes;  // [route]: every destination of it fails, and is asked rarely
   uint64_t memory_bytes = 0;
   uint64_t backlog_bytes = 0;

@@ -56,10 +56,23 @@ void MetricsIntake::begin(MonotonicTime now) {
     const auto missed = (now - *next_) / options_.interval;
     *next_ += (missed + 1) * options_.interval;
   }
-  if (const uint64_t late = observers_.ask(since_ticks_); late != 0) {
-    ledger_.note(NoteName::kCallbacksLate, late);
-  }
+  failures_before_ = observers_.failures();
+  has_late_ = false;
+  count_late(observers_.ask(since_ticks_));
   state_ = State::kObserving;
+}
+
+void MetricsIntake::count_late(uint64_t late) {
+  if (late == 0) return;
+  ledger_.note(NoteName::kCallbacksLate, late);
+  has_late_ = true;
+}
+
+void MetricsIntake::tally() {
+  CollectionError error = CollectionError::kNone;
+  if (observers_.failures() != failures_before_) error = CollectionError::kCallbackFailed;
+  if (has_late_) error = CollectionError::kCallbackLate;
+  collections_.count(error, ticks_.clock().now() - begun_);
 }
 
 MetricsIntake::Step MetricsIntake::step() {
@@ -82,7 +95,7 @@ MetricsIntake::Step MetricsIntake::step() {
       // A scrape may have it for as long as it writes.
       const std::unique_lock lock(store_.collecting(), std::try_to_lock);
       if (lock.owns_lock()) {
-        if (late != 0) ledger_.note(NoteName::kCallbacksLate, observers_.give_up());
+        if (late != 0) count_late(observers_.give_up());
         (void)store_.begin();
         is_last_ = is_closed_;
         state_ = State::kTurning;
@@ -93,6 +106,7 @@ MetricsIntake::Step MetricsIntake::step() {
     const std::unique_lock lock(store_.collecting(), std::try_to_lock);
     if (lock.owns_lock() && store_.is_ready()) {
       step.batches = collect();
+      tally();
       is_final_ = is_last_;
       flushed_ = flush_begun_;
       state_ = State::kIdle;

@@ -15,6 +15,7 @@
 #include "account/ledger.h"
 #include "base/ticks.h"
 #include "metrics/store.h"
+#include "pipeline/collection_tally.h"
 #include "pipeline/metric_batches.h"
 #include "pipeline/metrics_options.h"
 #include "pipeline/observers.h"
@@ -39,6 +40,7 @@ class MetricsIntake {
   [[nodiscard]] size_t lanes() const noexcept { return self_ != nullptr ? 2 : 1; }
   // Null: it reports nothing of itself.
   [[nodiscard]] const SelfMetrics* self() const noexcept { return self_.get(); }
+  [[nodiscard]] const CollectionTally& collections() const noexcept { return collections_; }
   // Under store().collecting(): what was observed since then was in the last collection.
   [[nodiscard]] uint64_t shown_since_ticks() const noexcept { return shown_since_ticks_; }
 
@@ -69,12 +71,14 @@ class MetricsIntake {
   enum class State : uint8_t { kIdle, kObserving, kTurning };
 
   void begin(MonotonicTime now);
+  void count_late(uint64_t late);
   uint64_t collect();
   uint64_t collect_store();
   [[nodiscard]] bool has_something() const noexcept {
     return store_.has_instruments() || has_sent_ || options_.self_report == SelfReport::kAlways;
   }
   void note_numbers();
+  void tally();
 
   const MetricsOptions options_;
   account::Ledger& ledger_;
@@ -97,8 +101,11 @@ class MetricsIntake {
   metrics::Store::Numbers noted_;
   MonotonicTime noted_at_{};
   uint64_t failures_noted_ = 0;
-  bool has_sent_ = false;  // points of somebody else's
-  bool refuses_ = false;   // no more of them
+  CollectionTally collections_;
+  uint64_t failures_before_ = 0;  // at the beginning of the collection under way
+  bool has_late_ = false;         // that one lacks what a callback observes
+  bool has_sent_ = false;         // points of somebody else's
+  bool refuses_ = false;          // no more of them
   bool is_closed_ = false;
   bool is_last_ = false;  // the phase was turned after the close: the collection under way gets all
   bool is_final_ = false;  // that one is through

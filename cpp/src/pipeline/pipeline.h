@@ -84,7 +84,7 @@ class Pipeline {
     return delivery_->destination_answered();
   }
   [[nodiscard]] std::string last_error() const;
-  // Throws std::bad_alloc.
+  // Of one that has metrics. Throws std::bad_alloc.
   [[nodiscard]] Health health() const;
   [[nodiscard]] uint64_t memory_bytes() const;
   // The fullest lane's fill, 0..1.

@@ -53,6 +53,7 @@ Health Pipeline::health() const {
                             .time_to_full = of_lane.time_to_full()});
   }
   delivery_->look(health);
+  health.collections = &metrics_->collections();
   health.memory_bytes = memory_bytes();
   health.backlog_bytes = books_->backlog_bytes();
   return health;

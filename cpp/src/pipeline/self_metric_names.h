@@ -85,6 +85,11 @@ inline constexpr Metric kDuration{
     .unit = "s",
     .kind = InstrumentKind::kHistogram,
     .description = "From a batch's first attempt to the end of its export."};
+inline constexpr Metric kCollection{
+    .name = "otel.sdk.metric_reader.collection.duration",
+    .unit = "s",
+    .kind = InstrumentKind::kHistogram,
+    .description = "Of a collection, callbacks and encoding included."};
 
 // The ledger's notes, in their order.
 inline constexpr std::array<Metric, account::kNotes> kNoteMetrics = {{
@@ -119,5 +124,7 @@ inline constexpr std::string_view kState = "forebay.state";
 inline constexpr std::string_view kComponentName = "otel.component.name";
 inline constexpr std::string_view kComponentType = "otel.component.type";
 inline constexpr std::string_view kErrorType = "error.type";
+inline constexpr std::string_view kServerAddress = "server.address";
+inline constexpr std::string_view kServerPort = "server.port";
 
 }  // namespace forebay::pipeline::self

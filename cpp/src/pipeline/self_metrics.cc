@@ -13,14 +13,21 @@ namespace forebay::pipeline {
 namespace {
 
 using metrics::InstrumentKind;
-using Label = std::pair<std::string_view, std::string_view>;
+// One without a text and without a number is left out.
+struct Label {
+  std::string_view key;
+  std::string_view text;
+  int64_t number = 0;
+};
 
 model::AttributeSetKey set_of(std::initializer_list<Label> labels) {
-  std::array<forebay_attribute, 4> attributes{};
+  std::array<forebay_attribute, 5> attributes{};
   uint32_t count = 0;
-  for (const auto& [key, value] : labels) {
-    if (value.empty()) continue;
-    attributes[count++] = model::attribute_of(key, model::text_cell(value));
+  for (const Label& label : labels) {
+    if (label.text.empty() && label.number == 0) continue;
+    attributes[count++] =
+        model::attribute_of(label.key, label.text.empty() ? model::integer_cell(label.number)
+                                                          : model::text_cell(label.text));
   }
   return {attributes.data(), count};
 }
@@ -63,7 +70,8 @@ class Report {
   void tell_exports(const Health::Destination& destination, Signal signal,
                     const std::function<void(const ExportTally::Ended&,
                                              std::initializer_list<Label>)>& visitor) const;
-  void tell_duration(const ExportTally::Ended& ended, std::initializer_list<Label> labels);
+  void tell_collections(const CollectionTally& collections);
+  void tell_duration(uint64_t times, uint64_t total_ns, std::initializer_list<Label> labels);
 
   model::MetricSink& sink_;
   const metrics::TemporalityPreference temporality_;
@@ -189,7 +197,7 @@ void Report::tell_lanes(const Health& health) {
 
   constexpr Label kType{self::kComponentType, "batching_log_processor"};
   const auto name_of = [&](size_t i) {
-    return std::string(kType.second) + "/" + ledger.lane_names[i];
+    return std::string(kType.text) + "/" + ledger.lane_names[i];
   };
   begin(self::kCreated);
   uint64_t created = 0;
@@ -212,34 +220,48 @@ void Report::tell_exports(const Health::Destination& destination, Signal signal,
   const std::string type = std::string(destination.type) +
                            (signal == Signal::kLogs ? "_log_exporter" : "_metric_exporter");
   const std::string name = type + "/" + destination.name;
+  const ship::Server& server = *destination.servers[static_cast<size_t>(signal)];
   for (size_t error = 0; error < kExportErrors.size(); ++error) {
     const ExportTally::Ended ended = destination.exports->ended(signal, error);
     if (ended.items == 0 && ended.batches == 0) continue;
     visitor(ended, {{self::kComponentType, type},
                     {self::kComponentName, name},
-                    {self::kErrorType, kExportErrors[error]}});
+                    {self::kErrorType, kExportErrors[error]},
+                    {self::kServerAddress, server.address},
+                    {self::kServerPort, {}, server.port}});
   }
 }
 
-void Report::tell_duration(const ExportTally::Ended& ended, std::initializer_list<Label> labels) {
+// A histogram without buckets.
+void Report::tell_duration(uint64_t times, uint64_t total_ns, std::initializer_list<Label> labels) {
   const model::AttributeSetKey set = set_of(labels);
-  uint64_t no_batches = 0;
-  uint64_t no_ns = 0;
-  uint64_t& batches = is_delta() ? deltas_->before(series(set.bytes(), "#")) : no_batches;
-  uint64_t& ns = is_delta() ? deltas_->before(series(set.bytes(), "+")) : no_ns;
-  const std::array<uint64_t, 1> all = {ended.batches - batches};
+  std::array<uint64_t, 2> none{};
+  uint64_t& times_before = is_delta() ? deltas_->before(series(set.bytes(), "#")) : none[0];
+  uint64_t& ns_before = is_delta() ? deltas_->before(series(set.bytes(), "+")) : none[1];
+  const std::array<uint64_t, 1> all = {times - times_before};
   if (all[0] == 0) return;
   model::HistogramPoint point;
   point.attributes = set.bytes();
   point.start = begin_of_counts();
   point.time = now_;
   point.count = all[0];
-  point.sum = static_cast<double>(ended.ns - ns) / 1e9;
+  point.sum = static_cast<double>(total_ns - ns_before) / 1e9;
   point.has_range = false;
   point.bucket_counts = all;
   sink_.add(point);
-  batches = ended.batches;
-  ns = ended.ns;
+  times_before = times;
+  ns_before = total_ns;
+}
+
+void Report::tell_collections(const CollectionTally& collections) {
+  begin(self::kCollection);
+  for (size_t error = 0; error < kCollectionErrors.size(); ++error) {
+    const CollectionTally::Ended ended = collections.ended(error);
+    tell_duration(ended.collections, ended.ns,
+                  {{self::kComponentType, "periodic_metric_reader"},
+                   {self::kComponentName, "periodic_metric_reader/metrics"},
+                   {self::kErrorType, kCollectionErrors[error]}});
+  }
 }
 
 void Report::tell_exports(const Health& health) {
@@ -255,7 +277,7 @@ void Report::tell_exports(const Health& health) {
   for (const Signal signal : {Signal::kLogs, Signal::kMetrics}) {
     for (const Health::Destination& destination : health.destinations) {
       tell_exports(destination, signal, [&](const ExportTally::Ended& ended, auto labels) {
-        tell_duration(ended, labels);
+        tell_duration(ended.batches, ended.ns, labels);
       });
     }
   }
@@ -265,6 +287,7 @@ void Report::tell(const Health& health) {
   tell_ledger(health.ledger);
   tell_lanes(health);
   tell_exports(health);
+  tell_collections(*health.collections);
   begin(self::kMemory);
   show({}, static_cast<int64_t>(health.memory_bytes));
   begin(self::kBacklog);

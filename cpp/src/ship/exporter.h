@@ -44,6 +44,12 @@ struct Attempt {
   bool codec_changed = false;  // with this attempt the exporter fell back to another codec
 };
 
+// Who is on the other end of the network.
+struct Server {
+  std::string address;  // a name or an IP address, without brackets; empty: nobody
+  uint16_t port = 0;
+};
+
 class Exporter {
  public:
   virtual ~Exporter() = default;
@@ -69,6 +75,11 @@ class Exporter {
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
   // Its kind, in lower case: "otlp_http".
   [[nodiscard]] virtual std::string_view type() const noexcept = 0;
+  // Where a signal goes. From any thread; the same as long as the exporter lives.
+  [[nodiscard]] virtual const Server& server(Signal /*signal*/) const noexcept {
+    static const Server nobody;
+    return nobody;
+  }
 };
 
 }  // namespace forebay::ship

@@ -23,6 +23,7 @@ OtlpHttpExporter::OtlpHttpExporter(OtlpHttpOptions options, std::unique_ptr<Tran
     Endpoint& endpoint = endpoints_[static_cast<size_t>(signal)];
     endpoint.url = options_.url(signal);
     endpoint.shown = without_secrets(endpoint.url);
+    endpoint.server = server_of(endpoint.url);
     endpoint.codec = options_.codec;
   }
   description_ = "otlp " + (endpoints_[0].url.empty() ? endpoints_[1] : endpoints_[0]).shown;

@@ -36,6 +36,9 @@ class OtlpHttpExporter final : public Exporter {
   [[nodiscard]] uint32_t max_in_flight() const noexcept override { return options_.max_in_flight; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
   [[nodiscard]] std::string_view type() const noexcept override { return "otlp_http"; }
+  [[nodiscard]] const Server& server(Signal signal) const noexcept override {
+    return endpoints_[static_cast<size_t>(signal)].server;
+  }
 
   // How often an endpoint fell back from zstd to gzip: at most once for each.
   [[nodiscard]] uint64_t encoding_fallbacks() const noexcept { return encoding_fallbacks_; }
@@ -46,6 +49,7 @@ class OtlpHttpExporter final : public Exporter {
   struct Endpoint {
     std::string url;    // empty: none
     std::string shown;  // the same for messages
+    Server server;
     Codec codec = Codec::kZstd;
     bool zstd_accepted = false;
     bool fell_back = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <string_view>
 
 namespace forebay::ship {
@@ -51,6 +52,13 @@ size_t scheme_length(std::string_view url) noexcept {
   return 0;
 }
 
+// "host:port", of an URL with a scheme.
+std::string_view authority_of(std::string_view url, size_t scheme) noexcept {
+  std::string_view host = url.substr(scheme, url.find_first_of("/?#", scheme) - scheme);
+  if (const size_t at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  return host;
+}
+
 Status check_url(const char* field, const std::string& url) {
   const auto wrong = [&](const char* why) {
     return Status::invalid(std::string(field) + ": \"" + without_secrets(url) + "\" " + why);
@@ -60,9 +68,7 @@ Status check_url(const char* field, const std::string& url) {
   if (has_control(url) || url.find(' ') != std::string::npos) {
     return wrong("holds a space or a control character");
   }
-  const size_t host_end = url.find_first_of("/?#", scheme);
-  std::string_view host = std::string_view(url).substr(scheme, host_end - scheme);
-  if (const size_t at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  const std::string_view host = authority_of(url, scheme);
   if (host.empty() || host.front() == ':') return wrong("names no host");
   return Status::ok();
 }
@@ -83,6 +89,23 @@ Status check_header(const std::string& name, const std::string& value) {
 }
 
 }  // namespace
+
+Server server_of(const std::string& url) {
+  const size_t scheme = scheme_length(url);
+  if (scheme == 0) return {};
+  std::string_view host = authority_of(url, scheme);
+  Server server;
+  server.port = scheme == std::string_view("https://").size() ? 443 : 80;
+  // In an IPv6 address, which stands in brackets, colons mean something else.
+  const size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    std::from_chars(host.data() + colon + 1, host.data() + host.size(), server.port);
+    host = host.substr(0, colon);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  server.address = host;
+  return server;
+}
 
 std::string without_secrets(const std::string& url) {
   const size_t scheme = url.find("://");

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/encoded_batch.h"
 #include "base/status.h"
+#include "ship/exporter.h"
 
 namespace forebay::ship {
 
@@ -45,5 +46,7 @@ struct OtlpHttpOptions {
 
 // The URL without what may be secret: user, password, query and fragment.
 std::string without_secrets(const std::string& url);
+// Whom an URL that validate() takes names; without a port in it, that of its scheme.
+Server server_of(const std::string& url);
 
 }  // namespace forebay::ship

@@ -53,6 +53,22 @@ TEST(OtlpHttpOptionsTest,
   EXPECT_EQ(options.validate_for(Signal::kLogs).message().find("logs_endpoint: "), 0u);
 }
 
+TEST(OtlpHttpOptionsTest, the_server_of_an_url_is_its_host_and_port) {
+  const auto is = [](const char* url, std::string_view address, uint16_t port) {
+    const Server server = server_of(url);
+    EXPECT_EQ(server.address, address) << url;
+    EXPECT_EQ(server.port, port) << url;
+  };
+  is("http://collector:4318/v1/logs", "collector", 4318);
+  is("http://collector", "collector", 80);
+  is("HTTPS://collector.example/v1/logs?a=b:1", "collector.example", 443);
+  is("https://user:pass:word@10.0.0.7:14318/v1/logs", "10.0.0.7", 14318);
+  is("http://[::1]:4318/v1/logs", "::1", 4318);
+  is("http://[2001:db8::7]/v1/logs", "2001:db8::7", 80);
+  is("http://collector:/v1/logs", "collector", 80);
+  is("", "", 0);
+}
+
 TEST(OtlpHttpOptionsTest, each_wrong_field_is_named_and_no_secret_with_it) {
   const auto message = [](auto change) {
     OtlpHttpOptions options;
