@@ -36,6 +36,15 @@ def number_in(line: str) -> int:
     return number
 
 
+def fill(stall: Stalled, clock: ManualClock) -> int:
+    """Until nothing moves any more, also what only goes on with time; how many the lane took."""
+    taken = 0
+    while more := stall.fill("only"):
+        taken += more
+        clock.advance(0.02)
+    return taken
+
+
 def lose(stall: Stalled, log: logging.Logger | forebay.Logger, records: int) -> int:
     """Log into the full lane; how many records it has lost or refused so far."""
     for _ in range(records):
@@ -52,7 +61,7 @@ def test_losses_are_told_when_they_begin_and_when_they_are_over_with_numbers(
     notices = Notices(capfd)
     only = forebay.Lane("only", queue_records=256)
     with stalled(only, clock=clock) as stall:
-        stall.fill("only")
+        fill(stall, clock)
         clock.advance(0.1)
         (begun,) = notices.new()
         assert re.fullmatch(
@@ -83,7 +92,7 @@ def test_a_lane_that_loses_again_within_a_minute_is_told_of_in_sum_later(capfd: 
     notices = Notices(capfd)
     only = forebay.Lane("only", queue_records=256)
     with stalled(only, clock=clock) as stall:
-        stall.fill("only")
+        fill(stall, clock)
         log = stall.collector.logger("x")
         clock.advance(0.1)
         clock.advance(11)
@@ -107,7 +116,7 @@ def test_refusals_of_who_logs_through_logging_are_told_of(capfd: Capture) -> Non
     notices = Notices(capfd)
     only = forebay.Lane("only", queue_records=256, on_full="fail")
     with stalled(only, clock=clock) as stall:
-        taken = stall.fill("only")
+        taken = fill(stall, clock)
         assert taken > 0
         clock.advance(0.1)
         notices.new()  # of what filled the lane
