@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def has_tests() -> bool:
-    """Debian has them in libpython3.11-testsuite and the like; other builds of Python mostly bring them."""
+    """Debian has them in a package (libpython3.11-testsuite); other builds mostly bring them."""
     try:
         return importlib.util.find_spec("test.test_logging") is not None
     except ModuleNotFoundError:  # not even their package
