@@ -8,6 +8,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from forebay.testing import Receiver
@@ -25,10 +26,20 @@ def make_certificate(folder: Path, name: str, host: str) -> tuple[Path, Path]:
 
 def sign(request: Path, key: Path, certificate: Path, host: str, days: int) -> None:
     """A certificate that ends in so many days; below zero: it ended so long ago."""
-    extensions = request.with_suffix(".ext")
-    extensions.write_text(f"subjectAltName={host}\nbasicConstraints=CA:TRUE\n")
-    content = ("-in", request, "-signkey", key, "-extfile", extensions)
-    openssl("x509", "-req", *content, "-days", days, "-out", certificate)
+    issued = request.with_suffix(".txt")
+    issued.touch()
+    settings = request.with_suffix(".cnf")
+    settings.write_text(
+        f"[ca]\ndefault_ca=test\n[test]\ndatabase={issued}\nnew_certs_dir={request.parent}\n"
+        "default_md=sha256\nrand_serial=yes\nunique_subject=no\npolicy=any\nx509_extensions=made\n"
+        f"[any]\ncommonName=supplied\n[made]\nsubjectAltName={host}\nbasicConstraints=CA:TRUE\n"
+    )
+    # Unlike `openssl x509 -days`, which refuses what has ended (3.5), this takes any time.
+    ends = datetime.now(UTC) + timedelta(days=days)
+    begins = min(datetime.now(UTC), ends) - timedelta(days=1)
+    validity = ("-startdate", f"{begins:%Y%m%d%H%M%SZ}", "-enddate", f"{ends:%Y%m%d%H%M%SZ}")
+    content = ("-in", request, "-keyfile", key, "-selfsign", "-config", settings)
+    openssl("ca", "-batch", "-notext", *content, *validity, "-out", certificate)
 
 
 def openssl(*arguments: object) -> None:
