@@ -78,7 +78,12 @@ def log_through_all_of_them() -> None:
 
 
 def log_through_a_queue() -> None:
-    """For handlers beside ours that are slow: the caller waits for none of them."""
+    """For handlers beside ours that are slow: the caller waits for none of them.
+
+    What comes through a queue is handed over on the listener's thread: `forebay.context` and the
+    trace of the caller are lost, and an exception is a part of the message. LoggingHandler itself
+    does not wait: put it beside a QueueHandler, not behind, where you have the choice.
+    """
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(waiting, forebay.LoggingHandler())
     log = logging.getLogger("shop.queued")

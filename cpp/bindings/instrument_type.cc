@@ -105,13 +105,23 @@ bool gather(PyObject* attributes, AttributeList& list) {
   return true;
 }
 
+// Told once, and never raised: what is measured stays measured.
+void tell_no_mapping(PyObject* attributes) noexcept try {
+  const std::string kind = Py_TYPE(attributes)->tp_name;
+  pybind11::module_::import("forebay._warnings")
+      .attr("say_once")("attributes: a '" + kind +
+                        "' is no mapping of names to values; the measurement counts without it");
+} catch (...) {
+  PyErr_Clear();
+}
+
 [[gnu::noinline]] void record_slowly(forebay_instrument* instrument, const Number& number,
                                      PyObject* attributes) try {
   Scratch scratch;
   AttributeList list(scratch);
   if (!gather(attributes, list)) {
-    // No mapping: the measurement counts without them.
     PyErr_Clear();
+    tell_no_mapping(attributes);
   }
   (void)record(instrument, number, list.data(), list.size());
 } catch (const std::bad_alloc&) {
@@ -178,7 +188,11 @@ PyTypeObject* bound_type_of(PyObject* self) noexcept {
 PyObject* make_series(PyInstrument* instrument, PyTypeObject* type, PyObject* attributes) {
   Scratch scratch;
   AttributeList list(scratch);
-  if (attributes != Py_None && !gather(attributes, list)) return nullptr;
+  if (attributes != Py_None && !gather(attributes, list)) {
+    PyErr_Clear();
+    throw_option_error("attributes: " + std::string(pybind11::repr(attributes)) +
+                       " is not a mapping");
+  }
   PyObject* made = type->tp_alloc(type, 0);
   if (made == nullptr) return nullptr;
   forebay_series*& handle = reinterpret_cast<PySeries*>(made)->handle;
@@ -205,6 +219,9 @@ PyObject* bind(PyObject* self, PyObject* args, PyObject* keywords) try {
     return nullptr;
   }
   return make_series(reinterpret_cast<PyInstrument*>(self), wanted, attributes);
+} catch (pybind11::error_already_set& error) {
+  error.restore();
+  return nullptr;
 } catch (const std::bad_alloc&) {
   return PyErr_NoMemory();
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/diagnostics.h"
 #include "encode/prometheus_text.h"
 
 namespace forebay::engine {
@@ -14,6 +15,7 @@ int32_t write_metrics_text(Incarnation& incarnation, bool is_open_metrics, ByteB
   encode::PrometheusText sink(incarnation.resource, options);
   pipeline::Pipeline& pipeline = *incarnation.pipeline;
   metrics::Store& store = *pipeline.metrics_store();
+  pipeline.observe();
   {
     const std::lock_guard lock(store.collecting());
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
@@ -34,6 +36,10 @@ int32_t write_metrics_text(Incarnation& incarnation, bool is_open_metrics, ByteB
     self->show(pipeline.ticks().clock().wall_now(), sink);
   }
   sink.finish(out);
+  if (!sink.left_out().empty()) {
+    // OpenMetrics has no comments that would say so, and nobody reads those of the other format.
+    warn_once("prometheus_text", "prometheus_text: " + sink.left_out().front());
+  }
   return FOREBAY_OK;
 }
 

@@ -18,9 +18,11 @@ def _signals() -> Any:
     return sys.modules.get("celery.signals")
 
 
-def follow(handler: logging.Handler) -> Callable[[], None]:
+def follow(
+    handler: logging.Handler, has_other: Callable[[logging.Logger], bool]
+) -> Callable[[], None]:
     """Put a handler of the root logger back when Celery has set up logging, and into the logger of
-    tasks, which does not propagate.
+    tasks, which does not propagate. ``has_other`` knows of a logger that needs none.
 
     Returns:
         What ends that.
@@ -33,7 +35,7 @@ def follow(handler: logging.Handler) -> Callable[[], None]:
     def attach(logger: logging.Logger, **_: object) -> None:
         # Where the logger of tasks propagates after all, the root logger has its records already.
         propagates = logger.parent is not None and logger.propagate
-        if handler not in logger.handlers and not propagates:
+        if handler not in logger.handlers and not propagates and not has_other(logger):
             logger.addHandler(handler)
             attached.append(logger)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
+from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal
@@ -30,14 +31,13 @@ from ._options import (
     flatten,
     service_name_of,
 )
-from ._own_thread import in_thread
+from ._own_thread import hearing_signals, in_thread, wait_for_the_rest
 from ._routes import Route, check_routes, in_default_directories, in_default_directory
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
 from ._upstream import Upstream
 from ._validation import suggests_fields
 from ._validation import timeout as checked_timeout
-from ._warnings import say
 
 # Every collector that still exists: tests audit them all.
 _live: weakref.WeakSet[Collector] = weakref.WeakSet()
@@ -166,6 +166,8 @@ class Collector(Upstream, MakesInstruments):
         self._instrument_cache = InstrumentCache(self._core)
         self._disabled = disabled
         self._receipt: Receipt | None = None
+        # The process and the thread that shuts it down.
+        self._ending: tuple[int, int] | None = None
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
         self._undo: list[Callable[[], None]] = []
@@ -253,7 +255,9 @@ class Collector(Upstream, MakesInstruments):
     def prometheus_text(self, *, openmetrics: bool = False) -> str:
         """All series as they stand, as a Prometheus server scrapes them; see `forebay.prometheus`.
 
-        Sums come together since each series began, whatever is exported. Empty after a shutdown.
+        Sums come together since each series began, whatever is exported. Callbacks of observable
+        instruments are asked, and waited for up to ``MetricsOptions.callback_timeout``. Empty
+        after a shutdown.
 
         Args:
             openmetrics: OpenMetrics 1.0, instead of the text format 0.0.4.
@@ -283,34 +287,49 @@ class Collector(Upstream, MakesInstruments):
         Raises:
             OptionError: ``timeout`` is not in its range.
 
-        The GIL is released while waiting. Safe from any thread, also during and after shutdown.
+        The GIL is released while waiting. Safe from any thread, also during and after shutdown. On
+        the main thread signals are heard meanwhile: Ctrl-C raises ``KeyboardInterrupt`` here at
+        once, and what was under way goes on.
         """
-        return receipt_from(self._core.flush(checked_timeout(timeout)))
+        seconds = checked_timeout(timeout)
+        return receipt_from(hearing_signals(lambda: self._core.flush(seconds)))
 
     def shutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
         """Flush, and end: what is held after ``timeout`` is let go, and counted.
 
         A further call returns the first one's receipt. Records emitted later are refused and
-        counted as ``shutdown``. Arguments, errors and the GIL as for `flush`.
+        counted as ``shutdown``. Arguments, errors, the GIL and signals as for `flush`; after a
+        ``KeyboardInterrupt`` the shutdown goes on, and a further call waits for its end.
         """
         seconds = checked_timeout(timeout)
-        if self._receipt is not None:
-            return self._receipt
+        receipt = self._receipt
+        if receipt is None:
+            try:
+                receipt = hearing_signals(lambda: self._end(seconds))
+            finally:
+                # Also where a handler has raised: the core takes nothing any more.
+                for hung in (self._uncapture, self._undo):
+                    while hung:
+                        hung.pop()()
+        return receipt
+
+    def _end(self, seconds: float | None) -> Receipt:
         # No lock: a signal handler, or a child forked meanwhile, may come here again. The core lets
         # only one shutdown happen; whoever is first back says what the receipt is.
-        receipt = receipt_from(self._core.shutdown(seconds))
-        if self._receipt is None:
-            self._receipt = receipt
-        _open.discard(self)
-        if self.publish_directory:
-            from pathlib import Path
+        self._ending = (os.getpid(), get_ident())
+        try:
+            receipt = receipt_from(self._core.shutdown(seconds))
+            if self._receipt is None:
+                self._receipt = receipt
+            _open.discard(self)
+            if self.publish_directory:
+                from pathlib import Path
 
-            from ._publications import fold
+                from ._publications import fold
 
-            fold(Path(self.publish_directory))  # its own file is the last one now
-        for hung in (self._uncapture, self._undo):
-            while hung:
-                hung.pop()()
+                fold(Path(self.publish_directory))  # its own file is the last one now
+        finally:
+            self._ending = None
         return self._receipt
 
     async def aflush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
@@ -348,22 +367,7 @@ class Collector(Upstream, MakesInstruments):
         await self.ashutdown()
 
     def _shutdown_at_exit(self, deadline: float) -> None:
-        """Shut down by ``deadline``, and sooner where nobody answers (see `_exit`)."""
-        unanswered = until = min(deadline, time.monotonic() + _exit.TIMEOUT_UNANSWERED)
-        while not self.flush(_exit.seconds_left(until)).complete:
-            if self.stats().destination_answered:
-                break
-            if self.last_error:
-                deadline = unanswered
-            # Back before its time: there are no threads that would do it.
-            if time.monotonic() < until or until >= deadline:
-                break
-            until = min(deadline, time.monotonic() + _exit.LOOK_EVERY)
-        self._uncapture.clear()
-        self.shutdown(_exit.seconds_left(deadline))
-        lost = self.stats().dropped_by_reason.get("shutdown", 0)
-        if lost:
-            say(f"{lost} records were let go at exit: {self.last_error or 'no time was left'}")
+        _exit.shut_down(self, deadline)
 
 
 def open_collectors() -> list[Collector]:
@@ -372,6 +376,9 @@ def open_collectors() -> list[Collector]:
 
 
 def _shut_down_all() -> None:
+    for collector in list(_open):
+        _exit.wait_for_shutdown(collector)
     deadline = time.monotonic() + _exit.TIMEOUT
     for collector in list(_open):
         collector._shutdown_at_exit(deadline)
+    wait_for_the_rest(max(deadline, time.monotonic() + _exit.TIMEOUT_UNANSWERED))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from contextvars import Token
 from importlib.machinery import ModuleSpec
 from types import TracebackType
 
 from . import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, ParamSpec, TypeVar
+
+    _P = ParamSpec("_P")
+    _R = TypeVar("_R")
 
 _TRACE = "opentelemetry.trace"
 
@@ -21,6 +30,8 @@ class context:
     was started with ``contextvars.copy_context().run``. Blocks nest; of one name the innermost
     counts, and a record's own attributes win over all. The values are converted once, here: a
     change to a list afterwards is not seen.
+
+    ``@forebay.context(job="nightly")`` does it for each call of a function, also an ``async`` one.
 
     Args:
         attributes: What to bind: values of any type, as in a log call.
@@ -59,6 +70,28 @@ class context:
             # there, too; what anything else has is none of ours.
             if variable.get(None) is inside:
                 variable.set(_core.Bound(None, {}, None) if outer is None else outer)
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """The function, with the attributes bound at each call."""
+        attributes, trace = self._attributes, self._trace
+        from inspect import iscoroutinefunction  # as late as that: it costs more than all the rest
+
+        if iscoroutinefunction(function):
+            awaited: Callable[..., Awaitable[Any]] = function
+
+            @functools.wraps(function)
+            async def bound_later(*args: Any, **kwargs: Any) -> Any:
+                with bind(attributes, trace):
+                    return await awaited(*args, **kwargs)
+
+            return bound_later  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def bound(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            with bind(attributes, trace):
+                return function(*args, **kwargs)
+
+        return bound
 
 
 def bind(attributes: dict[str, object], trace: bytes | None) -> context:

@@ -65,8 +65,19 @@ def capture_exceptions(collector: Collector | None = None) -> Callable[[], None]
 def asyncio_exception_handler(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """For ``loop.set_exception_handler``: an ERROR record, then the loop's default handler.
 
-    It hears of exceptions that nobody awaited: of tasks that were forgotten, and of callbacks.
+    It hears of exceptions that nobody awaited: of tasks that were forgotten, and of callbacks. The
+    default handler logs to the logger ``asyncio`` of `logging`. Where that comes to the process
+    default anyway (``capture_logging``, a `LoggingHandler`), it is the one record, and has no
+    ``asyncio.*`` attributes.
     """
+    # Nobody has a handler of ours where its module was never loaded.
+    bridge = sys.modules.get(f"{__package__}._logging")
+    if bridge is None or not bridge.is_captured("asyncio", _ERROR):
+        _emit_context(context)
+    loop.default_exception_handler(context)
+
+
+def _emit_context(context: dict[str, Any]) -> None:
     attributes = {
         f"asyncio.{name}": repr(context[name])
         for name in ("future", "task", "handle", "protocol", "transport")
@@ -75,7 +86,6 @@ def asyncio_exception_handler(loop: asyncio.AbstractEventLoop, context: dict[str
     logger = bridge_logger(_SCOPE, None)
     message = context.get("message", "unhandled exception in event loop")
     _emit(logger, _ERROR, message, context.get("exception"), attributes)
-    loop.default_exception_handler(context)
 
 
 def _emit(

@@ -26,13 +26,18 @@ def stack_text(stacklevel: int = 1) -> str:
     Args:
         stacklevel: 1 is the caller of this function, 2 its caller and so on.
     """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_back is not None and stacklevel > 1:
+        frame = frame.f_back
+        stacklevel -= 1
+    return stack_text_of(frame)
+
+
+def stack_text_of(frame: FrameType | None) -> str:
+    """The same, down to this frame."""
     try:
         import traceback
 
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_back is not None and stacklevel > 1:
-            frame = frame.f_back
-            stacklevel -= 1
         text = "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame))
     except Exception as error:
         return f"<no stack: {type(error).__name__}>"

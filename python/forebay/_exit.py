@@ -11,13 +11,20 @@ was held then can be read from the stats file.
 from __future__ import annotations
 
 import atexit
+import math
 import os
+import signal
 import sys
 import time
+from _thread import get_ident
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _celery
+from ._warnings import say
+
+if TYPE_CHECKING:
+    from ._collector import Collector
 
 # Both in seconds, for all collectors together.
 TIMEOUT = 5.0
@@ -78,6 +85,71 @@ def run() -> None:
     """Shut down what is open, as at exit."""
     if _shut_down_all is not None:
         _shut_down_all()
+
+
+def shut_down(collector: Collector, deadline: float) -> None:
+    """Shut it down by ``deadline``, and sooner where nobody answers."""
+    if _is_ending_elsewhere(collector, deadline):
+        say("a shutdown was still under way at the end")
+        return
+    unanswered = until = min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
+    while not collector.flush(seconds_left(until)).complete:
+        if collector.stats().destination_answered:
+            break
+        if collector.last_error:
+            deadline = unanswered
+        # Back before its time: there are no threads that would do it.
+        if time.monotonic() < until or until >= deadline:
+            break
+        until = min(deadline, time.monotonic() + LOOK_EVERY)
+    collector._uncapture.clear()
+    unknown = collector.shutdown(seconds_left(deadline)).unknown
+    lost = collector.stats().dropped_by_reason.get("shutdown", 0)
+    why = collector.last_error or "no time was left"
+    if unknown:
+        say(f"{_records_were(unknown)} sent and not answered for (unknown) at exit: {why}")
+    if lost:
+        say(f"{_records_were(lost)} let go at exit: {why}")
+
+
+def _records_were(number: int) -> str:
+    return "1 record was" if number == 1 else f"{number} records were"
+
+
+def _is_ending_elsewhere(collector: Collector, deadline: float) -> bool:
+    """Whether another thread still shuts it down at ``deadline``: the core cannot hurry it."""
+    while (ending := collector._ending) and ending[0] == os.getpid() and ending[1] != get_ident():
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def wait_for_shutdown(collector: Collector) -> None:
+    """Where a shutdown that was interrupted is still under way, wait for its end.
+
+    The process cannot leave from under it. Another Ctrl-C ends the process by that signal.
+    """
+    try:
+        if _is_ending_elsewhere(collector, time.monotonic() + LOOK_EVERY):
+            say("a shutdown that was interrupted is still under way; Ctrl-C ends the process")
+            _is_ending_elsewhere(collector, math.inf)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def flush_while_it_answers(collector: Collector) -> None:
+    """Flush within the same times, for a caller who cannot be asked how long to wait."""
+    deadline = time.monotonic() + TIMEOUT
+    while not collector.flush(min(TIMEOUT_UNANSWERED, seconds_left(deadline))).complete:
+        stats = collector.stats()
+        fails = any(
+            route.destinations and all(each.failures_in_a_row for each in route.destinations)
+            for route in stats.routes.values()
+        )
+        if fails or not stats.destination_answered or not seconds_left(deadline):
+            break
 
 
 def seconds_left(deadline: float) -> float:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 
 from . import _core
-from ._validation import suggests_names
-from ._warnings import say_once, warn_once
+from ._validation import suggests_names, text
+from ._warnings import place_of_user, say_once, warn_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,8 +92,10 @@ def start(
     Args:
         service_name: What the service is called.
         capture_logging: A level of `logging`: the root logger gets a `LoggingHandler` at that
-            level, and is itself set to it where it let less through; shutdown undoes both. True:
-            INFO.
+            level, and is itself set to it where it let less through; shutdown undoes both. Where
+            `logging` is configured later (``basicConfig``, ``dictConfig``, ``fileConfig``), both
+            are done again on top of that. Where the root logger has a `LoggingHandler` of this
+            collector, none is added, with a warning. True: INFO.
         console: What is delivered is also shown on standard error. ``"pretty"``: aligned, and
             coloured on a terminal unless ``NO_COLOR`` is set. ``"json"``: one object a line.
             ``"off"`` or None: never. ``"auto"``: nothing where the root logger already has a stream
@@ -120,22 +121,19 @@ def start(
             warns once and counts as unset.
     """
     arguments = dict(locals())
-    # Frame 1 is the check of the keywords.
-    caller = sys._getframe(2)
     global _default, _started_at, _started_with
     with _lock:
         if _default is not None and not _default.is_shut_down:
             if arguments != _started_with:
                 warn_once(
                     f"forebay.start() was called before, at {_started_at}, with other arguments; "
-                    "those hold",
-                    stacklevel=3,
+                    "those hold"
                 )
             return _default
         level = _capture_level(capture_logging)
         collector, is_disabled = _make(arguments)
         _default = collector
-        _started_at = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        _started_at = place_of_user()
         _started_with = arguments
         _core.set_default(collector._core)
         if install_sigterm:
@@ -143,7 +141,7 @@ def start(
 
             collector._undo.append(_sigterm.install(collector))
         if level is not None and not is_disabled:
-            from ._logging import capture
+            from ._capture_logging import capture
 
             collector._uncapture.append(capture(collector, level))
         return collector
@@ -225,7 +223,8 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
     environment = read_environment(has_destination=has_destination or arguments["disabled"])
     metrics = metrics_of(arguments["metrics"], environment.metrics, has_destination=has_destination)
     in_code = check_resource(arguments["resource"])
-    name = service_name_of(arguments["service_name"], in_code) or environment.service_name
+    name = service_name_of(arguments["service_name"], in_code)
+    name = environment.service_name if name is None else text("service_name", name)
     disabled = arguments["disabled"] or environment.disabled
     if not has_destination:
         disabled = disabled or environment.no_exporter
@@ -235,8 +234,7 @@ def _make(arguments: Mapping[str, Any]) -> tuple[Collector, bool]:
             said = "None" if console is None else '"off"'
             warn_once(
                 f"OTEL_LOGS_EXPORTER=console is ignored: start() was given console={said}; records "
-                "go to local files",
-                3,
+                "go to local files"
             )
         has_destination = not (exporter is None and environment.exporter is None)
     if routes is not None:
@@ -320,7 +318,7 @@ def _local_exporter(
         return FileExporter(directory)
     where = "there is no home directory" if directory is None else f"{directory} cannot be written"
     if console in (None, "off") and directory is not None:
-        warn_once(f"{where}; records are held until it can", 5)
+        warn_once(f"{where}; records are held until it can")
         return FileExporter(directory)
-    warn_once(f"{where}; records go to the console instead of local files", 5)
+    warn_once(f"{where}; records go to the console instead of local files")
     return ConsoleExporter(format=console if console in ("pretty", "json") else "auto")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -30,14 +31,55 @@ def default_directory(service_name: str | None) -> str | None:
 
 
 def can_be_written(directory: str) -> bool:
-    """Whether files can be made there, without making any."""
+    """Whether files can be made there. It is tried, and what was made for that is removed again.
+
+    Modes and `os.access` are not enough: root may write everywhere, and yet not in /proc.
+    """
+    for _ in range(_TRIALS):
+        try:
+            _try_to_write(directory)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False
+        return True
+    return False
+
+
+# Where several processes try the same directory at once, one may remove what another just found.
+_TRIALS = 5
+
+
+def _try_to_write(directory: str) -> None:
+    made: list[str] = []
+    try:
+        for path in _missing(directory):
+            try:
+                os.mkdir(path, 0o700)
+                made.append(path)
+            except FileExistsError:
+                if not os.path.isdir(path):
+                    raise
+        file = os.path.join(directory, f".trial-{os.getpid()}")
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.unlink(file)
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):  # somebody has written there meanwhile
+                os.rmdir(path)
+
+
+def _missing(directory: str) -> list[str]:
+    """It and those above it that are not there, the uppermost first."""
+    found: list[str] = []
     path = directory
-    while not os.path.lexists(path):
+    while path and not os.path.isdir(path):
+        found.append(path)
         parent = os.path.dirname(path)
         if parent == path:
-            return False
+            break
         path = parent
-    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)
+    return found[::-1]
 
 
 def _file_name(service_name: str) -> str:

@@ -40,8 +40,7 @@ class LoggerCache:
         if found[1] != settings:
             warn_once(
                 f"logger {name!r} has been made with another version, level or attributes; "
-                "the first hold",
-                stacklevel=3,
+                "the first hold"
             )
         return found[0]
 

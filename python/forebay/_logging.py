@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from types import MethodType
 from typing import TYPE_CHECKING
 
-from . import _celery, _core
+from . import _core, _exit
 
 if TYPE_CHECKING:
     from ._collector import Collector
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 SCOPE = "logging"
 # Lower than any level that a record can have: it is `logging` that decides what comes here.
 _EVERYTHING = 1
-_FLUSH_TIMEOUT = 5.0
 
 # Where one of these is overridden, or set on the handler, the record goes the long way.
 _OVERRIDABLE = (
@@ -58,13 +56,24 @@ class LoggingHandler(logging.Handler):
         level: The lowest level taken, by name or number.
         logger: Whose records they become: a `forebay.Logger`, or the name of one of the process
             default. None: the process default's. It binds at first use, so a handler may be made
-            before `forebay.start`, also by ``logging.config``.
+            before `forebay.start`, also by ``logging.config``. A logger that is given here is the
+            scope of all records; else that is the logger of `logging` that was called.
+        collector: Whose records they become, instead of the process default's.
+
+    Raises:
+        OptionError: both ``logger`` and ``collector`` are given, or an argument has a bad value.
     """
 
     def __init__(
-        self, level: int | str = logging.NOTSET, logger: _core.Logger | str | None = None
+        self,
+        level: int | str = logging.NOTSET,
+        logger: _core.Logger | str | None = None,
+        *,
+        collector: Collector | None = None,
     ) -> None:
-        if isinstance(logger, _core.Logger):
+        if collector is not None:
+            self._logger = _logger_of(collector, logger)
+        elif isinstance(logger, _core.Logger):
             self._logger = logger
         else:
             from ._lifecycle import get_logger
@@ -109,10 +118,15 @@ class LoggingHandler(logging.Handler):
             _core.handle_record(self._logger, formatted)
 
     def flush(self) -> None:
-        """Wait until what was emitted has left the process, 5 s at most."""
+        """Wait until what was emitted has left the process.
+
+        5 s at most, and half a second where the destination has never answered, or fails at
+        present: ``logging.config`` and ``logging.shutdown`` flush every handler that there is.
+        Nothing is let go of.
+        """
         collector = _collector_of(self._logger)
         if collector is not None and not collector.is_shut_down:
-            collector.flush(_FLUSH_TIMEOUT)
+            _exit.flush_while_it_answers(collector)
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:
         super().setFormatter(fmt)
@@ -170,6 +184,17 @@ def _overrides_nothing(cls: type[LoggingHandler]) -> bool:
     return all(getattr(cls, name) is getattr(LoggingHandler, name) for name in _OVERRIDABLE)
 
 
+def _logger_of(collector: Collector, logger: object) -> _core.Logger:
+    from ._collector import Collector
+    from ._errors import OptionError
+
+    if logger is not None:
+        raise OptionError("collector: not beside logger, which has a collector of its own")
+    if not isinstance(collector, Collector):
+        raise OptionError(f"collector: {collector!r} is not a forebay.Collector")
+    return collector.logger(SCOPE, level=_EVERYTHING)
+
+
 def _with_body(record: logging.LogRecord, body: str) -> logging.LogRecord:
     """The same record with another message. Other handlers see the first one after us."""
     copy = object.__new__(logging.LogRecord)
@@ -189,26 +214,29 @@ def _collector_of(logger: _core.Logger) -> Collector | None:
     return get_collector()
 
 
-def capture(collector: Collector, level: int) -> Callable[[], None]:
-    """Hang a handler into the root logger, and have it let `level` through.
+def takes_for(collector: Collector, handler: logging.Handler) -> bool:
+    """Whether what this handler gets becomes records of that collector."""
+    if not isinstance(handler, LoggingHandler):
+        return False
+    owner = handler._logger._owner
+    if owner is None:
+        from ._lifecycle import get_collector
 
-    Returns:
-        What undoes both; a level that was changed again meanwhile stays.
-    """
-    root = logging.getLogger()
-    handler = LoggingHandler(level, collector.logger(SCOPE, level=_EVERYTHING))
-    before = root.level
-    if before == logging.NOTSET or before > level:
-        root.setLevel(level)
-    set_to = root.level
-    root.addHandler(handler)
-    end_following = _celery.follow(handler)
+        return get_collector() in (None, collector)
+    return owner is collector._core
 
-    def undo() -> None:
-        end_following()
-        root.removeHandler(handler)
-        handler.close()
-        if root.level == set_to:
-            root.setLevel(before)
 
-    return undo
+def is_captured(name: str, level: int) -> bool:
+    """Whether a record of that logger of `logging` comes to the process default."""
+    from ._lifecycle import get_collector
+
+    collector = get_collector()
+    logger: logging.Logger | None = logging.getLogger(name)
+    if collector is None or logger is None or not logger.isEnabledFor(level):
+        return False
+    while logger is not None:
+        for handler in logger.handlers:
+            if handler.level <= level and not handler.filters and takes_for(collector, handler):
+                return True
+        logger = logger.parent if logger.propagate else None
+    return False

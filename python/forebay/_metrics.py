@@ -6,16 +6,14 @@ collected once an interval; nothing here ever raises for a measurement, or waits
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, overload
 
 from . import _core
 from ._errors import OptionError
+from ._timer import Timer
 from ._validation import text
-from ._warnings import warn_once
+from ._warnings import say_once, warn_once
 
 Counter = _core.Counter
 UpDownCounter = _core.UpDownCounter
@@ -32,71 +30,6 @@ _R = TypeVar("_R")
 _UNITS_OF_SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
 
 
-class Timer:
-    """Records how long a block, a function or a coroutine took: what ``time()`` returns.
-
-    For ``with``, ``async with``, and as a decorator of a function, also an ``async`` one. It
-    records whether or not an exception leaves.
-    """
-
-    __slots__ = ("_begun", "_record", "_scale")
-
-    def __init__(self, record: Callable[[float], object], scale: float) -> None:
-        self._record = record
-        self._scale = scale
-        self._begun: list[float] = []
-
-    def __enter__(self) -> None:
-        self._begun.append(time.perf_counter())
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._record((time.perf_counter() - self._begun.pop()) * self._scale)
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, trace)
-
-    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """The function, timed at each call."""
-        record, scale = self._record, self._scale
-        from inspect import iscoroutinefunction  # as late as that: it costs more than all the rest
-
-        if iscoroutinefunction(function):
-            awaited: Callable[..., Awaitable[Any]] = function
-
-            @functools.wraps(function)
-            async def timed_later(*args: Any, **kwargs: Any) -> Any:
-                begun = time.perf_counter()
-                try:
-                    return await awaited(*args, **kwargs)
-                finally:
-                    record((time.perf_counter() - begun) * scale)
-
-            return timed_later  # type: ignore[return-value]
-
-        @functools.wraps(function)
-        def timed(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            begun = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                record((time.perf_counter() - begun) * scale)
-
-        return timed
-
-
 class BoundHistogram(_core.BoundHistogram):
     """A histogram's series: what ``bind`` returns."""
 
@@ -104,27 +37,49 @@ class BoundHistogram(_core.BoundHistogram):
 
     _scale: float
 
-    def time(self) -> Timer:
-        """A `Timer` that records into this series, in the histogram's unit."""
-        return Timer(self.record, self._scale)
+    @overload
+    def time(self, /) -> Timer: ...
+    @overload
+    def time(self, function: Callable[_P, _R], /) -> Callable[_P, _R]: ...
+    def time(self, function: Callable[..., Any] | None = None, /) -> Any:
+        """A `Timer` that records into this series, in the histogram's unit.
+
+        Args:
+            function: Where it decorates without a call: ``@series.time``.
+        """
+        timer = Timer(self.record, self._scale)
+        return timer if function is None else timer(function)
 
 
 class Histogram(_core.Histogram):
     """Records values into buckets: what `forebay.histogram` returns."""
 
-    __slots__ = ("_scale",)
+    __slots__ = ("_name", "_scale")
 
+    _name: str
     _scale: float
 
     def bind(self, attributes: Attributes | None = None, **_: object) -> BoundHistogram:
-        """The series of those attributes, found once: the quickest way to record."""
+        """The series of those attributes, found once: the quickest way to record.
+
+        Raises:
+            OptionError: the attributes are no mapping.
+        """
+        if attributes is not None and not hasattr(attributes, "items"):
+            raise OptionError(f"attributes: {attributes!r} is not a mapping")
         bound = super().bind(attributes, type=BoundHistogram)
         assert isinstance(bound, BoundHistogram)
         bound._scale = self._scale
         return bound
 
-    def time(self, attributes: Attributes | None = None) -> Timer:
+    @overload
+    def time(self, attributes: Attributes | None = None) -> Timer: ...
+    @overload
+    def time(self, attributes: Callable[_P, _R], /) -> Callable[_P, _R]: ...
+    def time(self, attributes: Any = None) -> Any:
         """A `Timer` in this histogram's unit: seconds, or whichever of ms, us, ns, min, h it is.
+
+        Attributes that are no mapping are told once, and it measures without them.
 
         ::
 
@@ -133,8 +88,20 @@ class Histogram(_core.Histogram):
 
             @latency.time()
             async def handle(request): ...
+
+            @latency.time
+            def parse(text): ...
         """
-        bound = self.bind(attributes)
+        if callable(attributes) and not hasattr(attributes, "items"):
+            return self.bind().time(attributes)
+        try:
+            bound = self.bind(attributes)
+        except Exception:
+            say_once(
+                f"time() of histogram {self._name!r}: attributes: {type(attributes).__name__} is "
+                "no mapping; it measures without them"
+            )
+            bound = self.bind()
         return bound.time()
 
 
@@ -168,15 +135,14 @@ class InstrumentCache:
         if found is None:
             made = cls(self._collector, name, unit, description, meter, version, bounds, False)
             if cls is Histogram:
-                made._scale = _UNITS_OF_SECONDS.get(unit, 1.0)
+                made._name, made._scale = name, _UNITS_OF_SECONDS.get(unit, 1.0)
             found = self._instruments.setdefault(key, (made, description, bounds))
             kind = (cls.__name__, unit)
             if self._kinds.setdefault((name.lower(), meter), kind) != kind:
                 before = self._kinds[name.lower(), meter]
                 warn_once(
                     f"instrument {name!r} was made before as {before[0]} in {before[1]!r}, and now "
-                    f"as {kind[0]} in {kind[1]!r}: both report, and a receiver may refuse one",
-                    stacklevel=4,
+                    f"as {kind[0]} in {kind[1]!r}: both report, and a receiver may refuse one"
                 )
         instrument, first_description, first_bounds = found
         if (description and description != first_description) or (
@@ -184,8 +150,7 @@ class InstrumentCache:
         ):
             warn_once(
                 f"instrument {name!r} was made before with another description or other buckets; "
-                "the first hold",
-                stacklevel=4,
+                "the first hold"
             )
         return instrument
 

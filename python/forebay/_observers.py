@@ -19,6 +19,7 @@ from typing import Any
 
 from . import _core
 from ._errors import OptionError
+from ._exceptions import describe
 from ._warnings import say_once
 
 # How long a callback may run until another thread takes over those that wait. Unit: s.
@@ -85,14 +86,15 @@ class _Watched:
         self.takes_options = _takes_an_argument(self.callback)
 
     def answer(self, observation: _core.Observation) -> None:
-        failures = 0
+        failures = 1
         try:
             told = self.callback(CallbackOptions()) if self.takes_options else self.callback()
             for value, attributes in _values(told):
                 observation.observe(value, attributes)
-        except Exception as error:
-            failures = 1
-            say_once(f"a callback of {self.name!r} raised {type(error).__name__}: {error}")
+            failures = 0
+        except BaseException as error:  # SystemExit, too: the thread is not the callback's to end
+            name, message, _ = describe(error)
+            say_once(f"a callback of {self.name!r} raised {name}{message and f': {message}'}")
         finally:
             observation.end(failures)
 
@@ -120,6 +122,54 @@ def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]
             yield each.value, each.attributes
 
 
+class _Workers:
+    """The threads that run callbacks, and what waits for one. A forked child has its own."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.SimpleQueue[_Watched] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._busy = 0
+        self._pid = os.getpid()
+
+    def need_one(self) -> None:
+        """Where all are busy, another one comes; where none can come now, the jobs wait."""
+        with self._lock:
+            if self._count > self._busy or self._count >= _MOST_WORKERS:
+                return
+            self._count += 1
+        try:
+            threading.Thread(target=self._work, name="forebay-observer", daemon=True).start()
+        except BaseException as error:
+            with self._lock:
+                self._count -= 1
+            if not isinstance(error, RuntimeError | MemoryError):
+                raise
+
+    def _work(self) -> None:
+        try:
+            # A callback may fork: what comes back in the child does not go on.
+            while os.getpid() == self._pid:
+                watched = self.jobs.get()
+                with suppress(BaseException):
+                    self._run(watched)
+        finally:
+            with self._lock:
+                self._count -= 1
+
+    def _run(self, watched: _Watched) -> None:
+        observation = None if watched.core is None else watched.core.take()
+        if observation is None:
+            return
+        with self._lock:
+            self._busy += 1
+        try:
+            watched.answer(observation)
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+
 class _Dispatcher:
     def __init__(self) -> None:
         # A handler of signals may shut a collector down while its thread is in here.
@@ -130,12 +180,7 @@ class _Dispatcher:
         self._thread: threading.Thread | None = None
         # In a child: its parent's, which the core refers to as long as the process lives.
         self._of_parents: list[_core.Observer | None] = []
-        self._begin()
-
-    def _begin(self) -> None:
-        self._jobs: queue.SimpleQueue[_Watched] = queue.SimpleQueue()
-        self._workers = 0
-        self._busy = 0
+        self._workers = _Workers()
 
     def add(self, watched: _Watched) -> _Watched:
         with self._lock:
@@ -164,7 +209,7 @@ class _Dispatcher:
         """Begin again: threads and descriptor are the parent's."""
         self._lock = threading.RLock()
         self._bell = self._thread = None
-        self._begin()
+        self._workers = _Workers()
         watched, self._watched = self._watched, {}
         for each in watched.values():
             # The core goes on to ask the parent's ones, which answer nothing: never freed, so that
@@ -176,36 +221,15 @@ class _Dispatcher:
     def _serve(self, bell: _core.Bell) -> None:
         poll = select.poll()
         poll.register(bell.fileno(), select.POLLIN)
+        workers = self._workers
         while True:
-            poll.poll(None if self._jobs.empty() else _PATIENCE * 1000)
+            poll.poll(None if workers.jobs.empty() else _PATIENCE * 1000)
             for number in bell.take():
                 watched = self._watched.get(number)
                 if watched is not None:
-                    self._jobs.put(watched)
-            if not self._jobs.empty():
-                self._need_worker()
-
-    def _need_worker(self) -> None:
-        with self._lock:
-            if self._workers > self._busy or self._workers >= _MOST_WORKERS:
-                return
-            self._workers += 1
-        threading.Thread(target=self._work, name="forebay-observer", daemon=True).start()
-
-    def _work(self) -> None:
-        jobs = self._jobs
-        while True:
-            watched = jobs.get()
-            observation = None if watched.core is None else watched.core.take()
-            if observation is None:
-                continue
-            with self._lock:
-                self._busy += 1
-            try:
-                watched.answer(observation)
-            finally:
-                with self._lock:
-                    self._busy -= 1
+                    workers.jobs.put(watched)
+            if not workers.jobs.empty():
+                workers.need_one()
 
 
 _dispatcher = _Dispatcher()

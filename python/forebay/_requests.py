@@ -21,6 +21,18 @@ _INFO, _ERROR = 20, 40
 _KEY = "forebay.request"
 
 
+def _attributes(path: str, scheme: str, client: str | None) -> dict[str, object]:
+    attributes: dict[str, object] = {"url.path": path, "url.scheme": scheme}
+    if client:
+        attributes["client.address"] = client
+    return attributes
+
+
+def connection(path: str, scheme: str, client: str | None, traceparent: str | None) -> context:
+    """What is logged inside is of this connection, a WebSocket: it has no method and no end."""
+    return bind(_attributes(path, scheme, client), trace_of(traceparent))
+
+
 def trace_of(traceparent: str | None) -> bytes | None:
     """The trace that the header names (W3C Trace Context), as the core takes it; None: none.
 
@@ -64,13 +76,7 @@ class RequestLog:
         version: str | None,
     ) -> Request:
         """A request has come."""
-        attributes: dict[str, object] = {
-            "http.request.method": method,
-            "url.path": path,
-            "url.scheme": scheme,
-        }
-        if client:
-            attributes["client.address"] = client
+        attributes = {"http.request.method": method, **_attributes(path, scheme, client)}
         trace = trace_of(traceparent)
         if path in self._exclude:
             return Request(self._logger, attributes, trace, None, is_written=False)

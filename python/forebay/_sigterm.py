@@ -40,7 +40,7 @@ def install(collector: Collector) -> Callable[[], None]:
         What takes the handler back, where it is still in its place.
     """
     if threading.current_thread() is not threading.main_thread():
-        warn_once("install_sigterm has no effect: only the main thread may set signal handlers", 4)
+        warn_once("install_sigterm has no effect: only the main thread may set signal handlers")
         return lambda: None
     before = signal.getsignal(signal.SIGTERM)
 

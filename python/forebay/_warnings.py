@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+# The names of the package's files begin so.
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
 _said: set[str] = set()
 # A program that makes the names in these texts out of data must not grow without bound.
 _MOST_TEXTS = 1000
@@ -14,18 +21,37 @@ class ForebayWarning(RuntimeWarning):
     """A setting that was not followed, or a part that works less well than it should."""
 
 
-def warn_once(text: str, stacklevel: int = 2) -> None:
+def warn_once(text: str) -> None:
     """Warn, the first time that this text comes up in the process.
+
+    The line that the warning shows is the innermost one that is not Forebay's.
 
     Where warnings are errors (``python -W error``) the text goes to standard error: what is wrong
     in a deployment must not keep a service from starting.
     """
     if not _is_first(text):
         return
+    _, ours = _frame_of_user()
     try:
-        warnings.warn(text, ForebayWarning, stacklevel=stacklevel + 1)
+        warnings.warn(text, ForebayWarning, stacklevel=ours + 1)
     except ForebayWarning:
         say(f"warning: {text}")
+
+
+def place_of_user() -> str:
+    """File and line of the innermost frame that is not Forebay's."""
+    frame, _ = _frame_of_user()
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _frame_of_user() -> tuple[FrameType | None, int]:
+    """And how many frames of Forebay's are inside it, without this one."""
+    count = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        count += 1
+        frame = frame.f_back
+    return frame, count
 
 
 def say_once(text: str) -> None:

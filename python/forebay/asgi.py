@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ._collector import Collector
 from ._pressure import Pressure
-from ._requests import RequestLog, tell_route
+from ._requests import RequestLog, connection, tell_route
 from ._turnstile import Turnstile, answer
 from ._validation import suggests_fields
 
@@ -103,8 +103,10 @@ class RequestMiddleware:
     a current span of OpenTelemetry, its trace comes first). The record at the end ("request
     finished", or "request failed" with the exception) has besides them
     ``http.response.status_code``, ``http.route``, and ``http.server.request.duration`` in seconds,
-    until the last byte of the answer. It is an ERROR from status 500 on. WebSockets and lifespan
-    pass untouched.
+    until the last byte of the answer. It is an ERROR from status 500 on.
+
+    Of a WebSocket the same is bound as long as it lives, but for the method, which it has none of;
+    no record is written at its end, and nothing is measured. Lifespan passes untouched.
 
     Measured, by the same conventions: the histogram ``http.server.request.duration`` in seconds, by
     ``http.request.method`` (``_OTHER`` for one that is not known), ``url.scheme``,
@@ -143,16 +145,22 @@ class RequestMiddleware:
         self._log = RequestLog(logger=logger, exclude=exclude, metrics=metrics, collector=collector)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        client = scope.get("client")
+        client = scope["client"][0] if scope.get("client") else None
+        traceparent = _header(scope, b"traceparent")
+        if kind == "websocket":
+            with connection(scope["path"], scope.get("scheme", "ws"), client, traceparent):
+                await self.app(scope, receive, send)
+            return
         request = self._log.begin(
             scope["method"],
             scope["path"],
             scope.get("scheme", "http"),
-            client[0] if client else None,
-            _header(scope, b"traceparent"),
+            client,
+            traceparent,
             scope.get("http_version"),
         )
         request.lie_in(scope)
@@ -195,6 +203,32 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 def _route(scope: Scope) -> str | None:
     """Where the framework has put it: Starlette's and FastAPI's route, Litestar's template."""
-    path = getattr(scope.get("route"), "path", None) or scope.get("path_template")
+    route = scope.get("route")
+    path = getattr(route, "path", None) or scope.get("path_template")
+    if hasattr(route, "routes") or (path is None and "app_root_path" in scope):
+        # What is mounted there tells no more. FastAPI does not even tell that.
+        return _mounted(scope) or "/"
     # A mount is part of the root path, for what is inside.
-    return f"{scope.get('root_path', '')}{path}" if isinstance(path, str) else None
+    return f"{_mounted(scope)}{path}" if isinstance(path, str) else None
+
+
+def _mounted(scope: Scope) -> str:
+    """The root path, with names for what varies in the paths of Starlette's mounts."""
+    whole: str = scope.get("root_path", "")
+    told: str = scope.get("app_root_path", whole)
+    rest = whole.removeprefix(told)
+    if not rest or not scope.get("path_params"):
+        return whole
+    routes = getattr(scope.get("router"), "routes", ())
+    while rest:
+        for mount in routes:
+            # Mounts take the first that fits, and the end of what they match is called `path`.
+            pattern = getattr(mount, "path_regex", None) if hasattr(mount, "routes") else None
+            found = None if pattern is None else pattern.match(f"{rest}/")
+            if found is not None and len(found["path"]) < len(rest):
+                told += mount.path
+                rest, routes = f"/{found['path']}".rstrip("/"), mount.routes
+                break
+        else:
+            return whole
+    return told

@@ -11,13 +11,16 @@ structlog.configure(
 )
 
 What is bound and what a call adds become attributes, with their types; so no processor is needed
-that makes text: no ``TimeStamper``, no ``format_exc_info``, no renderer.
+that makes text: no ``TimeStamper``, no ``format_exc_info``, no ``StackInfoRenderer``, no renderer.
+``exc_info`` becomes ``exception.*``, and ``stack_info=True`` becomes ``code.stacktrace``.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, MutableMapping
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -25,6 +28,7 @@ import structlog
 from . import _core
 from ._bridges import bridge_logger
 from ._collector import Collector
+from ._exceptions import stack_text_of
 
 __all__ = ["ForebayLogger", "LoggerFactory", "to_forebay"]
 
@@ -89,8 +93,11 @@ def _method(name: str, level: int) -> Any:
         event: object = "",
         *,
         exc_info: Any = name == "exception",
+        stack_info: Any = False,
         **attributes: Any,
     ) -> bool:
+        if stack_info:
+            attributes["code.stacktrace"] = stack_text_of(_frame_of_caller())
         return self._emit(level, event, exc_info, attributes)
 
     emit.__name__ = emit.__qualname__ = name
@@ -122,14 +129,16 @@ class LoggerFactory:
 
 
 def _module_of_caller() -> str:
-    import sys
+    frame = _frame_of_caller()
+    return (frame and str(frame.f_globals.get("__name__", ""))) or "structlog"
 
-    frame = sys._getframe(2)
+
+def _frame_of_caller() -> FrameType | None:
+    """The innermost one that is neither structlog's nor Forebay's."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] not in ("structlog", "forebay"):
-            return module or "structlog"
-        if frame.f_back is None:
-            break
+            return frame
         frame = frame.f_back
-    return "structlog"
+    return None

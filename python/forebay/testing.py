@@ -22,6 +22,9 @@ Metric points are asked for in the same way:
 
     assert forebay_collector.metric_point("orders", region="eu").value == 1
 
+What the collector is made with besides, such as ``{"capture_logging": "INFO"}``, is what a fixture
+of your own called ``forebay_collector_options`` returns.
+
 A test that also takes ``forebay_clock`` decides what time it is in that collector:
 
     def test_a_limit_lets_go_after_a_minute(forebay_collector, forebay_clock):
@@ -31,6 +34,7 @@ A test that also takes ``forebay_clock`` decides what time it is in that collect
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -47,7 +51,7 @@ from ._otlp.tally import Counts, Tally
 
 if TYPE_CHECKING:
     from ._manual_clock import ManualClock
-    from ._pytest_fixture import forebay_clock, forebay_collector
+    from ._pytest_fixture import forebay_clock, forebay_collector, forebay_collector_options
     from ._testing_memory import MemoryCollector, memory_collector
 
 __all__ = [
@@ -64,6 +68,7 @@ __all__ = [
     "Value",
     "forebay_clock",
     "forebay_collector",
+    "forebay_collector_options",
     "memory_collector",
 ]
 
@@ -123,6 +128,7 @@ class Receiver:
         )
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
+        self._pid = 0  # of the process that has the thread
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -134,6 +140,7 @@ class Receiver:
         """
         if self._server is not None:
             return self
+        self._pid = os.getpid()
         server = Server(("127.0.0.1", self._port), self._intake)
         self._port = server.server_address[1]
         self._server = server
@@ -145,9 +152,12 @@ class Receiver:
         return self
 
     def stop(self) -> None:
-        """Close the port and break off every connection, as a process that is killed does."""
+        """Close the port and break off every connection, as a process that is killed does.
+
+        In a forked child it does nothing: the server is its parent's.
+        """
         server, thread = self._server, self._thread
-        if server is None or thread is None:
+        if server is None or thread is None or os.getpid() != self._pid:
             return
         self._server = None
         server.shutdown()
@@ -343,7 +353,7 @@ def __getattr__(name: str) -> Any:
         from ._manual_clock import ManualClock
 
         return ManualClock
-    if name in ("forebay_collector", "forebay_clock"):
+    if name in ("forebay_collector", "forebay_collector_options", "forebay_clock"):
         from . import _pytest_fixture
 
         return getattr(_pytest_fixture, name)

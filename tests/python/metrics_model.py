@@ -40,7 +40,7 @@ def _keeps(view: forebay.View, key: str) -> bool:
 
 def is_measurement(kind: str, value: Value) -> bool:
     """Whether an instrument of that kind takes the value."""
-    return math.isfinite(value) and (value >= 0 or kind != "counter")
+    return math.isfinite(value) and (value >= 0 or kind not in ("counter", "histogram"))
 
 
 def assert_is_sum_of(found: Value, values: Sequence[Value], was_real: bool = False) -> None:
@@ -164,7 +164,10 @@ class Stream:
         if self.kind == "gauge":
             return "last_value"
         chosen = None if self.view is None else self.view.aggregation
-        return chosen or (self.histogram if self.kind == "histogram" else "sum")
+        if chosen is not None or self.kind != "histogram":
+            return chosen or "sum"
+        has_buckets = self.view is not None and self.view.buckets is not None
+        return "explicit" if has_buckets else self.histogram
 
     @property
     def is_delta(self) -> bool:
@@ -176,9 +179,8 @@ class Stream:
         return self.aggregation == "last_value"
 
     def takes(self, value: Value) -> bool:
-        """What only grows does not go down, a histogram that is but a sum among it."""
-        only_grows = self.aggregation == "sum" and self.kind in ("counter", "histogram")
-        return is_measurement("counter" if only_grows else self.kind, value)
+        """Whatever a view makes of the instrument."""
+        return is_measurement(self.kind, value)
 
     def limit(self) -> int:
         limit = None if self.view is None else self.view.cardinality_limit

@@ -63,4 +63,5 @@ def test_forebay_itself_never_logs_through_logging() -> None:
     sources = {path.name: path.read_text() for path in package.rglob("*.py")}
     owners = {name for name, text in sources.items() if re.search(r"getLogger\(.", text)}
     assert {name for name in owners if "getLogger(__name__)" in sources[name]} == set()
-    assert re.findall(r"getLogger\((.*?)\)", sources["_logging.py"]) == [""]
+    assert re.findall(r"getLogger\((.*?)\)", sources["_logging.py"]) == ["name"]
+    assert re.findall(r"getLogger\((.*?)\)", sources["_capture_logging.py"]) == [""]

@@ -76,7 +76,7 @@ ALL = (ORDERS, LATENCY, SIZES, TEMPERATURE, ENDED, OLD)
 LINES = [
     '2023-11-14T22:13:20.123Z shop orders{region=eu name="two words"} [{order}] 42 cumulative',
     "2023-11-14T22:13:20.123Z http http.server.request.duration{http.route=/items} [s]"
-    " count=3 sum=0.6 min=0.1 max=0.3 delta",
+    " count=3 sum=0.6000000000000001 min=0.1 max=0.3 delta",
     "2023-11-14T22:13:20.123Z - sizes count=4",
     "2023-11-14T22:13:20.123Z - temperature Infinity",
     "2023-11-14T22:13:20.123Z - ended -",
@@ -119,6 +119,26 @@ def test_points_are_lines_in_whatever_form_the_file_is(
     assert run(capsys, "cat", path) == (LINES, "")
     assert run(capsys, "cat", "--metrics", path) == (LINES, "")
     assert run(capsys, "tail", "--metrics", path) == (LINES, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12345678901.75, "12345678901.75"),
+        (1796054578.364, "1796054578.364"),
+        (2**53 + 1, "9007199254740993"),
+        (-0.1 + 0.3, "0.19999999999999998"),
+        (3.0, "3"),
+        (1e22, "1e+22"),
+    ],
+)
+def test_a_number_is_shown_exactly(
+    capsys: Capture, tmp_path: Path, value: float, text: str
+) -> None:
+    """In the shortest text that is it."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(jsonl(MetricPoint("n", "gauge", time_unix_nano=TIME, value=value)))
+    assert run(capsys, "cat", path)[0] == [f"2023-11-14T22:13:20.123Z - n {text}"]
 
 
 def test_json_is_one_flat_object_a_point(capsys: Capture, tmp_path: Path) -> None:

@@ -41,6 +41,51 @@ def test_a_context_binds_for_the_block(memory: InMemory) -> None:
     ]
 
 
+def test_a_context_decorates_a_function_for_each_of_its_calls(memory: InMemory) -> None:
+    """Also one that calls itself, and one that is awaited several times at once."""
+    log = memory.log
+
+    @forebay.context(job="nightly")
+    def count_down(n: int, *, step: int = 1) -> str:
+        """Its own words."""
+        log.info("counts", n=n)
+        if n > 0:
+            with forebay.context(job="inner"):
+                count_down(n - step)
+        return "done"
+
+    @forebay.context(job="awaited")
+    async def step(first: asyncio.Event, second: asyncio.Event) -> None:
+        first.set()
+        await second.wait()
+        log.info("awaited")
+
+    async def main() -> None:
+        one, two = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(step(one, two), step(two, one))
+        log.info("outside")
+
+    assert count_down(1) == "done"
+    assert count_down.__doc__ == "Its own words."
+    assert asyncio.iscoroutinefunction(step)
+    asyncio.run(main())
+    with pytest.raises(ValueError, match="it fails"):
+        forebay.context(job="fails")(_fail)()
+    log.info("outside")
+    assert [record.attributes.get("job") for record in memory.records()] == [
+        "nightly",
+        "nightly",
+        "awaited",
+        "awaited",
+        None,
+        None,
+    ]
+
+
+def _fail() -> None:
+    raise ValueError("it fails")
+
+
 def test_the_innermost_counts_and_a_records_own_win(memory: InMemory) -> None:
     """Never one name twice, which OTLP forbids."""
     log = memory.log.bind(a="logger", b="logger", c="logger")

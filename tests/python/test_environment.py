@@ -162,13 +162,26 @@ def test_a_service_name_cannot_lead_out_of_the_directory(
 
 
 def test_looking_whether_a_directory_can_be_written_makes_nothing(tmp_path: Path) -> None:
-    """The nearest folder that exists decides."""
+    """It is tried, and nothing is left of that."""
+    assert can_be_written(str(tmp_path))
     assert can_be_written(str(tmp_path / "a" / "b"))
     assert not list(tmp_path.iterdir())
     (tmp_path / "file").touch()
     assert not can_be_written(str(tmp_path / "file" / "b"))
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     assert not can_be_written(str(tmp_path / "dangling" / "b"))
+    assert not can_be_written("/proc/nope/forebay/shop")  # where root has all rights, and yet
+
+
+def test_a_warning_shows_the_line_that_called_forebay() -> None:
+    """However deep in Forebay it comes up."""
+    with pytest.warns(forebay.ForebayWarning) as caught:
+        read_environment({
+            "OTEL_SDK_DISABLED": "yes", "OTEL_BLRP_SCHEDULE_DELAY": "soon",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "nonsense", "OTEL_METRIC_EXPORT_INTERVAL": "x",
+        })  # fmt: skip
+    assert len(caught) == 4
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_docs_name_every_option() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import sys
 import threading
 
@@ -124,3 +126,45 @@ def test_what_an_event_loop_cannot_raise_anywhere_is_a_record() -> None:
         assert "fails" in str(record.attributes["asyncio.handle"])
     finally:
         collector.shutdown(10)
+
+
+@pytest.mark.parametrize(
+    ("capture", "level", "scope"),
+    [
+        (None, "WARNING", "forebay.exceptions"),
+        ("INFO", "WARNING", "asyncio"),
+        ("CRITICAL", "WARNING", "forebay.exceptions"),
+        ("INFO", "CRITICAL", "forebay.exceptions"),
+    ],
+)
+def test_a_failure_in_an_event_loop_is_one_record_whatever_is_captured(
+    capture: str | None, level: str, scope: str
+) -> None:
+    """The loop's default handler logs it, too: where that line comes here, it is the record."""
+    exporter = forebay.MemoryExporter()
+    collector = forebay.start(service_name="loop", exporter=exporter, capture_logging=capture)
+    logging.getLogger("asyncio").setLevel(level)
+    try:
+
+        async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(forebay.asyncio_exception_handler)
+            task = asyncio.create_task(fails())
+            await asyncio.wait([task])
+            del task
+            gc.collect()
+
+        async def fails() -> None:
+            raise KeyError("nobody awaits it")
+
+        asyncio.run(main())
+        assert collector.flush(30).complete
+        (record,) = exporter.records()
+        assert str(record.body).startswith("Task exception was never retrieved")
+        assert record.severity_number == 17
+        assert record.attributes["exception.type"] == "KeyError"
+        (logs,) = exporter.resource_logs()
+        assert [each.name for each, _ in logs.records()] == [scope]
+    finally:
+        logging.getLogger("asyncio").setLevel(logging.NOTSET)
+        collector.shutdown(10)
+        assert collector.audit().balanced

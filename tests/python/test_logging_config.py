@@ -9,12 +9,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import forebay
-from forebay.testing import MemoryCollector, memory_collector
+from forebay.testing import MemoryCollector, Receiver, memory_collector
+from tests.python.stalled import until
 
 _INI = """
 [loggers]
@@ -232,3 +234,46 @@ def test_what_a_formatter_fails_at_is_delivered_as_it_was_given_and_told_by_hand
     assert record.body == "7 orders"
     assert record.attributes["k"] == [1]
     assert record.attributes["exception.message"] == "late"
+
+
+def flushed(collector: forebay.Collector, monkeypatch: pytest.MonkeyPatch) -> float:
+    """For how long the flush of a handler would wait, without any wait."""
+    asked: list[float] = []
+
+    def flush(timeout: float) -> object:
+        asked.append(timeout)
+        now.append(now[-1] + timeout)
+        return SimpleNamespace(complete=False)
+
+    now = [0.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(collector, "flush", flush)
+        patch.setattr("forebay._exit.time", SimpleNamespace(monotonic=lambda: now[-1]))
+        forebay.LoggingHandler(collector=collector).flush()
+    return sum(asked)
+
+
+def test_a_flush_waits_for_a_destination_only_where_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """logging.config flushes all handlers, so a destination that is down must not hold it up."""
+    with Receiver() as receiver:
+        collector = forebay.Collector(
+            exporter=forebay.OtlpHttpExporter(receiver.endpoint),
+            retry=forebay.RetryOptions(initial=60, max=60),
+        )
+        log = collector.logger("x")
+        assert flushed(collector, monkeypatch) == pytest.approx(0.5), "it never answered"
+        log.info("one")
+        assert collector.flush(30).complete
+        assert flushed(collector, monkeypatch) == pytest.approx(5)
+        receiver.fail(503)
+        log.info("two")
+        until(lambda: collector.stats().routes["main"].destinations[0].failures_in_a_row)
+        assert flushed(collector, monkeypatch) == pytest.approx(0.5), "it fails"
+        receiver.clear()
+        assert collector.flush(30).complete
+        assert flushed(collector, monkeypatch) == pytest.approx(5)
+        collector.shutdown(30)
+        assert collector.audit().balanced
+        assert flushed(collector, monkeypatch) == 0

@@ -302,6 +302,23 @@ def test_dict_config_makes_one(bridge: Bridge) -> None:
     logging.getLogger("tests.configured").handlers = []
 
 
+def test_a_collector_may_be_given_that_is_not_the_default(bridge: Bridge) -> None:
+    """Each logger of `logging` is a scope of its own, as with the default."""
+    bridge.attach(forebay.LoggingHandler(collector=bridge.collector))
+    assert takes_the_short_way(bridge.handler)
+    bridge.stdlib.debug("m")
+    logging.getLogger("tests.bridge.child").info("m")
+    assert bridge.scopes() == {"tests.bridge", "tests.bridge.child"}
+    assert len(bridge.records()) == 2
+    bridge.handler.flush()
+    with pytest.raises(forebay.OptionError, match=r"^collector: not beside logger"):
+        forebay.LoggingHandler(logger="shop", collector=bridge.collector)
+    with pytest.raises(
+        forebay.OptionError, match=r"^collector: 'shop' is not a forebay\.Collector"
+    ):
+        forebay.LoggingHandler(collector="shop")  # type: ignore[arg-type]
+
+
 def test_a_queue_handler_in_front_works(bridge: Bridge) -> None:
     """Records that another thread hands on keep their own thread's name."""
     import queue

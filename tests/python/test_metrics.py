@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -15,6 +14,7 @@ import pytest
 
 import forebay
 from forebay import _core
+from tests.python.shown_samples import samples
 from tests.waiting import wait_until
 
 
@@ -25,18 +25,6 @@ def collector() -> Iterator[forebay.Collector]:
         service_name="test", exporter=forebay.MemoryExporter(), metrics=options
     ) as made:
         yield made
-
-
-def samples(collector: forebay.Collector) -> dict[str, float]:
-    """``name{labels}`` -> value, without the labels that every series has."""
-    found = {}
-    for line in collector.prometheus_text().splitlines():
-        if line.startswith(("#", "target_info")):
-            continue
-        series, _, value = line.rpartition(" ")
-        series = re.sub(r'otel_scope_[a-z]+="[^"]*",?', "", series)
-        found[series.replace(",}", "}").replace("{}", "")] = float(value)
-    return found
 
 
 def test_each_kind_of_instrument_shows_what_was_recorded(collector: forebay.Collector) -> None:
@@ -190,14 +178,17 @@ def test_a_timer_records_blocks_functions_and_coroutines(collector: forebay.Coll
 # -- observable instruments ----------------------------------------------------------------------
 
 
-def test_an_observable_gauge_is_asked_at_each_collection(collector: forebay.Collector) -> None:
+def test_an_observable_gauge_is_asked_at_each_collection_and_scrape(
+    collector: forebay.Collector,
+) -> None:
     """With numbers, observations, or several of them."""
     told: list[object] = [3, forebay.Observation(4, {"queue": "a"}), [forebay.Observation(5), 6]]
     observed = collector.observable_gauge("depth", lambda: told.pop(0))
-    assert collector.flush(timeout=30).complete
     assert samples(collector) == {"depth": 3}
-    assert collector.flush(timeout=30).complete
     assert samples(collector) == {'depth{queue="a"}': 4}  # what nobody tells any more is not there
+    told.insert(0, 7)
+    assert collector.flush(timeout=30).complete
+    assert collector.stats().metrics.delivered == 1
     observed.close()  # type: ignore[attr-defined]
     assert collector.flush(timeout=30).complete
     assert len(told) == 1
@@ -237,7 +228,7 @@ def test_a_callback_that_hangs_is_left_out_and_the_others_are_not() -> None:
             assert collector.flush(timeout=30).complete
         assert samples(collector) == {"fine": 2}
         assert len(calls) == 1
-        assert collector.stats().notes["callbacks_late"] == 3
+        assert collector.stats().notes["callbacks_late"] == 4  # the scrape's, too
         goes_on.set()
         assert wait_until(lambda: collector.flush(timeout=30).complete and len(calls) > 1, 30)
 

@@ -26,14 +26,20 @@ repeatably = settings(
 
 
 def ours(max_buckets: int, *rounds: Sequence[float], temporality: str = "cumulative") -> list[Any]:
-    """A point for each round of values."""
+    """A point for each round of values. Only an up-down counter takes those below zero.
+
+    It has no deltas: for these the values come to a histogram.
+    """
     view = View("sizes", aggregation="exponential", max_buckets=max_buckets)
     found = []
     with harness(temporality=temporality, views=[view]) as made:
-        sizes = made.collector.histogram("sizes")
+        if temporality == "delta":
+            record = made.collector.histogram("sizes").record
+        else:
+            record = made.collector.up_down_counter("sizes").add
         for values in rounds:
             for value in values:
-                sizes.record(value)
+                record(value)
             (point,) = made.collect()
             found.append(point.data)
     return found
@@ -163,6 +169,8 @@ def test_collections_put_together_are_all_values_at_once(
     max_buckets: int, rounds: list[list[float]], temporality: str
 ) -> None:
     """A cumulative point is merged of all, and a delta starts again at the finest scale."""
+    if temporality == "delta":
+        rounds = [[abs(value) for value in values] for values in rounds]
     found = ours(max_buckets, *rounds, temporality=temporality)
     so_far: list[float] = []
     for point, values in zip(found, rounds, strict=True):

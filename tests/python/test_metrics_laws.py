@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import forebay
+from forebay import View
 from tests.python.metrics_harness import OVERFLOW, Key, Point, Value, harness
 from tests.python.metrics_model import assert_is_sum_of, key_of
 from tests.python.test_metrics_model import ATTRIBUTES, repeatably
@@ -217,10 +218,12 @@ def test_the_ends_of_what_a_double_holds_are_measurements_and_beyond_is_none(
     """Subnormal, the largest, both zeros, 2**63; NaN and the infinities are counted."""
     good = [5e-324, -5e-324, 2.0**-1022, 1.7e308, -1.7e308, 0.0, -0.0, 2**63, 2**64, 1]
     bad = [math.nan, -math.nan, math.inf, -math.inf]
-    with harness(histogram=aggregation) as made:
-        sizes = made.collector.histogram("sizes")
+    # Of an up-down counter: a histogram of its own takes nothing below zero.
+    views = [View("sizes", aggregation=aggregation)]  # type: ignore[arg-type]
+    with harness(views=views) as made:
+        sizes = made.collector.up_down_counter("sizes")
         for value in [*good, *bad]:
-            sizes.record(value)
+            sizes.add(value)
             made.collector.counter("orders").add(value if value == 0 else math.nan)
         (orders, point) = sorted(made.collect(), key=lambda point: point.name)
         assert made.invalid() == len(bad) + len(good) + len(bad) - 2

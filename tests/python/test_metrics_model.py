@@ -91,11 +91,13 @@ def views(draw: st.DrawFn, kind: str, instrument: int, number: int, several: boo
     """One that means something for that kind."""
     aggregations = [None, "drop", "sum", "explicit", "exponential"]
     is_renamed = several or draw(st.booleans())
+    aggregation: Any = draw(st.sampled_from([None, "drop"] if kind == "gauge" else aggregations))
+    has_buckets = aggregation not in ("sum", "exponential") and draw(st.booleans())
     return View(
         f"i{instrument}",
         name=f"v{instrument}.{number}" if is_renamed else None,
-        aggregation=draw(st.sampled_from([None, "drop"] if kind == "gauge" else aggregations)),
-        buckets=draw(st.none() | BUCKETS),
+        aggregation=aggregation,
+        buckets=draw(BUCKETS) if has_buckets else None,
         max_buckets=draw(st.sampled_from([None, 2, 3, 10, 160])),
         cardinality_limit=draw(st.sampled_from([None, None, 1, 2, 3])),
         keep_attributes=draw(st.none() | st.lists(KEYS.filter(bool), unique=True, max_size=3)),

@@ -128,6 +128,35 @@ def test_what_cannot_go_on_is_a_failure_and_is_counted() -> None:
     provider.shutdown()
 
 
+def test_what_cannot_be_encoded_costs_the_others_nothing(
+    forebay_collector: MemoryCollector, sdk: Sdk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is told once, with its name, and each such export is a failure."""
+    answers: list[MetricExportResult] = []
+    export = sdk.exporter.export
+
+    def telling(data: MetricsData, timeout_millis: float = 1) -> MetricExportResult:
+        answers.append(export(data, timeout_millis))
+        return answers[-1]
+
+    sdk.exporter.export = telling  # type: ignore[assignment,method-assign]
+    orders = sdk.provider.get_meter("shop").create_counter("orders")
+    huge = sdk.provider.get_meter("library").create_counter("huge")
+    sdk.provider.get_meter("library").create_gauge("depth").set(2)
+    orders.add(1, {"region": "eu"})
+    assert sdk.provider.force_flush()
+    for _ in range(2):
+        orders.add(1, {"region": "eu"})
+        huge.add(2**70)
+        assert sdk.provider.force_flush()
+    failure = MetricExportResult.FAILURE
+    assert answers == [MetricExportResult.SUCCESS, failure, failure]
+    assert forebay_collector.metric_point("orders").value == 3
+    assert len(forebay_collector.metric_points("depth")) == 3
+    assert forebay_collector.metric_points("huge") == []
+    assert capfd.readouterr().err.count("metric 'huge' of OpenTelemetry's SDK is left out") == 1
+
+
 def test_points_of_the_sdk_wait_for_a_destination_that_is_away() -> None:
     """As all others do, within bounds; none of them is lost."""
     with Receiver(validate=True) as receiver:

@@ -81,6 +81,28 @@ def test_a_damaged_message_costs_itself_and_a_huge_length_the_rest(tmp_path: Pat
     assert "4294967295 bytes" in reader.problems[1]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"root:x:0:0:root:/root:/bin/bash\n" * 9,
+        b"\n \n[package]\nname = 1\n",
+        b"ab",
+        b"\x7fELF" * 9,
+    ],
+    ids=["text", "text after blanks", "short", "binary"],
+)
+def test_a_file_of_another_kind_is_called_so(tmp_path: Path, content: bytes) -> None:
+    """One sentence, and no length that a text happens to spell."""
+    path = tmp_path / "passwd"
+    path.write_bytes(content)
+    reader = SegmentReader(path)
+    assert bodies(reader) == []
+    assert reader.problems == [
+        f"{path}: no file of Forebay's: neither OTLP/JSON lines nor length-prefixed OTLP messages"
+    ]
+    assert not reader.half_written
+
+
 def test_metrics_in_a_segment_are_passed_over_and_counted(tmp_path: Path) -> None:
     """They are no problem."""
     path = tmp_path / "a.jsonl"

@@ -114,6 +114,62 @@ def test_a_directory_that_cannot_be_written_warns_and_goes_to_the_console(tmp_pa
     assert "spoken aloud" in done.stderr
 
 
+def test_a_directory_that_cannot_be_made_is_one_warning_and_the_console() -> None:
+    """Also for root, whom modes do not keep out. The warning shows where `start` is called."""
+    done = run_python(
+        """
+        import forebay
+        with forebay.start(
+            service_name="shop",
+        ):
+            forebay.get_logger("x").info("spoken aloud")
+        """,
+        environment={"FOREBAY_DIR": "", "XDG_STATE_HOME": "/proc/nope"},
+    )
+    warning, record = done.stderr.splitlines()
+    assert warning.startswith(
+        "<string>:3: ForebayWarning: /proc/nope/forebay/shop cannot be written"
+    )
+    assert "spoken aloud" in record
+
+
+def test_a_start_from_a_configuration_is_named_by_the_line_that_asked() -> None:
+    """And not by one of Forebay's."""
+    done = run_python(
+        """
+        import forebay
+        config = {"service_name": "shop", "exporter": {"type": "memory"}}
+        collector = forebay.from_config(config)
+        forebay.from_config({**config, "service_name": "other"})
+        collector.shutdown()
+        """
+    )
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith("<string>:5: ForebayWarning: forebay.start() was called before, at ")
+    assert "<string>:4," in warning
+
+
+def test_an_empty_service_name_in_code_is_an_option_error() -> None:
+    """As for `Collector`, before anything is said or made. An empty variable counts as unset."""
+    done = run_python(
+        """
+        import forebay
+        for make in (forebay.start, forebay.Collector):
+            try:
+                make(service_name="")
+            except forebay.OptionError as error:
+                assert str(error).startswith("service_name: ''"), error
+            else:
+                raise AssertionError(f"{make} took it")
+        assert forebay.get_collector() is None
+        with forebay.start(exporter=forebay.MemoryExporter()) as collector:
+            assert collector.service_name.startswith("unknown_service:")
+        """,
+        environment={"OTEL_SERVICE_NAME": ""},
+    )
+    assert done.stderr == ""
+
+
 def test_a_bad_environment_never_keeps_a_service_from_starting(tmp_path: Path) -> None:
     """All of it wrong at once, with warnings as errors."""
     done = run_python(

@@ -144,3 +144,22 @@ def test_prometheus_client_is_loaded_when_it_is_used_and_not_before() -> None:
         assert "prometheus_client" in sys.modules
         """
     )
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_what_the_text_leaves_out_is_told_once(*, openmetrics: bool) -> None:
+    """Two metrics of one name there: the later one; also where the format has no comments."""
+    done = run_python(
+        f"""
+        import forebay
+        with forebay.Collector(exporter=forebay.MemoryExporter()) as collector:
+            collector.counter("items.sold").add(1)
+            collector.counter("items_sold").add(2)
+            for _ in range(2):
+                assert "items_sold_total" in collector.prometheus_text(openmetrics={openmetrics})
+        """
+    )
+    assert done.stderr == (
+        f"forebay: prometheus_text: 1 points of items_sold{'' if openmetrics else '_total'} are "
+        "left out: their labels are those of an earlier one\n"
+    )

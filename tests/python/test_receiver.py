@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from forebay.testing import Receiver
+from tests.python.in_memory import run_python
 from tests.python.receiver_client import FULL_SUCCESS, PROTOBUF, Client, batch, status_of
 
 
@@ -179,3 +180,24 @@ def test_an_empty_body_is_a_success(receiver: Receiver) -> None:
     """It is a request without records."""
     assert Client(receiver).send(b"")[:2] == (200, FULL_SUCCESS)
     assert receiver.counts().records == 0
+
+
+def test_a_forked_child_leaves_its_parents_receiver_alone() -> None:
+    """It ends by itself, and the server goes on."""
+    done = run_python(
+        """
+        import os, sys
+        from forebay.testing import Receiver
+        from tests.python.receiver_client import Client, batch
+
+        child = 0
+        with Receiver() as receiver:
+            child = os.fork()
+            if child == 0:
+                sys.exit(7)
+            ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            status = Client(receiver).send(batch(1))[0]
+        print(ended, status, receiver.counts().records)
+        """
+    )
+    assert done.stdout.split() == ["7", "200", "1"]

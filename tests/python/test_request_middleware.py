@@ -173,8 +173,8 @@ def test_a_bad_option_is_told() -> None:
         wsgi.RequestMiddleware(lambda *_: [], exclude=[7])  # type: ignore[list-item]
 
 
-def test_a_websocket_passes_untouched() -> None:
-    """And lifespan does."""
+def test_lifespan_passes_untouched() -> None:
+    """And what servers may come to ask for later."""
     with in_memory() as memory:
         seen: list[str] = []
 
@@ -182,9 +182,9 @@ def test_a_websocket_passes_untouched() -> None:
             seen.append(scope["type"])
 
         middleware = asgi.RequestMiddleware(app, collector=memory.collector)
-        for kind in ("websocket", "lifespan"):
+        for kind in ("lifespan", "webtransport"):
             asyncio.run(middleware({"type": kind}, None, None))  # type: ignore[arg-type]
-        assert seen == ["websocket", "lifespan"]
+        assert seen == ["lifespan", "webtransport"]
         assert memory.records() == []
 
 
@@ -219,3 +219,36 @@ def test_starlette_tells_the_route() -> None:
         assert inside.attributes["url.path"] == "/orders/7"
         assert finished.attributes["http.response.status_code"] == 200
         assert finished.attributes.get("http.route") == "/orders/{number}"
+
+
+def test_what_is_logged_in_a_websocket_knows_its_path_and_trace() -> None:
+    """As long as it lives. There is no method, no record at its end, and nothing is measured."""
+    with in_memory(metrics=forebay.MetricsOptions(self_metrics=False)) as memory:
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            memory.log.info("inside")
+            await asyncio.to_thread(memory.log.info, "inside")
+            await send({"type": "websocket.close"})
+
+        async def send(message: Any) -> None:
+            memory.log.info("inside")
+
+        async def receive() -> Any:
+            """Nothing comes."""
+
+        middleware = asgi.RequestMiddleware(app, collector=memory.collector)
+        scope = {
+            "type": "websocket", "path": "/ws", "scheme": "wss", "client": ("10.0.0.7", 1234),
+            "headers": [(b"traceparent", PARENT.encode())],
+        }  # fmt: skip
+        asyncio.run(middleware(scope, receive, send))
+        memory.log.info("after")
+        *inside, after = memory.records()
+        assert len(inside) == 3
+        for record in inside:
+            assert record.attributes == {
+                "url.path": "/ws", "url.scheme": "wss", "client.address": "10.0.0.7",
+            }  # fmt: skip
+            assert (record.trace_id.hex(), record.span_id.hex()) == (TRACE, SPAN)
+        assert (after.attributes, after.trace_id) == ({}, b"")
+        assert memory.exporter.metric_points() == []

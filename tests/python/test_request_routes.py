@@ -11,6 +11,7 @@ import pytest
 
 from forebay import asgi, wsgi
 from tests.python.in_memory import InMemory, in_memory, run_python
+from tests.python.measured_requests import ROUTE, durations
 
 
 def ask_wsgi(app: Any, path: str, **environ: Any) -> None:
@@ -221,6 +222,57 @@ def test_starlettes_mounts_and_fastapis_routers_tell_the_whole_route() -> None:
             "/orders/{number}",
             "/api/orders/{number}",
         ]
+
+
+@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
+def test_a_mount_is_the_route_of_an_application_that_tells_none(framework: str) -> None:
+    """Once, with names for what varies, in the record and in the series."""
+    import fastapi
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Host, Mount, Route
+
+    async def raw(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def item(request: Any) -> PlainTextResponse:
+        return PlainTextResponse("x")
+
+    below = Starlette(routes=[Route("/in/{x}", item), Mount("/deep/{y}", raw)])
+    of_a_host = Starlette(routes=[Mount("/of/{host}", raw)])
+    mounts = [
+        Host("other.example", of_a_host),
+        Mount("/raw", raw),
+        Mount("/sub", below),
+        Mount("/of/{customer}", below),
+        Mount("/", raw),
+    ]
+    wanted = {
+        "/raw": "/raw",
+        "/raw/x/y": "/raw",
+        "/sub/in/3": "/sub/in/{x}",
+        "/sub/nowhere": "/sub",
+        "/of/7/in/3": "/of/{customer}/in/{x}",
+        "/of/7/deep/8/9": "/of/{customer}/deep/{y}",
+        "/of/7/nowhere": "/of/{customer}",
+        "/else": "/",
+        "/api/raw/x": "/api/raw",
+        "/api/of/7/deep/8/9": "/api/of/{customer}/deep/{y}",
+    }
+    service: Any = Starlette(routes=mounts)
+    if framework == "fastapi":
+        service = fastapi.FastAPI()
+        service.router.routes.extend(mounts)
+    with in_memory() as memory:
+        behind = asgi.RequestMiddleware(service, collector=memory.collector)
+        for path in wanted:
+            # Without its last slash a mount is a redirect, but that "/" takes it here.
+            path += "/" if path == "/raw" else ""
+            ask_asgi(behind, path, root_path="/api" if path.startswith("/api") else "")
+        series = {point.attributes[ROUTE] for point in durations(memory)}
+        assert routes(memory) == list(wanted.values())
+        assert series == set(wanted.values())
 
 
 def test_any_application_may_tell_its_route() -> None:

@@ -58,6 +58,23 @@ def test_levels_and_exceptions_come_through() -> None:
         assert "test_levels_and_exceptions" in str(records[3].attributes["exception.stacktrace"])
 
 
+def test_stack_info_becomes_the_stack_down_to_the_caller() -> None:
+    """As with Forebay's own loggers: without the frames of structlog."""
+    with in_memory() as memory:
+        configured(memory)
+        log = structlog.get_logger()
+        log.error("st", stack_info=True)
+        log.error("st", stack_info=False)
+        memory.log.error("st", stack_info=True)
+        first, without, own = memory.records()
+        assert set(first.attributes) == set(own.attributes) == {"code.stacktrace"}
+        assert dict(without.attributes) == {}
+        stack = str(first.attributes["code.stacktrace"]).splitlines()
+        assert stack[0] == "Stack (most recent call last):"
+        assert 'log.error("st", stack_info=True)' in stack[-1] + stack[-2]
+        assert not any("structlog/" in line for line in stack)
+
+
 def test_structlogs_level_decides() -> None:
     """And the processors that structlog's own documents show do no harm."""
     with in_memory() as memory:

@@ -81,6 +81,68 @@ def test_the_fixture_works_in_a_project_of_its_own(
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
+def test_what_is_not_found_is_told_with_what_there_is(forebay_collector: MemoryCollector) -> None:
+    """What was asked for, and a few records; of none at all, where those of logging would be."""
+    with pytest.raises(AssertionError, match=r"none at all.*only with capture_logging"):
+        forebay_collector.record(text="order")
+    log.info("order placed", order=1, level=3)
+    log.error("order lost", order=0)
+    with pytest.raises(AssertionError) as failed:
+        forebay_collector.record(level="INFO", order=7)
+    assert str(failed.value).splitlines()[:3] == [
+        "0 records, not one, with level='INFO', order=7; there are:",
+        "  INFO shop.orders 'order placed' {order=1, level=3}",
+        "  ERROR shop.orders 'order lost' {order=0}",
+    ]
+    with pytest.raises(AssertionError) as failed:
+        forebay_collector.record(text="order")
+    assert str(failed.value).splitlines()[0] == "2 records, not one, with text='order':"
+    assert forebay_collector.messages(attributes={"level": 3}) == ["order placed"]
+    with pytest.raises(AssertionError) as failed:
+        forebay_collector.record(attributes={"level": 9}, order=1)
+    assert "with attributes={'level': 9}, order=1; there are:" in str(failed.value)
+
+
+_OWN_OPTIONS = """
+    import logging
+    import pytest
+    from forebay.testing import forebay_collector{more}
+
+    class TestTheirs:
+        @pytest.fixture
+        def forebay_collector_options(self):
+            return {{"capture_logging": "INFO", "service_name": "shop"}}
+
+        def test_records_of_logging_are_there(self, forebay_collector):
+            logging.getLogger("lib").info("through logging")
+            assert forebay_collector.messages() == ["through logging"]
+
+    class TestOurs:
+        def test_without_it_they_are_not(self, forebay_collector):
+            logging.getLogger("lib").warning("through logging")
+            assert forebay_collector.messages() == []
+
+    class TestWrong:
+        @pytest.fixture
+        def forebay_collector_options(self, nowhere):
+            return {{}}
+
+        def test_a_fixture_that_is_missing_is_told(self, forebay_collector):
+            pass
+"""
+
+
+@pytest.mark.parametrize("more", ["", ", forebay_collector_options"])
+def test_a_project_gives_the_fixture_its_options(
+    pytester: pytest.Pytester | Any, tmp_path: Path, more: str
+) -> None:
+    """By a fixture of its own, whether or not it imports ours."""
+    pytester.makepyfile(_OWN_OPTIONS.format(more=more))
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'nowhere' not found*"])
+
+
 pytest_plugins = ("pytester",)
 
 

@@ -58,10 +58,43 @@ def test_the_one_point_is_the_newest_of_its_series() -> None:
     with memory_collector(exporter=Delivered((EU_LATER,), (EU, US))) as memory:
         assert memory.metric_point("orders", region="eu").value == 5
         assert memory.metric_point(region="us") == US
-        with pytest.raises(AssertionError, match=r"2 series, not one: .*'us'"):
+        with pytest.raises(AssertionError, match=r"2 series, not one, with name='orders':\n.*'us'"):
             memory.metric_point("orders")
-        with pytest.raises(AssertionError, match="0 series"):
-            memory.metric_point("orders", region="asia")
+        with pytest.raises(AssertionError) as failed:
+            memory.metric_point("orders", region="asia", shop=0)
+        assert str(failed.value).splitlines()[:3] == [
+            "0 series, not one, with name='orders', region='asia', shop=0; there are:",
+            "  orders{region='us'} 1 (sum, meter 'shop.api')",
+            "  orders{region='eu'} 5 (sum, meter 'shop.api')",
+        ]
+        memory.clear()
+        with pytest.raises(AssertionError, match=r"0 series, not one, with no filter; .* none at"):
+            memory.metric_point()
+
+
+def test_of_many_series_a_few_are_shown() -> None:
+    """And how many there are besides."""
+    many = [orders(1, 1, shop=number) for number in range(20)]
+    with memory_collector(exporter=Delivered(tuple(many))) as memory:
+        with pytest.raises(AssertionError, match=r"20 series") as failed:
+            memory.metric_point(name="orders")
+        assert "shop=7}" in str(failed.value)
+        assert "shop=8}" not in str(failed.value)
+        assert str(failed.value).endswith("and 12 more")
+
+
+def test_attributes_may_have_the_names_of_filters() -> None:
+    """A mapping has them; the names themselves are the filters."""
+    named = orders(1, 3, name="a", kind="b", attributes="c")
+    with memory_collector(exporter=Delivered((named, US))) as memory:
+        assert memory.metric_points(name="orders") == [named, US]
+        assert memory.metric_point(name="orders", region="us") == US
+        wanted = {"name": "a", "kind": "b", "attributes": "c"}
+        assert memory.metric_points(attributes=wanted) == [named]
+        assert memory.metric_points(attributes={"name": "orders"}) == []
+        assert memory.metric_points(region="us", attributes={"name": "a"}) == []
+        with pytest.raises(TypeError, match="attributes: 'c' is not a mapping"):
+            memory.metric_points(attributes="c")  # type: ignore[arg-type]
 
 
 def test_an_exporter_keeps_what_its_core_hands_out_once() -> None:

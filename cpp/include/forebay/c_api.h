@@ -80,7 +80,8 @@ enum {
   FOREBAY_DROPPED_EARLY = 33,
   FOREBAY_DROPPED_MEMORY = 34,
   FOREBAY_DROPPED_ENCODE_ERROR = 35,
-  /* Of a measurement: NaN, infinite, of a counter below zero, or more than its sum can hold. */
+  /* Of a measurement: NaN, infinite, of a counter or a histogram below zero, or more than its sum
+     can hold. */
   FOREBAY_INVALID_MEASUREMENT = 48
 };
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "base/diagnostics.h"
+
 namespace forebay::metrics {
 namespace {
 
@@ -84,6 +86,12 @@ StreamOptions stream_of(const InstrumentSpec& instrument, const Defaults& defaul
   if (view == nullptr) return stream;
   if (view->aggregation && suits(instrument.kind, *view->aggregation)) {
     stream.aggregation = *view->aggregation;
+  } else if (view->aggregation) {
+    warn("view_aggregation", "a view of " + std::string(kind_name(instrument.kind)) + " '" +
+                                 instrument.name +
+                                 "' asks for an aggregation that it cannot have; it keeps its own");
+  } else if (view->bounds && instrument.kind == InstrumentKind::kHistogram) {
+    stream.aggregation = Aggregation::kHistogram;  // they are of no other
   }
   if (view->bounds) stream.bounds = *view->bounds;
   stream.max_buckets = view->max_buckets;
@@ -159,6 +167,9 @@ Status View::validate(const std::string& at) const {
   if (cardinality_limit > 1'000'000) {
     return Status::invalid(at + ".cardinality_limit: " + std::to_string(cardinality_limit) +
                            " is not in 0..1000000");
+  }
+  if (bounds && aggregation && *aggregation != Aggregation::kHistogram) {
+    return Status::invalid(at + ".buckets: are given, and the aggregation is not 'explicit'");
   }
   return bounds ? validate_bounds(at + ".buckets", *bounds) : Status{};
 }

@@ -67,7 +67,8 @@ struct View {
   std::optional<std::vector<std::string>> keep_attributes;
   std::vector<std::string> drop_attributes;
   std::optional<Aggregation> aggregation;
-  std::optional<std::vector<double>> bounds;  // of kHistogram
+  // Of kHistogram; of a histogram they mean that, where `aggregation` says nothing.
+  std::optional<std::vector<double>> bounds;
   uint32_t max_buckets = kDefaultMaxBuckets;  // of kExponentialHistogram, each sign: 2..1024
   uint32_t cardinality_limit = 0;             // 0: the store's
 

@@ -101,7 +101,8 @@ Outcome add_to_exponential(Cell& cell, uint32_t half, double value) noexcept {
   return outcome;
 }
 
-// NaN and infinities are no measurements; a counter does not go down, whatever a view makes of it.
+// NaN and infinities are no measurements; a counter does not go down and a histogram has no sum
+// with values below zero, whatever a view makes of them.
 bool is_valid(const Series& series, Measure value) noexcept {
   if (!value.is_integer && !std::isfinite(value.real)) return false;
   return !series.only_grows || (value.is_integer ? value.integer >= 0 : value.real >= 0);

@@ -29,7 +29,7 @@ struct Totals {
   std::unique_ptr<ExponentialHistogram> exponential_total;
   std::unique_ptr<ExponentialHistogram> exponential_pending;
   bool has_real = false;      // a floating point number was added: it is one from then on
-  bool has_negative = false;  // of a histogram: there is no sum any more
+  bool has_negative = false;  // of an up-down counter as a histogram: there is no sum any more
 };
 
 // What was observed in one round, of a series that adds up; under the stream's lock.

@@ -72,6 +72,10 @@ class Store {
   bool is_ready();
   // Only where is_ready(): takes the old half into the totals, for a collection to come.
   void fold();
+  // See Stream::settle().
+  void settle(uint64_t since) {
+    for (Stream* stream : streams()) stream->settle(since);
+  }
   // Only where is_ready(). `since` as for Stream::collect().
   void collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink);
   // Nothing is recorded from here on: who is about to finds the phase 0. One more collection gets

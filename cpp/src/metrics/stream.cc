@@ -103,6 +103,7 @@ Series* Stream::make(ByteView set, uint64_t hash, bool is_overflow) {
   series->aggregation =
       is_observable(options_.kind) ? Aggregation::kLastValue : options_.aggregation;
   series->only_grows = options_.kind == InstrumentKind::kCounter ||
+                       options_.kind == InstrumentKind::kHistogram ||
                        (options_.is_monotonic() && options_.aggregation == Aggregation::kSum);
   series->is_overflow = is_overflow;
   series->adds_up = is_observable(options_.kind) && options_.aggregation == Aggregation::kSum &&

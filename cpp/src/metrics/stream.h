@@ -89,6 +89,9 @@ class Stream {
   // -- the collector, one at a time --
   // After the phase was turned and all are past it: takes what the old half has into the totals.
   void fold(uint32_t half);
+  // The round of observations that began then is over, and its sums are seen; a periodic collection
+  // does that by itself.
+  void settle(uint64_t since) noexcept;
   // Hands the points over. `since`: of an observable instrument, only what was observed after it.
   void collect(Reader reader, WallTime now, uint64_t since, model::MetricSink& sink);
   // Measurements that are in a sum which was cut at the largest number that it can hold.
@@ -125,7 +128,7 @@ class Stream {
   void emit(Series& series, Points& points);
   void emit_sum(Series& series, Points& points);
   void emit_last_value(Series& series, Points& points);
-  void settle_round(Series& series, uint64_t since) noexcept;
+  static void settle_locked(Series& series, uint64_t since) noexcept;
   void emit_histogram(Series& series, Points& points);
   void emit_exponential(Series& series, Points& points);
   [[nodiscard]] bool is_delta(Reader reader) const noexcept {

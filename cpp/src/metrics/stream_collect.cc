@@ -275,8 +275,7 @@ void Stream::emit_sum(Series& series, Points& points) {
 }
 
 // What this round of observations added up to, once it is over.
-void Stream::settle_round(Series& series, uint64_t since) noexcept {
-  const std::lock_guard lock(mutex_);
+void Stream::settle_locked(Series& series, uint64_t since) noexcept {
   const RoundSum& round = series.round;
   if (round.since != since) return;
   LastValue& last = series.cell.last;
@@ -286,10 +285,20 @@ void Stream::settle_round(Series& series, uint64_t since) noexcept {
   last.integer_turn.store(since, std::memory_order_release);
 }
 
+void Stream::settle(uint64_t since) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const auto& series : series_) {
+    if (series->adds_up) settle_locked(*series, since);
+  }
+}
+
 void Stream::emit_last_value(Series& series, Points& points) {
   const LastValue& last = series.cell.last;
   Totals& totals = series.totals;
-  if (series.adds_up && points.takes_all) settle_round(series, points.since);
+  if (series.adds_up && points.takes_all) {
+    const std::lock_guard lock(mutex_);
+    settle_locked(series, points.since);
+  }
   const uint64_t integer_turn = last.integer_turn.load(std::memory_order_acquire);
   const uint64_t real_turn = last.real_turn.load(std::memory_order_acquire);
   const uint64_t turn = std::max(integer_turn, real_turn);

@@ -24,19 +24,31 @@ std::string grouped(uint64_t number) {
   return text;
 }
 
+Reasons between(const Reasons& before, Reasons after) {
+  for (const auto& [reason, records] : before) after[reason] -= records;
+  std::erase_if(after, [](const auto& one) { return one.second == 0; });
+  return after;
+}
+
 // "104 records (queue_full_newest 100, backlog_full 4)"
-std::string records_between(const account::LaneLosses& before, const account::LaneLosses& after) {
-  const Reasons told = reasons_of(before);
+std::string records_of(const Reasons& reasons) {
   uint64_t sum = 0;
   std::string parts;
-  for (const auto& [reason, records] : reasons_of(after)) {
-    const auto found = told.find(reason);
-    const uint64_t news = records - (found != told.end() ? found->second : 0);
-    if (news == 0) continue;
-    sum += news;
-    parts += (parts.empty() ? "" : ", ") + reason + " " + grouped(news);
+  for (const auto& [reason, records] : reasons) {
+    sum += records;
+    parts += (parts.empty() ? "" : ", ") + reason + " " + grouped(records);
   }
   return grouped(sum) + (sum == 1 ? " record (" : " records (") + parts + ")";
+}
+
+std::string records_between(const account::LaneLosses& before, const account::LaneLosses& after) {
+  return records_of(between(reasons_of(before), reasons_of(after)));
+}
+
+Reasons without_the_end(const account::LaneLosses& losses) {
+  Reasons reasons = reasons_of(losses);
+  for (const char* of_the_end : {"shutdown", "unknown"}) reasons.erase(of_the_end);
+  return reasons;
 }
 
 std::string whole_seconds(Duration duration) {
@@ -60,16 +72,25 @@ std::optional<std::string> LossNotice::look(std::string_view lane,
                        whole_seconds(now - changed_) + "; in the " +
                        whole_seconds(changed_ - began_) + " before it lost " +
                        records_between(told_, losses);
-    told_ = losses;
+    told_ = said_ = losses;
     is_losing_ = false;
     return text;
   }
   if (total == told || (spoke_ && now - *spoke_ < kQuiet)) return std::nullopt;
   std::string text =
       "lane '" + std::string(lane) + "' loses records: so far " + records_between(told_, losses);
+  said_ = losses;
   is_losing_ = true;
   spoke_ = now;
   return text;
+}
+
+std::optional<std::string> LossNotice::end(std::string_view lane,
+                                           const account::LaneLosses& losses) const {
+  const Reasons now = without_the_end(losses);
+  if (between(without_the_end(said_), now).empty()) return std::nullopt;
+  return "lane '" + std::string(lane) + "' lost until the end " +
+         records_of(between(without_the_end(told_), now));
 }
 
 }  // namespace forebay::pipeline

@@ -1,5 +1,5 @@
 // Tells whoever runs the process that a lane loses records: a line on stderr when it begins and one
-// when it is over, with numbers.
+// when it is over, or the collector ends, with numbers.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -24,9 +24,14 @@ class LossNotice {
   // it at the next look then.
   std::optional<std::string> look(std::string_view lane, const account::LaneLosses& losses,
                                   MonotonicTime now);
+  // The same when the collector ends. What was let go for want of time, or was sent and not
+  // answered, is for whoever ended it to tell. May throw std::bad_alloc.
+  [[nodiscard]] std::optional<std::string> end(std::string_view lane,
+                                               const account::LaneLosses& losses) const;
 
  private:
-  account::LaneLosses told_;  // at the last line
+  account::LaneLosses told_;  // at the last line that was about what is over
+  account::LaneLosses said_;  // at the last line
   uint64_t seen_ = 0;         // records lost and refused, at the last look
   MonotonicTime changed_{};   // when that last grew
   MonotonicTime began_{};     // of what goes on

@@ -1,5 +1,6 @@
 #include "pipeline/metrics_intake.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -29,10 +30,17 @@ MetricsIntake::MetricsIntake(const MetricsOptions& options, uint8_t lane,
   self_batches_ = make_batches(static_cast<uint8_t>(lane + 1), true);
 }
 
-void MetricsIntake::begin_flush() noexcept { ++flush_; }
+void MetricsIntake::begin_flush(Duration time_left) noexcept {
+  const MonotonicTime now = ticks_.clock().now();
+  const bool is_first = flush_ == flushed_;
+  ++flush_;
+  flush_until_ = is_first ? now + time_left : std::min(flush_until_, now + time_left);
+  // Another one has to come after the one under way.
+  if (state_ == State::kObserving) give_up_at_ = std::min(give_up_at_, now + time_left / 4);
+}
 
 std::optional<MonotonicTime> MetricsIntake::next_due() const noexcept {
-  return state_ == State::kObserving ? begun_ + options_.callback_timeout : next_;
+  return state_ == State::kObserving ? give_up_at_ : next_;
 }
 
 void MetricsIntake::close() {
@@ -47,12 +55,18 @@ MetricsIntake::Sent MetricsIntake::send(std::vector<EncodedBatch> batches) {
   return batches_->send(std::move(batches)) ? Sent::kTaken : Sent::kDroppedMemory;
 }
 
-void MetricsIntake::begin(MonotonicTime now) {
+void MetricsIntake::begin(MonotonicTime now, bool only_observes) {
   begun_ = now;
+  only_observes_ = only_observes;
+  observe_begun_ = observe_asked_.load(std::memory_order_acquire);
+  give_up_at_ = now + options_.callback_timeout;
+  if (flush_ != flushed_) {
+    give_up_at_ = std::min(give_up_at_, now + std::max(flush_until_ - now, Duration::zero()) / 2);
+  }
   since_ticks_ = ticks_.now();
-  flush_begun_ = flush_;
+  if (!only_observes) flush_begun_ = flush_;
   // From beginning to beginning; what was missed is not made up for.
-  if (next_ && *next_ <= now) {
+  if (!only_observes && next_ && *next_ <= now) {
     const auto missed = (now - *next_) / options_.interval;
     *next_ += (missed + 1) * options_.interval;
   }
@@ -80,6 +94,7 @@ MetricsIntake::Step MetricsIntake::step() {
   // After the last one there is nothing to collect, and its points would come too late to be sent.
   if (!has_something() || is_final_) {
     flushed_ = flush_;
+    observed_.store(observe_asked_.load(std::memory_order_acquire), std::memory_order_release);
     return step;
   }
   const MonotonicTime now = ticks_.clock().now();
@@ -88,32 +103,45 @@ MetricsIntake::Step MetricsIntake::step() {
     noted_at_ = now;
     note_numbers();
   }
-  if (state_ == State::kIdle && (now >= *next_ || flush_ != flushed_)) begin(now);
-  if (state_ == State::kObserving) {
-    const bool is_late = now - begun_ >= options_.callback_timeout;
-    if (const uint64_t late = observers_.missing(); late == 0 || is_late) {
-      // A scrape may have it for as long as it writes.
-      const std::unique_lock lock(store_.collecting(), std::try_to_lock);
-      if (lock.owns_lock()) {
-        if (late != 0) count_late(observers_.give_up());
-        (void)store_.begin();
-        is_last_ = is_closed_;
-        state_ = State::kTurning;
-      }
-    }
+  if (state_ == State::kIdle && (now >= *next_ || flush_ != flushed_)) {
+    begin(now, false);
+  } else if (state_ == State::kIdle && observed_.load() != observe_asked_.load()) {
+    begin(now, true);
   }
+  if (state_ == State::kObserving) end_observing(now);
   if (state_ == State::kTurning) {
     const std::unique_lock lock(store_.collecting(), std::try_to_lock);
     if (lock.owns_lock() && store_.is_ready()) {
       step.batches = collect();
       tally();
+      observed_.store(observe_begun_, std::memory_order_release);
       is_final_ = is_last_;
       flushed_ = flush_begun_;
       state_ = State::kIdle;
     }
   }
-  step.is_busy = state_ != State::kIdle || flush_ != flushed_;
+  step.is_busy =
+      state_ != State::kIdle || flush_ != flushed_ || observed_.load() != observe_asked_.load();
   return step;
+}
+
+void MetricsIntake::end_observing(MonotonicTime now) {
+  const uint64_t late = observers_.missing();
+  if (late != 0 && now < give_up_at_) return;
+  // A scrape may have it for as long as it writes.
+  const std::unique_lock lock(store_.collecting(), std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  if (late != 0) count_late(observers_.give_up());
+  if (only_observes_) {
+    store_.settle(since_ticks_);
+    shown_since_ticks_ = since_ticks_;
+    observed_.store(observe_begun_, std::memory_order_release);
+    state_ = State::kIdle;
+    return;
+  }
+  (void)store_.begin();
+  is_last_ = is_closed_;
+  state_ = State::kTurning;
 }
 
 uint64_t MetricsIntake::collect_store() {

@@ -5,8 +5,9 @@
 // observable instruments are asked, and have until callback_timeout; the phase of the store is
 // turned, and threads that are in the middle of a measurement come out of it; then all is collected
 // at once, and is in the backlog when step() returns. What Forebay reports of itself is collected
-// with it, into a lane of its own.
+// with it, into a lane of its own. Who scrapes has the callbacks asked in between.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,7 +42,15 @@ class MetricsIntake {
   // Null: it reports nothing of itself.
   [[nodiscard]] const SelfMetrics* self() const noexcept { return self_.get(); }
   [[nodiscard]] const CollectionTally& collections() const noexcept { return collections_; }
-  // Under store().collecting(): what was observed since then was in the last collection.
+  // -- any thread --
+  // Asks the callbacks for a reader of its own, and nothing else is collected; has_observed(round)
+  // once they are through, or late.
+  uint64_t ask_to_observe() noexcept { return observe_asked_.fetch_add(1) + 1; }
+  [[nodiscard]] bool has_observed(uint64_t round) const noexcept {
+    return observed_.load(std::memory_order_acquire) >= round;
+  }
+  [[nodiscard]] Duration callback_timeout() const noexcept { return options_.callback_timeout; }
+  // Under store().collecting(): what was observed since then was asked for last.
   [[nodiscard]] uint64_t shown_since_ticks() const noexcept { return shown_since_ticks_; }
 
   // -- the drain thread --
@@ -56,7 +65,9 @@ class MetricsIntake {
   // From now on there are none of these.
   void refuse() noexcept { refuses_ = true; }
   // One more collection that begins after this; is_flushed() once it is in the backlog.
-  void begin_flush() noexcept;
+  // `time_left`: of it, callbacks are waited for no longer than half, so that what was collected
+  // can be sent.
+  void begin_flush(Duration time_left) noexcept;
   [[nodiscard]] bool is_flushed() const noexcept { return flushed_ == flush_; }
   // When the next collection begins, or the one under way gives up on callbacks; nothing where
   // there is nothing to collect.
@@ -70,7 +81,9 @@ class MetricsIntake {
  private:
   enum class State : uint8_t { kIdle, kObserving, kTurning };
 
-  void begin(MonotonicTime now);
+  void begin(MonotonicTime now, bool only_observes);
+  // Goes on where the callbacks are through, or late.
+  void end_observing(MonotonicTime now);
   void count_late(uint64_t late);
   uint64_t collect();
   uint64_t collect_store();
@@ -93,7 +106,10 @@ class MetricsIntake {
   State state_ = State::kIdle;
   std::optional<MonotonicTime> next_;  // when the next collection is due
   MonotonicTime begun_{};              // when the one under way began
-  uint64_t since_ticks_ = 0;           // the same, of what is observed in it
+  MonotonicTime give_up_at_{};         // on callbacks, in the one under way
+  MonotonicTime flush_until_{};
+  bool only_observes_ = false;  // the one under way
+  uint64_t since_ticks_ = 0;    // the same, of what is observed in it
   uint64_t shown_since_ticks_ = 0;
   uint64_t flush_ = 0;        // the last flush that was asked for
   uint64_t flush_begun_ = 0;  // that the collection under way is for
@@ -104,8 +120,11 @@ class MetricsIntake {
   CollectionTally collections_;
   uint64_t failures_before_ = 0;  // at the beginning of the collection under way
   bool has_late_ = false;         // that one lacks what a callback observes
-  bool has_sent_ = false;         // points of somebody else's
-  bool refuses_ = false;          // no more of them
+  uint64_t observe_begun_ = 0;    // that the one under way is for
+  std::atomic<uint64_t> observe_asked_{0};
+  std::atomic<uint64_t> observed_{0};
+  bool has_sent_ = false;  // points of somebody else's
+  bool refuses_ = false;   // no more of them
   bool is_closed_ = false;
   bool is_last_ = false;  // the phase was turned after the close: the collection under way gets all
   bool is_final_ = false;  // that one is through

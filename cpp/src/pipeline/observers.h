@@ -24,6 +24,10 @@ class Observers {
   // When it returns, start() is not running and is not called again. Not from start().
   void remove(Observer* observer) noexcept;
   void done(Observer* observer, uint64_t failures) noexcept;
+  [[nodiscard]] bool has_some() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return !observers_.empty();
+  }
   [[nodiscard]] uint64_t failures() const noexcept {
     return failures_.load(std::memory_order_relaxed);
   }

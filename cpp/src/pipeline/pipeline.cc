@@ -155,7 +155,7 @@ void Pipeline::run_drain() noexcept {
       if (asked != flush_begun_) {
         flush_begun_ = asked;
         intake_->begin_flush();
-        if (metrics_ != nullptr) metrics_->begin_flush();
+        if (metrics_ != nullptr) metrics_->begin_flush(flush_time_left());
       }
       flushing = flush_begun_ != flush_drained_;
       try {
@@ -190,6 +190,14 @@ void Pipeline::step() {
   (void)drain(false);
   intake_bytes_.store(intake_->memory_bytes(), std::memory_order_relaxed);
   (void)delivery_->step(Duration::zero());
+}
+
+Duration Pipeline::flush_time_left() const {
+  constexpr Duration kMost = std::chrono::hours{1};
+  const std::lock_guard lock(flush_mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (flush_deadline_ >= now + kMost) return kMost;
+  return std::max<Duration>(flush_deadline_ - now, Duration::zero());
 }
 
 void Pipeline::serve_flushes(bool is_flushed) {
@@ -240,6 +248,10 @@ bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
     std::atomic<uint32_t>& of;
   } const counted(flushes_);
   std::unique_lock lock(flush_mutex_);
+  // Of several at once, the one that has the least time.
+  if (flush_drained_ >= flush_asked_.load() || deadline < flush_deadline_) {
+    flush_deadline_ = deadline;
+  }
   const uint64_t mine = flush_asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
   retry_now_.store(true, std::memory_order_release);
   is_held_.store(false, std::memory_order_relaxed);
@@ -291,12 +303,20 @@ bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {
   if (books_->unknown() != unknown) left_nothing_ = false;
   ledger_->mark_ended();
   try {
+    tell_losses();
     tell(intake_->pressure().end());
   } catch (const std::bad_alloc&) {
     // Whoever listens learns it from the shutdown itself.
   }
   is_shut_down_.store(true, std::memory_order_release);
   return left_nothing_;
+}
+
+void Pipeline::tell_losses() const {
+  uint8_t index = 0;
+  for (const Lane& lane : lanes_) {
+    if (const auto text = lane.loss_notice.end(lane.name, books_->losses(index++))) say(*text);
+  }
 }
 
 void Pipeline::let_go_of_the_rest() {

@@ -72,6 +72,9 @@ class Pipeline {
   // must live until the threads have ended (shutdown). Any thread.
   void add_internal_source(InternalSource& source, Duration interval);
 
+  // Has the callbacks of observable instruments asked for who reads the series now, and waits until
+  // they are through, or late.
+  void observe();
   // Waits until what was emitted before has left; true if it has. False at once where there are no
   // threads to do it. Safe from any thread.
   bool flush(std::chrono::steady_clock::time_point deadline);
@@ -135,9 +138,12 @@ class Pipeline {
   // Some lane has no room, and its state does not say so yet.
   [[nodiscard]] bool is_newly_full() const noexcept;
   bool start_over_if_lost() noexcept;
+  [[nodiscard]] Duration flush_time_left() const;
   void serve_flushes(bool is_flushed);
   void stop_threads();
   void let_go_of_the_rest();
+  // What was lost and nobody was told of. Throws std::bad_alloc.
+  void tell_losses() const;
   Audit look_inside();
 
   const TickSource ticks_;
@@ -171,7 +177,8 @@ class Pipeline {
   mutable std::mutex flush_mutex_;
   std::condition_variable flush_changed_;
   std::atomic<uint64_t> flush_asked_{0};
-  uint64_t flush_begun_ = 0;    // drain thread
+  std::chrono::steady_clock::time_point flush_deadline_;  // of those that are not drained
+  uint64_t flush_begun_ = 0;                              // drain thread
   uint64_t flush_drained_ = 0;  // up to this request, all is in the backlog or beyond
   uint64_t flush_last_batch_ = 0;
 

@@ -1,6 +1,7 @@
 // What a pipeline has of metrics: their intake, beside that of log records on the drain thread.
 #include <algorithm>
 #include <new>
+#include <thread>
 
 #include "pipeline/pipeline.h"
 
@@ -39,6 +40,21 @@ MetricsIntake::Sent Pipeline::send_metrics(ByteView request, uint64_t points) {
   }();
   delivery_->wake();
   return sent;
+}
+
+void Pipeline::observe() {
+  // Longer than the callbacks have: the clock that they have it by may be set by hand.
+  const auto deadline =
+      std::chrono::steady_clock::now() + metrics_->callback_timeout() + kLookSoon * 100;
+  if (!has_threads_.load(std::memory_order_acquire) || !metrics_->observers().has_some()) return;
+  const uint64_t round = metrics_->ask_to_observe();
+  drain_parker_.wake();
+  for (Duration nap = kLookSoon / 20; !metrics_->has_observed(round);
+       nap = std::min(2 * nap, kLookSoon)) {
+    if (stopping_.load(std::memory_order_acquire)) return;
+    if (std::chrono::steady_clock::now() >= deadline) return;
+    std::this_thread::sleep_for(nap);
+  }
 }
 
 Health Pipeline::health() const {

@@ -156,7 +156,8 @@ std::vector<Attempt> OtlpHttpExporter::cancel_all() {
     const bool sent = transport_->cancel(id);
     Attempt attempt;
     attempt.kind = sent ? Attempt::Kind::kAmbiguous : Attempt::Kind::kRetry;
-    attempt.message = "given up at shutdown";
+    attempt.message =
+        "given up at shutdown, without an answer of " + endpoint_of(under_way.batch).shown;
     attempt.batch = std::move(under_way.batch);
     attempts.push_back(std::move(attempt));
   }

@@ -26,6 +26,7 @@ METRICS_SUFFIXES = tuple(f".metrics{suffix}" for suffix in SUFFIXES)
 
 MAX_MESSAGE_BYTES = compression.MAX_MESSAGE_BYTES
 _PREFIX_BYTES = 4
+_NOT_OURS = "no file of Forebay's: neither OTLP/JSON lines nor length-prefixed OTLP messages"
 
 
 class SegmentReader:
@@ -79,6 +80,7 @@ class SegmentReader:
         self, file: IO[bytes], wanted: Container[Signal]
     ) -> Iterator[ResourceLogs | MetricPoint]:
         number = 0
+        is_first = True
         while True:
             line = file.readline(MAX_MESSAGE_BYTES + 1)
             if not line:
@@ -91,6 +93,10 @@ class SegmentReader:
                 continue
             if not line.strip():
                 continue
+            if is_first and not line.lstrip().startswith(b"{"):
+                self._problem(_NOT_OURS)
+                return
+            is_first = False
             signal = signals.of_json(line)
             if signal is not None and signal not in wanted:
                 self._pass_over(signal)  # to parse it would be most of the work
@@ -113,7 +119,10 @@ class SegmentReader:
             prefix = file.read(_PREFIX_BYTES)
             if not prefix:
                 return
-            size = int.from_bytes(prefix, "big")
+            size = int.from_bytes(prefix.ljust(_PREFIX_BYTES, b"\0"), "big")
+            if offset == 0 and size > MAX_MESSAGE_BYTES:
+                self._problem(_NOT_OURS)
+                return
             if len(prefix) < _PREFIX_BYTES:
                 self.half_written = True
                 return

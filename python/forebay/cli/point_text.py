@@ -52,9 +52,9 @@ def _value(point: MetricPoint) -> str:
 
 
 def _number(value: int | float) -> str:
-    """In few characters, and exact enough to tell two points apart by eye."""
+    """The shortest text that is exactly this number."""
     if isinstance(value, float) and math.isfinite(value):
-        return f"{value:.10g}"
+        return repr(value).removesuffix(".0")
     return str(plain(value))
 
 

@@ -202,14 +202,14 @@ class Meter(metrics.Meter):
             return made
         except (OptionError, ValueError) as error:
             if str(error).startswith("buckets"):  # what the message begins with is at fault
-                warn_once(f"the advised boundaries of {name!r} are not used: {error}", 3)
+                warn_once(f"the advised boundaries of {name!r} are not used: {error}")
                 return self._made(cls, no_op, name, unit, description)
             nothing: _Made = self._nothing(no_op, name, error)
             return nothing
 
     def _nothing(self, no_op: Callable[[str], Any], name: str, error: Exception) -> Any:
         # Of one instrument each: who makes names out of data is told once a name.
-        warn_once(f"instrument {name!r} of meter {self.name!r} reports nothing: {error}", 4)
+        warn_once(f"instrument {name!r} of meter {self.name!r} reports nothing: {error}")
         return no_op(str(name))
 
     def _watched(
@@ -237,8 +237,7 @@ class Meter(metrics.Meter):
             # As the SDK does. Taking them as well would let a program that makes its instruments
             # again and again be asked by ever more callbacks.
             warn_once(
-                f"observable instrument {name!r} was made before with other callbacks; those hold",
-                3,
+                f"observable instrument {name!r} was made before with other callbacks; those hold"
             )
         return found
 
@@ -259,7 +258,7 @@ def _callbacks_of(name: str, callbacks: object) -> list[Any]:
         given = list(callbacks)
     found = [each for each in given if callable(each) or isinstance(each, Generator)]
     if len(found) < len(given):
-        warn_once(f"instrument {name!r} has callbacks that are no functions; they are left out", 4)
+        warn_once(f"instrument {name!r} has callbacks that are no functions; they are left out")
     return found
 
 

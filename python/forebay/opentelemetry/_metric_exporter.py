@@ -7,6 +7,7 @@ while the destination is away, sent, and counted.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -20,6 +21,7 @@ from opentelemetry.sdk.metrics.view import Aggregation
 
 from .. import _core
 from .._collector import Collector
+from .._warnings import say_once
 from ._provider import OfACollector, flushed
 
 _ACCEPTED = 0
@@ -62,12 +64,18 @@ class ForebayMetricExporter(OfACollector, MetricExporter):
 
         Returns:
             FAILURE where they were refused, or there was no memory; the ledger's notes say which.
-            What is taken is delivered, or ends under another name of the ledger.
+            Also where a metric is left out, which OpenTelemetry's code cannot encode: that is told
+            once. What is taken is delivered, or ends under another name of the ledger.
         """
-        request: bytes = encode_metrics(metrics_data).SerializeToString()
+        is_whole = True
+        try:
+            request: bytes = encode_metrics(metrics_data).SerializeToString()
+        except Exception:
+            is_whole = False
+            request = encode_metrics(_encodable(metrics_data)).SerializeToString()
         collector = None if self._given is None else self._given._core
         taken = _core.send_metrics(collector, request) in (_ACCEPTED, _DISABLED)
-        return MetricExportResult.SUCCESS if taken else MetricExportResult.FAILURE
+        return MetricExportResult.SUCCESS if taken and is_whole else MetricExportResult.FAILURE
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Wait until what was exported has left the process; whether it has. Unit: ms."""
@@ -76,3 +84,28 @@ class ForebayMetricExporter(OfACollector, MetricExporter):
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Wait for what was exported. The collector is its owner's to shut down."""
         flushed(self._given, timeout_millis / 1000)
+
+
+def _encodable(data: MetricsData) -> MetricsData:
+    """The metrics that can be encoded, each tried by itself; the others are told."""
+    resources = []
+    for resource in data.resource_metrics:
+        scopes = []
+        for scope in resource.scope_metrics:
+            metrics = []
+            for metric in scope.metrics:
+                alone = replace(resource, scope_metrics=[replace(scope, metrics=[metric])])
+                try:
+                    encode_metrics(MetricsData([alone])).SerializeToString()
+                except Exception as error:
+                    # Not its message: that has the numbers, which are others each time.
+                    why = type(getattr(error, "original_exception", error)).__name__
+                    say_once(
+                        f"metric {metric.name!r} of OpenTelemetry's SDK is left out: it cannot be "
+                        f"encoded ({why}), as an integer beyond 64 bits cannot"
+                    )
+                else:
+                    metrics.append(metric)
+            scopes.append(replace(scope, metrics=metrics))
+        resources.append(replace(resource, scope_metrics=scopes))
+    return replace(data, resource_metrics=resources)

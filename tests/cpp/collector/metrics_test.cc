@@ -197,7 +197,7 @@ struct Observer {
   }
 };
 
-TEST_F(MetricsTest, an_observable_instrument_is_asked_at_each_collection) {
+TEST_F(MetricsTest, an_observable_instrument_is_asked_at_each_collection_and_scrape) {
   forebay_collector* collector = create();
   Observer observer{.table = api.table};
   forebay_observer* handle = nullptr;
@@ -207,10 +207,10 @@ TEST_F(MetricsTest, an_observable_instrument_is_asked_at_each_collection) {
   EXPECT_TRUE(api.flush(collector, 30));
   EXPECT_EQ(observer.asked, 2);
   EXPECT_EQ(api.stat(collector, "metrics.delivered"), 2);
-  EXPECT_THAT(api.metrics_text(collector), HasSubstr(" 42\n"));
+  EXPECT_THAT(api.metrics_text(collector), HasSubstr(" 43\n")) << "a scrape asks, too";
   api.table->observer_end(handle);
   EXPECT_TRUE(api.flush(collector, 30));
-  EXPECT_EQ(observer.asked, 2);
+  EXPECT_EQ(observer.asked, 3);
   EXPECT_EQ(
       api.table->observe(api.instrument(collector, "orders"), Observer::call, &observer, &handle),
       FOREBAY_INVALID_ARGUMENT);

@@ -213,7 +213,7 @@ TEST(CardinalityTest, an_exponential_histogram_of_many_threads_is_that_of_one) {
       Writer& writer = *test.store.writers().lease();
       Series& series = *histogram.streams[0]->bind(StoreUnderTest::key("", ""));
       for (int i = 0; i < kRounds; ++i) {
-        test.record(writer, series, (i % 3 - 1) * std::exp2((i + t) % 40));
+        test.record(writer, series, (i % 3) * std::exp2((i + t) % 40));
       }
       test.store.writers().give_back(&writer);
       --running;
@@ -227,7 +227,6 @@ TEST(CardinalityTest, an_exponential_histogram_of_many_threads_is_that_of_one) {
       count += point.count;
       uint64_t sum = point.zero_count;
       for (const uint64_t n : point.positive) sum += n;
-      for (const uint64_t n : point.negative) sum += n;
       EXPECT_EQ(sum, point.count);
     }
     std::this_thread::yield();

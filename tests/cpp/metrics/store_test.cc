@@ -113,13 +113,16 @@ TEST(StoreTest, a_histogram_has_buckets_whose_upper_bounds_belong_to_them) {
   EXPECT_EQ(point.max, 10.5);
 }
 
-TEST(StoreTest, a_histogram_with_negative_values_has_no_sum) {
+TEST(StoreTest, a_value_below_zero_is_none_of_a_histogram_s) {
   StoreUnderTest test;
-  Instrument& histogram = test.make("offset", InstrumentKind::kHistogram);
-  test.record(histogram, -1.0);
-  EXPECT_FALSE(test.collect().points.at("offset{}").has_sum);
-  test.record(histogram, 1.0);
-  EXPECT_FALSE(test.collect().points.at("offset{}").has_sum);
+  Instrument& histogram = test.make("latency", InstrumentKind::kHistogram);
+  for (const double value : {10.0, -1.0, 20.0}) test.record(histogram, value);
+  test.record(histogram, int64_t{-1});
+  const CollectedPoint point = test.collect().points.at("latency{}");
+  EXPECT_EQ(point.count, 2U);
+  EXPECT_TRUE(point.has_sum);
+  EXPECT_EQ(point.sum, 30.0);
+  EXPECT_EQ(test.store.numbers().invalid, 2U);
 }
 
 TEST(StoreTest, a_gauge_has_the_value_that_was_set_last_whichever_type_it_is_of) {
@@ -318,54 +321,6 @@ TEST(StoreTest, an_observed_counter_reports_differences_where_deltas_are_wanted)
 }
 
 // -- views ---------------------------------------------------------------------------------------
-
-TEST(ViewTest, it_renames_drops_and_regroups_and_several_hold_at_once) {
-  StoreOptions options;
-  View renamed;
-  renamed.instrument = "requests";
-  renamed.name = "http.requests";
-  renamed.keep_attributes = std::vector<std::string>{};
-  View by_route;
-  by_route.instrument = "req*";
-  by_route.drop_attributes = {"user"};
-  View none;
-  none.instrument = "noise.?";
-  none.is_dropped = true;
-  View exponential;
-  exponential.kind = InstrumentKind::kHistogram;
-  exponential.aggregation = Aggregation::kExponentialHistogram;
-  options.defaults.views = {renamed, by_route, none, exponential};
-  StoreUnderTest test(options);
-  Instrument& requests = test.make("requests");
-  test.record(requests, int64_t{1}, "user", "ann");
-  test.record(requests, int64_t{2}, "route", "/x");
-  test.record(test.make("noise.1"), int64_t{1});
-  test.record(test.make("latency", InstrumentKind::kHistogram), 3.0);
-  const Collected collected = test.collect();
-  EXPECT_TRUE(test.make("noise.1").streams.empty());
-  // The key of the test keeps everything: filters are the caller's (model::AttributeSetKey).
-  EXPECT_FALSE(requests.streams[0]->options().keeps("user"));
-  EXPECT_FALSE(requests.streams[0]->options().keeps("route"));
-  EXPECT_FALSE(requests.streams[1]->options().keeps("user"));
-  EXPECT_TRUE(requests.streams[1]->options().keeps("route"));
-  EXPECT_EQ(requests.streams[0]->options().name, "http.requests");
-  EXPECT_EQ(collected.points.at("latency{}").stream.kind, model::PointKind::kExponentialHistogram);
-  EXPECT_EQ(collected.points.at("latency{}").positive, std::vector<uint64_t>{1});
-}
-
-TEST(ViewTest, a_bad_one_is_refused_with_its_field) {
-  View view;
-  view.name = "new name";
-  EXPECT_THAT(view.validate("views[2]").message(), ::testing::StartsWith("views[2].name"));
-  view.name = "one";
-  EXPECT_THAT(view.validate("views[2]").message(), ::testing::HasSubstr("every instrument"));
-  view = {};
-  view.bounds = {2, 1};
-  EXPECT_THAT(view.validate("views[0]").message(), ::testing::HasSubstr("views[0].buckets[1]"));
-  view = {};
-  view.max_buckets = 1;
-  EXPECT_THAT(view.validate("views[0]").message(), ::testing::HasSubstr("2..1024"));
-}
 
 }  // namespace
 }  // namespace forebay::metrics

@@ -56,6 +56,23 @@ TEST_F(LossNoticeTest, it_tells_of_a_lane_that_comes_and_goes_once_a_minute_and_
   EXPECT_NE(said.find("so far 4 records (queue_full_oldest 4)"), std::string::npos) << said;
 }
 
+TEST_F(LossNoticeTest, what_nobody_was_told_of_is_told_at_the_end) {
+  const auto at_the_end = [&] { return notice_.end("normal", losses_).value_or(""); };
+  EXPECT_EQ(at_the_end(), "");
+  lose(EmitName::kDroppedQueueFullNewest, 4);
+  EXPECT_EQ(at_the_end(), "lane 'normal' lost until the end 4 records (queue_full_newest 4)");
+  EXPECT_NE(after(100ms), "");
+  EXPECT_EQ(at_the_end(), "") << "it was told when it began";
+  lose(EmitName::kDroppedQueueFullNewest, 1);
+  EXPECT_EQ(at_the_end(), "lane 'normal' lost until the end 5 records (queue_full_newest 5)");
+  EXPECT_NE(after(11s), "");
+  EXPECT_EQ(at_the_end(), "") << "it was told when it was over";
+  losses_.route[static_cast<size_t>(account::RouteName::kUnknown)] += 7;
+  EXPECT_EQ(at_the_end(), "") << "it is for whoever ended it to tell";
+  lose(EmitName::kRefusedQueueFull, 1);
+  EXPECT_EQ(at_the_end(), "lane 'normal' lost until the end 1 record (refused queue_full 1)");
+}
+
 TEST_F(LossNoticeTest, a_lane_that_loses_for_long_is_told_of_once) {
   std::string said;
   for (int i = 0; i < 600; ++i) {

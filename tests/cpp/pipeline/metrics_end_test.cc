@@ -25,7 +25,7 @@ class Counting {
     writer_->leave();
   }
   void collect() {
-    intake_.begin_flush();
+    intake_.begin_flush(std::chrono::seconds{1});
     while (!intake_.is_flushed()) (void)intake_.step();
   }
 

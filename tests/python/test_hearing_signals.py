@@ -1,0 +1,182 @@
+"""Signals while the main thread waits in flush() or shutdown()."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.python.in_memory import run_python, start_python
+
+# A destination that stands still, and a signal that comes while the main thread waits for it.
+_BEGIN = """
+import os, signal, sys, threading, time
+import forebay
+from forebay import _exit, _own_thread
+from forebay.testing import Receiver
+
+receiver = Receiver().__enter__()
+receiver.stall()
+collector = forebay.start(
+    exporter=forebay.OtlpHttpExporter(receiver.endpoint), console="off", service_name="waits"
+)
+forebay.get_logger("x").info("m")
+
+def signal_while(wait):
+    def send():
+        while not collector.stats().held_by_place["in_flight"]:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        wait()
+    except KeyboardInterrupt:
+        thread.join()
+        assert _own_thread._under_way, "it was over by then"
+    else:
+        raise AssertionError("nothing was heard")
+"""
+
+
+def run_stalled(source: str) -> str:
+    """Run it with the receiver in the same process, and return its standard error."""
+    return run_python(f"{_BEGIN}\n{source}").stderr
+
+
+def test_ctrl_c_ends_a_flush_and_a_later_one_is_complete() -> None:
+    """What was under way goes on."""
+    run_stalled("""
+signal_while(lambda: collector.flush(timeout=None))
+assert not collector.flush(timeout=0.05).complete
+receiver.clear()
+assert collector.flush(timeout=30).complete
+collector.shutdown(timeout=30)
+assert collector.audit().balanced and collector.stats().delivered == 1, collector.stats()
+""")
+
+
+def test_the_exit_after_a_flush_that_was_interrupted_is_as_any() -> None:
+    """A flush without a timeout does not hold it up."""
+    told = run_stalled("signal_while(lambda: collector.flush(timeout=None))")
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at exit: ")
+    assert told.count("\n") == 1
+
+
+def test_ctrl_c_ends_a_shutdown_and_a_later_one_has_its_receipt() -> None:
+    """Records are refused at once, and what was hung in is out; the first receipt is the one."""
+    run_stalled("""
+import logging
+root = logging.getLogger()
+collector.shutdown(timeout=0)
+collector = forebay.start(exporter=collector.exporter, console="off", capture_logging="INFO")
+root.info("m")
+signal_while(lambda: collector.shutdown(timeout=None))
+assert not collector.is_shut_down and root.handlers == []
+receiver.clear()
+receipt = collector.shutdown(timeout=30)
+assert receipt.delivered == 1 and receipt.complete, receipt
+assert collector.shutdown() is receipt
+assert not forebay.get_logger("x").info("late")
+assert collector.audit().balanced
+""")
+
+
+_INTERRUPTED = f"""{_BEGIN}
+signal_while(lambda: collector.shutdown(timeout=None))
+"""
+
+
+def test_the_exit_waits_for_a_shutdown_that_was_interrupted() -> None:
+    """It goes on to its end, says so, and is as any."""
+    done = run_python(f"""{_INTERRUPTED}
+def go_on():
+    while "still under way" not in told:
+        time.sleep(0.001)
+    receiver.clear()
+told = []
+class Told:
+    def write(self, text):
+        if "still under way" in text:
+            told.append("still under way")
+    def flush(self):
+        pass
+sys.stderr = Told()
+threading.Thread(target=go_on, daemon=True).start()
+_exit.run()
+assert collector.is_shut_down and collector.stats().delivered == 1
+assert collector.audit().balanced
+""")
+    assert done.stderr == ""
+
+
+def test_a_second_ctrl_c_at_exit_ends_the_process() -> None:
+    """By the signal, as a program without a handler would end."""
+    process = start_python(_INTERRUPTED)
+    assert process.stderr is not None
+    assert "still under way" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == -signal.SIGINT
+    process.communicate()
+
+
+def test_a_handler_that_raises_nothing_changes_nothing() -> None:
+    """It runs while the flush waits, which then is complete."""
+    run_stalled("""
+signal.signal(signal.SIGALRM, lambda *_: receiver.clear())
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+receipt = collector.flush(timeout=None)
+assert receipt.complete and receipt.delivered == 1, receipt
+collector.shutdown(timeout=30)
+assert collector.audit().balanced
+""")
+
+
+def test_a_child_that_a_handler_forks_does_not_wait_for_the_parents_thread() -> None:
+    """It comes back from the handler into the flush, which is its own then."""
+    run_stalled("""
+parent, children = os.getpid(), []
+signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+threading.Thread(target=lambda: children or time.sleep(1) or receiver.clear()).start()
+receipt = collector.flush(timeout=None)
+if os.getpid() != parent:
+    os._exit(receipt.delivered)
+assert receipt.complete and receipt.delivered == 1, receipt
+(child,) = children
+assert os.waitpid(child, 0)[1] == 0
+collector.shutdown(timeout=30)
+assert collector.audit().balanced
+""")
+
+
+def test_other_threads_and_the_exit_begin_none() -> None:
+    """There the call is direct."""
+    done = run_python(
+        """
+        import _thread, atexit, threading
+        import forebay
+
+        collector = forebay.Collector(exporter=forebay.MemoryExporter())
+        log = collector.logger("x")
+        log.info("m")
+        begin, begun = _thread.start_new_thread, []
+
+        def counting(*arguments):
+            begun.append(arguments)
+            return begin(*arguments)
+
+        thread = threading.Thread(target=lambda: collector.flush(30))
+        _thread.start_new_thread = counting
+        thread.start()
+        thread.join()
+        assert begun == []
+        assert collector.flush(30).complete and len(begun) == 1
+        log.info("n")
+
+        @atexit.register
+        def at_exit():
+            assert collector.shutdown(30).delivered == 1 and len(begun) == 1
+            assert collector.audit().balanced
+            print("ended")
+        """
+    )
+    assert done.stdout == "ended\n"
