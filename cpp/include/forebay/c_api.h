@@ -454,13 +454,14 @@ typedef struct forebay_api {
   void (*series_release)(forebay_series* series);
   int32_t (*series_record_int64)(forebay_series* series, int64_t value);
   int32_t (*series_record_double)(forebay_series* series, double value);
-  /* Has an observable instrument's values asked for at the beginning of each collection. `callback`
-   * comes from the collector's own thread: it must return at once, may hand the observation to
-   * another thread, and calls nothing else of this API. observation_int64 and _double tell a value,
-   * observation_end that there are no more, and how many failed; from any thread, also within the
-   * callback. An observation that has not ended in time (option metrics.callback_timeout) is left
-   * out, counted, and none is begun until it ends. Starts the collector's threads, if it runs.
-   * FOREBAY_INVALID_ARGUMENT for an instrument that is not observable | FOREBAY_UNAVAILABLE. */
+  /* Has an observable instrument's values asked for at the beginning of each collection and each
+   * text. `callback` comes from the collector's own thread: it must return at once, may hand the
+   * observation to another thread, and calls nothing else of this API. observation_int64 and
+   * _double tell a value, observation_end that there are no more, and how many failed; from any
+   * thread, also within the callback. An observation that has not ended in time (option
+   * metrics.callback_timeout) is left out, counted, and none is begun until it ends. Starts the
+   * collector's threads, if it runs. FOREBAY_INVALID_ARGUMENT for an instrument that is not
+   * observable | FOREBAY_UNAVAILABLE. */
   int32_t (*observe)(forebay_instrument* instrument, forebay_observe_callback callback,
                      void* context, forebay_observer** observer);
   /* When it returns, the callback is not running and is not called again. Not from the callback.
@@ -478,6 +479,8 @@ typedef struct forebay_api {
                                     void* context);
   /* All series as they stand, as text: format "prometheus" (text format 0.0.4) or "openmetrics"
    * (1.0). Sums come together since each series began, whatever the temporality of the export.
+   * The callbacks of observable instruments are asked first, and waited for up to the option
+   * metrics.callback_timeout: not to be called from one of them.
    * FOREBAY_INVALID_ARGUMENT for another format | FOREBAY_CLOSED | FOREBAY_TIMED_OUT: a thread
    * stood still for a second in the middle of a measurement. */
   int32_t (*collector_metrics_text)(forebay_collector* collector, forebay_string format,

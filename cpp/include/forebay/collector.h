@@ -124,7 +124,8 @@ class Collector {
     if (handle_ == nullptr) return none();
     return Histogram::of(handle_, name, spec);
   }
-  // Has the callback asked at each collection while what is returned lives (forebay/observable.h).
+  // Has the callback asked at each collection and each scrape while what is returned lives
+  // (forebay/observable.h).
   [[nodiscard]] Result<ObservableInstrument> observable_counter(
       std::string_view name, ObserveCallback callback, const InstrumentSpec& spec = {}) const {
     return observable(FOREBAY_OBSERVABLE_COUNTER, name, std::move(callback), spec);
@@ -263,7 +264,8 @@ class Collector {
     return batches;
   }
   // All series as they stand, for Prometheus: text format 0.0.4, or OpenMetrics 1.0. Sums come
-  // together since each series began, whatever the temporality of the export.
+  // together since each series began, whatever the temporality of the export. Callbacks of
+  // observable instruments are asked first: not to be called from one of them.
   [[nodiscard]] Result<std::string> prometheus_text(bool openmetrics = false) const {
     if (!knows_metrics()) return none();
     const std::string_view format = openmetrics ? "openmetrics" : "prometheus";
