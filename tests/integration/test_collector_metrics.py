@@ -32,7 +32,7 @@ def test_every_kind_of_point_arrives_as_it_was_measured(otel_collector: OtelColl
         collector.gauge("depth").set(17)
         collector.histogram("sizes", unit="By", buckets=[1, 10]).record(10)
         for value in (-2.0, 0.0, 4.0):
-            collector.histogram("exponential").record(value)
+            collector.up_down_counter("exponential").add(value)
         collector.observable_counter("observed", lambda: 40)
         assert collector.flush(timeout=30).complete
         stats = collector.stats().metrics

@@ -33,7 +33,7 @@ def families(text: str, *, openmetrics: bool) -> dict[str, Any]:
 
 @pytest.fixture
 def collector() -> Iterator[forebay.Collector]:
-    views = [forebay.View("signed", buckets=[-1, 1]), forebay.View("*")]
+    views = [forebay.View("signed", aggregation="explicit", buckets=[-1, 1]), forebay.View("*")]
     with forebay.Collector(
         service_name="test",
         exporter=forebay.MemoryExporter(),
@@ -44,7 +44,7 @@ def collector() -> Iterator[forebay.Collector]:
         made.up_down_counter("active").add(-4)
         made.gauge("depth", unit="By").set(math.nextafter(17, 18), {"le": "x"})
         made.histogram("latency", unit="s", buckets=[0.1, 1]).record(0.25, {"route": "/x"})
-        made.histogram("signed").record(-3)
+        made.up_down_counter("signed").add(-3)
         yield made
 
 
