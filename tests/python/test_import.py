@@ -73,16 +73,28 @@ def test_import_leaves_the_heavy_modules_alone() -> None:
     assert not loaded & set(heavy), loaded & set(heavy)
 
 
-def test_import_takes_less_than_30_ms() -> None:
-    """Of processor time, in the best of some runs: what else the machine does must not count."""
-    source = """
-        import time
-        begin = time.process_time()
-        import forebay
-        print(time.process_time() - begin)
+def test_import_loads_few_modules() -> None:
+    """Its time is a benchmark (``command_line.import_adds_ms``); this is what it is made of."""
+    done = run_python(
         """
-    best = min(float(run_python(source).stdout) for _ in range(7))
-    assert best < 0.030, f"{best * 1000:.1f} ms"
+        import sys
+        before = set(sys.modules)
+        import forebay
+        print("\\n".join(set(sys.modules) - before))
+        """
+    )
+    loaded = done.stdout.split()
+    ours = sorted(name for name in loaded if name.startswith("forebay"))
+    assert ours == [
+        "forebay",
+        "forebay._core",
+        "forebay._errors",
+        "forebay._lifecycle",
+        "forebay._native",
+        "forebay._validation",
+        "forebay._warnings",
+    ]
+    assert len(loaded) <= 35, loaded
 
 
 def test_every_public_name_is_there_and_told() -> None:
