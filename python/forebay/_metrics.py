@@ -65,8 +65,6 @@ class Histogram(_core.Histogram):
         Raises:
             OptionError: the attributes are no mapping.
         """
-        if attributes is not None and not hasattr(attributes, "items"):
-            raise OptionError(f"attributes: {attributes!r} is not a mapping")
         bound = super().bind(attributes, type=BoundHistogram)
         assert isinstance(bound, BoundHistogram)
         bound._scale = self._scale
@@ -260,7 +258,7 @@ class MakesInstruments:
         return self._observed(_core.ObservableUpDownCounter, name, callbacks, about)
 
     def observable_gauge(self, name: str, callbacks: object, **about: str) -> object:
-        """A value that callbacks tell at each collection.
+        """A value that callbacks tell at each collection and each scrape.
 
         Args:
             name: As for `counter`, as are ``unit``, ``description``, ``meter``, ``version``.

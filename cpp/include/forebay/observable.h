@@ -1,4 +1,5 @@
-// Observable instruments: values that somebody else keeps, asked for at each collection.
+// Observable instruments: values that somebody else keeps, asked for at each collection and each
+// scrape.
 //
 //   auto depth = forebay::observable_gauge("queue.depth", [&](forebay::Observer& observer) {
 //     observer.observe(queue.size(), {{"queue", "orders"}});

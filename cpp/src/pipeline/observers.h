@@ -1,4 +1,5 @@
-// Who observes: the callbacks of observable instruments, asked at the beginning of each collection.
+// Who observes: the callbacks of observable instruments, asked at the beginning of each collection,
+// and for each text that shows the series.
 //
 // An observer is started on the drain thread and must return at once; it tells with done() that it
 // is through, from any thread, perhaps before start() returns. Who is not through when the time is
