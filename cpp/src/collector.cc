@@ -291,15 +291,15 @@ void Collector::audit(const NumberVisitor& visit) {
   }
 }
 
-std::optional<account::Snapshot> Collector::snapshot_if_possible() const noexcept try {
-  return snapshot();
+std::shared_ptr<const account::Snapshot> Collector::snapshot_if_possible() const noexcept try {
+  return std::make_shared<const account::Snapshot>(snapshot());
 } catch (const std::bad_alloc&) {
-  return std::nullopt;
+  return nullptr;
 }
 
-void Collector::receipt(const std::optional<account::Snapshot>& before, bool complete,
-                        Duration elapsed, const NumberVisitor& visit) const {
-  if (!before) throw std::bad_alloc();
+void Collector::receipt(const account::Snapshot* before, bool complete, Duration elapsed,
+                        const NumberVisitor& visit) const {
+  if (before == nullptr) throw std::bad_alloc();
   std::map<std::string, int64_t, std::less<>> numbers;
   before->visit([&](std::string_view name, int64_t value) { numbers[std::string(name)] -= value; });
   snapshot().visit(
@@ -311,34 +311,40 @@ void Collector::receipt(const std::optional<account::Snapshot>& before, bool com
 
 bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
   const auto begin = std::chrono::steady_clock::now();
-  const std::optional<account::Snapshot> before = snapshot_if_possible();
+  const std::shared_ptr<const account::Snapshot> before = snapshot_if_possible();
   Incarnation* current = incarnation_.load();
   bool complete = true;
   if (current != nullptr && current->pid == getpid()) {
     complete = current->pipeline->flush(deadline_after(timeout_ns));
   }
-  receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
+  receipt(before.get(), complete, std::chrono::steady_clock::now() - begin, visit);
   return complete;
 }
 
 bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   const auto begin = std::chrono::steady_clock::now();
+  const auto deadline = deadline_after(timeout_ns);
+  ++ending_;
+  Incarnation* current = incarnation_.load();
+  if (current != nullptr && current->pid == getpid()) current->pipeline->end_by(deadline);
   const std::lock_guard lock(shutdown_mutex_);
-  const std::optional<account::Snapshot> before = snapshot_if_possible();
+  if (before_end_ == nullptr) before_end_ = snapshot_if_possible();
+  const std::shared_ptr<const account::Snapshot> before = before_end_;
   is_closed_.store(true);
   if (std::exchange(wants_code_places_, false)) {
     __atomic_fetch_sub(&code_places_wanted, 1, __ATOMIC_RELAXED);
   }
-  Incarnation* current = incarnation_.load();
+  current = incarnation_.load();
   if (current != nullptr) current->is_ending.store(true);
   Registry::process().unbind(this);
   bool complete = true;
   if (current != nullptr && current->pid == getpid()) {
-    complete = current->pipeline->shutdown(deadline_after(timeout_ns));
+    complete = current->pipeline->shutdown(deadline);
     // Last: what was measured up to the end is in it.
     if (current->publisher != nullptr) current->publisher->end();
   }
-  receipt(before, complete, std::chrono::steady_clock::now() - begin, visit);
+  if (--ending_ == 0) before_end_.reset();
+  receipt(before.get(), complete, std::chrono::steady_clock::now() - begin, visit);
   return complete;
 }
 

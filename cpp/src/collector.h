@@ -80,6 +80,7 @@ class Collector {
   // The receipt: every name's difference between call and return, "complete", "elapsed_ns". Where
   // there is no memory for it, it is done, and then throws std::bad_alloc.
   bool flush(int64_t timeout_ns, const NumberVisitor& visit);
+  // While another is under way: both end by the sooner of their deadlines, with the same receipt.
   bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
   // Releases what the flight recorder has; false where the collector does not live.
   bool dump_recorder(std::optional<Duration> window) noexcept;
@@ -102,9 +103,9 @@ class Collector {
  private:
   friend class Registry;
   [[nodiscard]] account::Snapshot snapshot() const;
-  // Nothing where there is no memory for one: what a receipt is about is done all the same.
-  [[nodiscard]] std::optional<account::Snapshot> snapshot_if_possible() const noexcept;
-  void receipt(const std::optional<account::Snapshot>& before, bool complete, Duration elapsed,
+  // Null where there is no memory for one: what a receipt is about is done all the same.
+  [[nodiscard]] std::shared_ptr<const account::Snapshot> snapshot_if_possible() const noexcept;
+  void receipt(const account::Snapshot* before, bool complete, Duration elapsed,
                const NumberVisitor& visit) const;
 
   const CollectorOptions options_;
@@ -118,6 +119,9 @@ class Collector {
   bool wants_code_places_ = false;  // counted in code_places_wanted until the shutdown
   std::atomic<int64_t> references_{1};
   std::mutex shutdown_mutex_;
+  std::atomic<uint32_t> ending_{0};  // calls of shutdown() that are under way
+  // What the receipt of each of those is compared with. Under shutdown_mutex_.
+  std::shared_ptr<const account::Snapshot> before_end_;
   // Those refused without an incarnation: the first one's ledger takes them over.
   struct Unled {
     SeverityCounts not_started;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal
@@ -166,8 +165,6 @@ class Collector(Upstream, MakesInstruments):
         self._instrument_cache = InstrumentCache(self._core)
         self._disabled = disabled
         self._receipt: Receipt | None = None
-        # The process and the thread that shuts it down.
-        self._ending: tuple[int, int] | None = None
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
         self._undo: list[Callable[[], None]] = []
@@ -298,8 +295,9 @@ class Collector(Upstream, MakesInstruments):
         """Flush, and end: what is held after ``timeout`` is let go, and counted.
 
         A further call returns the first one's receipt. Records emitted later are refused and
-        counted as ``shutdown``. Arguments, errors, the GIL and signals as for `flush`; after a
-        ``KeyboardInterrupt`` the shutdown goes on, and a further call waits for its end.
+        counted as ``shutdown``. While one is under way, a further call waits with it, and both end
+        by the sooner of their deadlines. Arguments, errors, the GIL and signals as for `flush`;
+        after a ``KeyboardInterrupt`` the shutdown goes on, and ends at exit at the latest.
         """
         seconds = checked_timeout(timeout)
         receipt = self._receipt
@@ -316,20 +314,16 @@ class Collector(Upstream, MakesInstruments):
     def _end(self, seconds: float | None) -> Receipt:
         # No lock: a signal handler, or a child forked meanwhile, may come here again. The core lets
         # only one shutdown happen; whoever is first back says what the receipt is.
-        self._ending = (os.getpid(), get_ident())
-        try:
-            receipt = receipt_from(self._core.shutdown(seconds))
-            if self._receipt is None:
-                self._receipt = receipt
-            _open.discard(self)
-            if self.publish_directory:
-                from pathlib import Path
+        receipt = receipt_from(self._core.shutdown(seconds))
+        if self._receipt is None:
+            self._receipt = receipt
+        _open.discard(self)
+        if self.publish_directory:
+            from pathlib import Path
 
-                from ._publications import fold
+            from ._publications import fold
 
-                fold(Path(self.publish_directory))  # its own file is the last one now
-        finally:
-            self._ending = None
+            fold(Path(self.publish_directory))  # its own file is the last one now
         return self._receipt
 
     async def aflush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
@@ -376,8 +370,6 @@ def open_collectors() -> list[Collector]:
 
 
 def _shut_down_all() -> None:
-    for collector in list(_open):
-        _exit.wait_for_shutdown(collector)
     deadline = time.monotonic() + _exit.TIMEOUT
     for collector in list(_open):
         collector._shutdown_at_exit(deadline)

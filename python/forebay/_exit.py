@@ -11,12 +11,9 @@ was held then can be read from the stats file.
 from __future__ import annotations
 
 import atexit
-import math
 import os
-import signal
 import sys
 import time
-from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +85,11 @@ def run() -> None:
 
 
 def shut_down(collector: Collector, deadline: float) -> None:
-    """Shut it down by ``deadline``, and sooner where nobody answers."""
-    if _is_ending_elsewhere(collector, deadline):
-        say("a shutdown was still under way at the end")
-        return
+    """Shut it down by ``deadline``, and sooner where nobody answers.
+
+    Also where a shutdown with more time is still under way: in another thread, or left behind by a
+    handler of a signal that raised.
+    """
     unanswered = until = min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
     while not collector.flush(seconds_left(until)).complete:
         if collector.stats().destination_answered:
@@ -114,29 +112,6 @@ def shut_down(collector: Collector, deadline: float) -> None:
 
 def _records_were(number: int) -> str:
     return "1 record was" if number == 1 else f"{number} records were"
-
-
-def _is_ending_elsewhere(collector: Collector, deadline: float) -> bool:
-    """Whether another thread still shuts it down at ``deadline``: the core cannot hurry it."""
-    while (ending := collector._ending) and ending[0] == os.getpid() and ending[1] != get_ident():
-        if time.monotonic() >= deadline:
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def wait_for_shutdown(collector: Collector) -> None:
-    """Where a shutdown that was interrupted is still under way, wait for its end.
-
-    The process cannot leave from under it. Another Ctrl-C ends the process by that signal.
-    """
-    try:
-        if _is_ending_elsewhere(collector, time.monotonic() + LOOK_EVERY):
-            say("a shutdown that was interrupted is still under way; Ctrl-C ends the process")
-            _is_ending_elsewhere(collector, math.inf)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def flush_while_it_answers(collector: Collector) -> None:

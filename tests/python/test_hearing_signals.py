@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-
-from tests.python.in_memory import run_python, start_python
+from tests.python.in_memory import run_python
 
 # A destination that stands still, and a signal that comes while the main thread waits for it.
 _BEGIN = """
@@ -85,22 +83,17 @@ signal_while(lambda: collector.shutdown(timeout=None))
 """
 
 
-def test_the_exit_waits_for_a_shutdown_that_was_interrupted() -> None:
-    """It goes on to its end, says so, and is as any."""
+def test_the_exit_after_a_shutdown_that_was_interrupted_is_as_any() -> None:
+    """The one without a timeout ends with it, also where nobody answers, and says what was lost."""
+    told = run_python(f"{_INTERRUPTED}\n_exit.TIMEOUT = 0.5").stderr
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at exit: ")
+    assert told.count("\n") == 1
+
+
+def test_what_is_sent_after_an_interrupted_shutdown_is_sent_at_exit() -> None:
+    """The exit gives it its time."""
     done = run_python(f"""{_INTERRUPTED}
-def go_on():
-    while "still under way" not in told:
-        time.sleep(0.001)
-    receiver.clear()
-told = []
-class Told:
-    def write(self, text):
-        if "still under way" in text:
-            told.append("still under way")
-    def flush(self):
-        pass
-sys.stderr = Told()
-threading.Thread(target=go_on, daemon=True).start()
+receiver.clear()
 _exit.run()
 assert collector.is_shut_down and collector.stats().delivered == 1
 assert collector.audit().balanced
@@ -108,14 +101,22 @@ assert collector.audit().balanced
     assert done.stderr == ""
 
 
-def test_a_second_ctrl_c_at_exit_ends_the_process() -> None:
-    """By the signal, as a program without a handler would end."""
-    process = start_python(_INTERRUPTED)
-    assert process.stderr is not None
-    assert "still under way" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == -signal.SIGINT
-    process.communicate()
+def test_a_shutdown_with_less_time_hurries_the_one_that_is_under_way() -> None:
+    """Both end by the sooner deadline, with one receipt."""
+    run_stalled("""
+receipts = []
+first = threading.Thread(target=lambda: receipts.append(collector.shutdown(timeout=None)))
+first.start()
+while not collector.stats().held_by_place["in_flight"]:
+    time.sleep(0.001)
+time.sleep(0.05)
+receipts.append(collector.shutdown(timeout=0.2))
+first.join(30)
+assert not first.is_alive()
+for receipt in receipts:
+    assert receipt.unknown == 1 and not receipt.complete, receipt
+assert collector.audit().balanced
+""")
 
 
 def test_a_handler_that_raises_nothing_changes_nothing() -> None:

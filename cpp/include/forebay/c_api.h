@@ -304,9 +304,13 @@ typedef struct forebay_api {
                           void* context);
   /* Waits until what was emitted before the call has left. A negative timeout waits without end.
    * The visitor gets the receipt: each name's difference, "complete", "elapsed_ns".
-   * FOREBAY_UNAVAILABLE: it was done, but there was no memory for a (whole) receipt. */
+   * FOREBAY_TIMED_OUT: not all of it has. FOREBAY_UNAVAILABLE: it was done, but there was no memory
+   * for a (whole) receipt. */
   int32_t (*collector_flush)(forebay_collector* collector, int64_t timeout_ns,
                              forebay_number_visitor visit, void* context);
+  /* Takes no more records, sends what is held, lets go of what is held after that time, and ends
+   * the threads; else as collector_flush. While another call of it is under way, both end by the
+   * sooner of their deadlines; after one, the receipt is empty. */
   int32_t (*collector_shutdown)(forebay_collector* collector, int64_t timeout_ns,
                                 forebay_number_visitor visit, void* context);
   /* Texts about the collector, by name: "instance_id", "stats_file", "service_name",

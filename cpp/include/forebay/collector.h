@@ -191,7 +191,8 @@ class Collector {
     }
     return receipt(numbers);
   }
-  // Takes no more records, sends what is held, and ends the threads. Again: an empty receipt.
+  // Takes no more records, sends what is held, and ends the threads. While another is under way,
+  // both end by the sooner of their deadlines. Again: an empty receipt.
   Receipt shutdown(std::chrono::nanoseconds timeout) const {
     detail::Numbers numbers;
     if (handle_ != nullptr) {

@@ -248,6 +248,7 @@ bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
     std::atomic<uint32_t>& of;
   } const counted(flushes_);
   std::unique_lock lock(flush_mutex_);
+  deadline = std::min(deadline, ends_by_);
   // Of several at once, the one that has the least time.
   if (flush_drained_ >= flush_asked_.load() || deadline < flush_deadline_) {
     flush_deadline_ = deadline;
@@ -261,18 +262,30 @@ bool Pipeline::flush(std::chrono::steady_clock::time_point deadline) {
     // Not only notifications end the wait: batches also leave the backlog on the drain thread.
     while (!done()) {
       if (stopping_.load(std::memory_order_acquire)) return done();
-      const auto next =
-          std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds{50});
-      if (flush_changed_.wait_until(lock, next) == std::cv_status::timeout &&
-          std::chrono::steady_clock::now() >= deadline) {
-        return done();
-      }
+      const auto next = std::chrono::steady_clock::now() + std::chrono::milliseconds{50};
+      flush_changed_.wait_until(lock, std::min({deadline, ends_by_, next}));
+      if (std::chrono::steady_clock::now() >= std::min(deadline, ends_by_)) return done();
     }
     return true;
   };
   if (!wait([&] { return flush_drained_ >= mine; })) return false;
   const uint64_t last = flush_last_batch_;
   return wait([&] { return books_->is_clear_to(last); });
+}
+
+void Pipeline::end_by(std::chrono::steady_clock::time_point deadline) {
+  {
+    const std::lock_guard lock(flush_mutex_);
+    if (deadline >= ends_by_) return;
+    ends_by_ = deadline;
+    if (flush_drained_ < flush_asked_.load()) {
+      // What was begun with more time is asked again, with less of it for callbacks.
+      flush_deadline_ = std::min(flush_deadline_, deadline);
+      flush_asked_.fetch_add(1, std::memory_order_acq_rel);
+    }
+    flush_changed_.notify_all();
+  }
+  drain_parker_.wake();
 }
 
 bool Pipeline::shutdown(std::chrono::steady_clock::time_point deadline) {

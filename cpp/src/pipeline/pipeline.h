@@ -81,6 +81,9 @@ class Pipeline {
   // See above; true if nothing was left to let go, or is unknown for want of time. Once: a second
   // call finds everything done.
   bool shutdown(std::chrono::steady_clock::time_point deadline);
+  // The shutdown that is under way, or the next one, has no more time than that, whatever deadline
+  // it was given; flushes end with it. Any thread.
+  void end_by(std::chrono::steady_clock::time_point deadline);
   Audit audit();
 
   [[nodiscard]] bool destination_answered() const noexcept {
@@ -178,7 +181,8 @@ class Pipeline {
   std::condition_variable flush_changed_;
   std::atomic<uint64_t> flush_asked_{0};
   std::chrono::steady_clock::time_point flush_deadline_;  // of those that are not drained
-  uint64_t flush_begun_ = 0;                              // drain thread
+  std::chrono::steady_clock::time_point ends_by_ = std::chrono::steady_clock::time_point::max();
+  uint64_t flush_begun_ = 0;    // drain thread
   uint64_t flush_drained_ = 0;  // up to this request, all is in the backlog or beyond
   uint64_t flush_last_batch_ = 0;
 

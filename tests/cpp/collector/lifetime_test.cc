@@ -77,6 +77,31 @@ TEST_F(LifetimeTest, emit_after_shutdown_is_refused_and_counted) {
   EXPECT_TRUE(api.shutdown(collector, 30)) << "a second shutdown finds all done";
 }
 
+TEST_F(LifetimeTest, a_shutdown_with_less_time_ends_the_one_that_is_under_way) {
+  // The destination is away, so the first one would wait without end.
+  forebay_collector* collector = create({{"exporter.type", std::string("otlp_http")},
+                                         {"exporter.endpoint", std::string("http://127.0.0.1:1")}});
+  forebay_logger* logger = api.logger(collector, "lifetime.hurried");
+  EXPECT_EQ(api.emit(logger, api.site("held")), FOREBAY_ACCEPTED);
+  Api::Numbers first;
+  std::thread ending([&] { EXPECT_FALSE(api.shutdown(collector, -1, &first)); });
+  // Loggers are unbound once it has begun.
+  while (std::atomic_ref(*const_cast<uint32_t*>(logger->level)).load() != 0) {
+    std::this_thread::yield();
+  }
+  Api::Numbers second;
+  EXPECT_FALSE(api.shutdown(collector, 0.1, &second));
+  ending.join();
+  for (Api::Numbers* receipt : {&first, &second}) {
+    EXPECT_EQ((*receipt)["dropped.shutdown"], 1);
+    EXPECT_EQ((*receipt)["held"], -1);
+    EXPECT_EQ((*receipt)["complete"], 0);
+  }
+  Api::Numbers again;
+  EXPECT_FALSE(api.shutdown(collector, 30, &again));
+  EXPECT_EQ(again["dropped.shutdown"], 0) << "nothing was done in this one";
+}
+
 TEST_F(LifetimeTest, a_second_start_after_the_shutdown_of_the_first_binds_loggers_anew) {
   forebay_logger* logger = api.logger(nullptr, "lifetime.again");
   const forebay_site* site = api.site("again");
