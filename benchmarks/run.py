@@ -41,6 +41,7 @@ def main() -> None:
     for part in (CppPrograms(books), PythonSubjects(books), CommandLine(books)):
         part.run()
     machine["load_after"] = os.getloadavg()[0]
+    machine["memory_ns_after"] = report.memory_ns()
     result = books.result(machine)
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -1,9 +1,11 @@
 #include "ambient.h"
 
 #include <cstring>
+#include <utility>
 
 #include "attribute_list.h"
 #include "core_api.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 
@@ -36,15 +38,15 @@ SpanSource source;
 struct LastSpan {
   PyObject* span = nullptr;
   bool is_valid = false;
-  uint8_t trace_id[16];
-  uint8_t span_id[8];
+  uint8_t trace_id[16] = {};
+  uint8_t span_id[8] = {};
   uint32_t flags = 0;
 };
 LastSpan last;
 
 // An attribute of a module that is imported already; null, without an error, where there is none. A
 // new reference.
-PyObject* loaded(const char* module_name, const char* name) noexcept {
+PyObject* loaded(const char* module_name, const char* name) {
   PyObject* whole_name = PyUnicode_FromString(module_name);
   PyObject* module = whole_name == nullptr ? nullptr : PyImport_GetModule(whole_name);
   PyObject* found = module == nullptr ? nullptr : PyObject_GetAttrString(module, name);
@@ -54,7 +56,7 @@ PyObject* loaded(const char* module_name, const char* name) noexcept {
   return found;
 }
 
-bool has_source() noexcept {
+bool has_source() {
   if (source.variable != nullptr || source.function != nullptr) return true;
   // The last thing that the module defines of what is needed: before it, it is being imported.
   PyObject* function = loaded("opentelemetry.trace", "get_current_span");
@@ -78,7 +80,7 @@ bool has_source() noexcept {
 }
 
 // A new reference, or null.
-PyObject* current_span() noexcept {
+PyObject* current_span() {
   if (!has_source()) return nullptr;
   if (source.variable == nullptr) return PyObject_CallNoArgs(source.function);
   PyObject* context = nullptr;
@@ -92,7 +94,7 @@ PyObject* current_span() noexcept {
 }
 
 // The bytes of an int, big-endian; false where it does not fit.
-bool to_bytes(PyObject* number, uint8_t* to, int bytes) noexcept {
+bool to_bytes(PyObject* number, uint8_t* to, int bytes) {
   if (number == nullptr || !PyLong_Check(number)) return false;
   PyObject* made = PyObject_CallMethod(number, "to_bytes", "is", bytes, "big");
   const bool fits = made != nullptr && PyBytes_Check(made) && PyBytes_GET_SIZE(made) == bytes;
@@ -101,23 +103,23 @@ bool to_bytes(PyObject* number, uint8_t* to, int bytes) noexcept {
   return fits;
 }
 
-// Steals `span`.
-void ask(PyObject* span) noexcept {
-  Py_XDECREF(last.span);
-  last = LastSpan{};
-  last.span = span;
+// Of the span, which it does not own. Runs Python code, and so perhaps other threads, which may ask
+// others meanwhile: `last` is set at once, by the caller.
+LastSpan ask(PyObject* span) {
+  LastSpan found;
+  found.span = span;
   PyObject* context = PyObject_CallMethod(span, "get_span_context", nullptr);
   if (context != nullptr) {
     PyObject* trace = PyObject_GetAttrString(context, "trace_id");
     PyObject* id = PyObject_GetAttrString(context, "span_id");
     PyObject* flags = PyObject_GetAttrString(context, "trace_flags");
     uint8_t any = 0;
-    if (to_bytes(trace, last.trace_id, 16) && to_bytes(id, last.span_id, 8)) {
-      for (const uint8_t byte : last.trace_id) any |= byte;
+    if (to_bytes(trace, found.trace_id, 16) && to_bytes(id, found.span_id, 8)) {
+      for (const uint8_t byte : found.trace_id) any |= byte;
     }
-    last.is_valid = any != 0;
+    found.is_valid = any != 0;
     if (flags != nullptr && PyLong_Check(flags)) {
-      last.flags = static_cast<uint32_t>(PyLong_AsUnsignedLongMask(flags));
+      found.flags = static_cast<uint32_t>(PyLong_AsUnsignedLongMask(flags));
     }
     Py_XDECREF(trace);
     Py_XDECREF(id);
@@ -125,6 +127,7 @@ void ask(PyObject* span) noexcept {
     Py_DECREF(context);
   }
   PyErr_Clear();
+  return found;
 }
 
 bool has_name(PyObject* names, PyObject* name) noexcept {
@@ -179,13 +182,14 @@ forebay_extra empty_extra() noexcept {
 }  // namespace
 
 void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
-  PyObject* span = (ambient_sources & kTraceSource) != 0 ? current_span() : nullptr;
+  const bool has_trace = (ambient_sources & kTraceSource) != 0;
+  PyObject* span = has_trace ? running_python([] { return current_span(); }) : nullptr;
+  PyObject* to_release = span;
   if (span == nullptr) {
     PyErr_Clear();
-  } else if (span == last.span) {
-    Py_DECREF(span);
-  } else {
-    ask(span);
+  } else if (span != last.span) {
+    const LastSpan asked = running_python([span] { return ask(span); });
+    to_release = std::exchange(last, asked).span;
   }
   if (span != nullptr && last.is_valid) {
     std::memcpy(extra.trace_id, last.trace_id, sizeof extra.trace_id);
@@ -196,6 +200,8 @@ void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
     std::memcpy(extra.span_id, of_context->trace.span_id, sizeof extra.span_id);
     extra.trace_flags = of_context->trace.flags;
   }
+  // At the end: the last reference to a span may run Python code, too.
+  running_python([to_release] { Py_XDECREF(to_release); });
 }
 
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra) {

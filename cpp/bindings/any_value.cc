@@ -5,6 +5,7 @@
 #include <string>
 
 #include "values.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -156,7 +157,7 @@ bool is_nested(PyObject* object) noexcept {
 
 forebay_value encode_nested(PyObject* object, Scratch& scratch) noexcept try {
   forebay_value value{};
-  const std::string encoded = Encoder(scratch).any(object, 0);
+  const std::string encoded = running_python([&] { return Encoder(scratch).any(object, 0); });
   char* to = scratch.allocate(encoded.size());
   if (to == nullptr) return value;
   std::memcpy(to, encoded.data(), encoded.size());

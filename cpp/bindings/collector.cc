@@ -8,6 +8,7 @@
 #include "option_list.h"
 #include "seconds.h"
 #include "values.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -42,7 +43,7 @@ class PyCollector {
       : handle_(retained), pressure_(core().collector_pressure(handle_)) {}
   ~PyCollector() {
     if (handle_ == nullptr) return;
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().collector_release(handle_);
   }
   PyCollector(const PyCollector&) = delete;
@@ -51,7 +52,7 @@ class PyCollector {
   [[nodiscard]] py::dict stats() const {
     Numbers numbers;
     {
-      py::gil_scoped_release released;
+      const WithoutGil released;
       core().collector_stats(handle_, collect, &numbers);
     }
     return as_dict(numbers);
@@ -59,7 +60,7 @@ class PyCollector {
   [[nodiscard]] py::dict audit() const {
     Numbers numbers;
     {
-      py::gil_scoped_release released;
+      const WithoutGil released;
       core().collector_audit(handle_, collect, &numbers);
     }
     return as_dict(numbers);
@@ -85,7 +86,7 @@ class PyCollector {
     std::string found;
     int32_t status = FOREBAY_OK;
     {
-      py::gil_scoped_release released;
+      const WithoutGil released;
       status = core().collector_metrics_text(handle_, {format.data(), format.size()}, append_text,
                                              &found);
     }
@@ -99,7 +100,7 @@ class PyCollector {
   [[nodiscard]] py::object publish_metrics() const {
     int32_t status = FOREBAY_OK;
     {
-      py::gil_scoped_release released;
+      const WithoutGil released;
       status = core().collector_publish_metrics(handle_);
     }
     if (status == FOREBAY_INVALID_ARGUMENT || status == FOREBAY_CLOSED) return py::none();
@@ -108,12 +109,12 @@ class PyCollector {
   // The window of the option where there is no number of seconds.
   [[nodiscard]] int32_t dump_recorder(const py::object& seconds) const {
     const int64_t last_ns = nanoseconds(seconds);
-    py::gil_scoped_release released;
+    const WithoutGil released;
     return core().collector_dump_recorder(handle_, last_ns);
   }
   // False where its clock is the system's.
   [[nodiscard]] bool advance(int64_t nanoseconds) const {
-    py::gil_scoped_release released;
+    const WithoutGil released;
     return core().collector_advance(handle_, nanoseconds) == FOREBAY_OK;
   }
   [[nodiscard]] uint32_t pressure() const noexcept {
@@ -141,7 +142,7 @@ class PyCollector {
     const int64_t timeout_ns = nanoseconds(timeout);
     Numbers numbers;
     {
-      py::gil_scoped_release released;
+      const WithoutGil released;
       (void)function(handle_, timeout_ns, collect, &numbers);
     }
     return as_dict(numbers);
@@ -159,7 +160,7 @@ py::bytes decompress(const std::string& codec, const py::bytes& data, size_t max
   } result;
   int32_t status = FOREBAY_OK;
   {
-    py::gil_scoped_release released;
+    const WithoutGil released;
     status = core().decompress(
         {codec.data(), codec.size()}, {view.data(), view.size()}, max_bytes,
         [](void* context, const char* text, size_t size) {
@@ -208,7 +209,7 @@ void register_collector(py::module_& module) {
       "set_default",
       [](const py::object& collector) {
         forebay_collector* handle = collector_handle(collector.ptr());
-        py::gil_scoped_release released;
+        const WithoutGil released;
         core().collector_set_default(handle);
       },
       py::arg("collector"));
@@ -217,7 +218,7 @@ void register_collector(py::module_& module) {
       [](const py::object& collector, const py::bytes& request) {
         forebay_collector* handle = collector_handle(collector.ptr());
         const std::string_view bytes = request;
-        py::gil_scoped_release released;
+        const WithoutGil released;
         return core().collector_send_metrics(handle, {bytes.data(), bytes.size()});
       },
       py::arg("collector"), py::arg("request"));

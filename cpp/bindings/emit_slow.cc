@@ -5,6 +5,7 @@
 #include "core_api.h"
 #include "levels.h"
 #include "site_cache.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 // (the interpreter is ending).
 PyObject* exceptions_function(const char* name, PyObject*& cached) {
   if (cached == nullptr) {
-    PyObject* module = PyImport_ImportModule("forebay._exceptions");
+    PyObject* module = running_python([] { return PyImport_ImportModule("forebay._exceptions"); });
     if (module != nullptr) {
       cached = PyObject_GetAttrString(module, name);
       Py_DECREF(module);
@@ -65,7 +66,8 @@ void add_stack(long stacklevel, AttributeList& attributes) {
   static PyObject* cached = nullptr;
   PyObject* function = exceptions_function("stack_text", cached);
   if (function == nullptr) return;
-  PyObject* stack = PyObject_CallFunction(function, "l", stacklevel);
+  PyObject* stack =
+      running_python([&] { return PyObject_CallFunction(function, "l", stacklevel); });
   if (stack == nullptr) {
     PyErr_Clear();
     return;
@@ -129,7 +131,7 @@ void add_exception(PyObject* exc_info, AttributeList& attributes) {
     exception = exc_info;
   } else if (PyTuple_Check(exc_info) && PyTuple_GET_SIZE(exc_info) == 3) {
     exception = PyTuple_GET_ITEM(exc_info, 1);
-  } else if (PyObject_IsTrue(exc_info) == 1) {
+  } else if (running_python([&] { return PyObject_IsTrue(exc_info); }) == 1) {
     PyObject *type = nullptr, *trace = nullptr;
     PyErr_GetExcInfo(&type, &exception, &trace);
     Py_XDECREF(type);
@@ -141,7 +143,7 @@ void add_exception(PyObject* exc_info, AttributeList& attributes) {
   static PyObject* cached = nullptr;
   PyObject* function = exceptions_function("describe", cached);
   if (function == nullptr) return;
-  PyObject* described = PyObject_CallOneArg(function, exception);
+  PyObject* described = running_python([&] { return PyObject_CallOneArg(function, exception); });
   if (described == nullptr || !PyTuple_Check(described) || PyTuple_GET_SIZE(described) != 3) {
     PyErr_Clear();
     Py_XDECREF(described);
@@ -156,7 +158,7 @@ void add_exception(PyObject* exc_info, AttributeList& attributes) {
 void add_format_error(AttributeList& attributes) {
   PyObject *type = nullptr, *error = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &error, &trace);
-  PyErr_NormalizeException(&type, &error, &trace);
+  running_python([&] { PyErr_NormalizeException(&type, &error, &trace); });
   if (error != nullptr) {
     const forebay_string s = to_description(error, attributes.scratch());
     forebay_value value{};
@@ -185,12 +187,13 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
   Scratch scratch;
   AttributeList attributes(scratch);
   Special special;
-  if (!read_keywords(call, special, attributes)) return -1;
+  if (!running_python([&] { return read_keywords(call, special, attributes); })) return -1;
   if (special.exc_info == nullptr && call.with_exception) special.exc_info = Py_True;
   if (special.exc_info != nullptr && special.exc_info != Py_None && special.exc_info != Py_False) {
     add_exception(special.exc_info, attributes);
   }
-  if (special.stack_info != nullptr && PyObject_IsTrue(special.stack_info) == 1) {
+  if (special.stack_info != nullptr &&
+      running_python([&] { return PyObject_IsTrue(special.stack_info); }) == 1) {
     add_stack(special.stacklevel, attributes);
   }
   PyErr_Clear();
@@ -204,7 +207,7 @@ int32_t emit_slowly(PyLogger* logger, const Call& call) try {
 
   forebay_value body{};
   if (call.argument_count != 0) {
-    PyObject* message = formatted(call);
+    PyObject* message = running_python([&] { return formatted(call); });
     if (message != nullptr) {
       scratch.keep(message);
       body = to_value(message, scratch);

@@ -3,6 +3,7 @@
 
 #include "core_api.h"
 #include "logger_type.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -56,12 +57,15 @@ int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const fo
       core().emit(logger, site, values, count, extra, flags | FOREBAY_EMIT_REPORT_BLOCK);
   if (outcome != FOREBAY_WOULD_BLOCK || only_reports) return outcome;
   // On a thread that runs an event loop nobody else would run meanwhile: go on to what comes next.
-  if (runs_an_event_loop()) flags |= FOREBAY_EMIT_SKIP_BLOCK;
+  if (running_python(runs_an_event_loop)) flags |= FOREBAY_EMIT_SKIP_BLOCK;
   // The main thread looks after signals now and then, at the price of its place in the line.
   if (is_main_thread()) flags |= FOREBAY_EMIT_SLICE;
   for (;;) {
-    Py_BEGIN_ALLOW_THREADS outcome = core().emit(logger, site, values, count, extra, flags);
-    Py_END_ALLOW_THREADS if (outcome != FOREBAY_WOULD_BLOCK) return outcome;
+    {
+      const WithoutGil released;
+      outcome = core().emit(logger, site, values, count, extra, flags);
+    }
+    if (outcome != FOREBAY_WOULD_BLOCK) return outcome;
     if (PyErr_CheckSignals() != 0) return -1;
     flags |= FOREBAY_EMIT_CONTINUE;
   }

@@ -8,6 +8,7 @@
 #include "emit_slow.h"
 #include "levels.h"
 #include "site_cache.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -109,7 +110,8 @@ PyObject* message_of(PyObject* record, const Fields& fields, Scratch& scratch) {
   if (!has_args && msg != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(record)) == plain) {
     return msg;
   }
-  PyObject* message = PyObject_CallMethod(record, "getMessage", nullptr);
+  PyObject* message =
+      running_python([&] { return PyObject_CallMethod(record, "getMessage", nullptr); });
   if (message == nullptr) return nullptr;
   scratch.keep(message);
   return message;
@@ -133,7 +135,7 @@ void take_format_error(Scratch& scratch, AttributeList& extras, PyObject** error
   if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0) PyErr_SetInterrupt();
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
-  PyErr_NormalizeException(&type, &value, &trace);
+  running_python([&] { PyErr_NormalizeException(&type, &value, &trace); });
   if (trace != nullptr && value != nullptr) PyException_SetTraceback(value, trace);
   if (value != nullptr) {
     Py_INCREF(value);
@@ -255,7 +257,7 @@ PyObject* handle_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_DECREF(dict);
   if (outcome < 0) return nullptr;
   if (format_error != nullptr && !caller_tells) [[unlikely]]
-    tell_format_error(args[1], format_error);
+    running_python([&] { tell_format_error(args[1], format_error); });
   // Through a bridge nobody asked for an exception, and stdlib wants a true value.
   return PyBool_FromLong(outcome < FOREBAY_WOULD_BLOCK);
 }

@@ -13,6 +13,7 @@
 #include "instrument_type.h"
 #include "option_list.h"
 #include "values.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -59,7 +60,7 @@ Number to_number(PyObject* object) noexcept {
     const int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow == 0) return {true, value, 0};
   }
-  const double value = PyFloat_AsDouble(object);
+  const double value = running_python([&] { return PyFloat_AsDouble(object); });
   if (value == -1.0 && PyErr_Occurred() != nullptr) {
     PyErr_Clear();
     return {false, 0, Py_NAN};
@@ -94,7 +95,7 @@ bool fill(PyObject* dict, forebay_attribute* cells, uint32_t& count) noexcept {
 
 // Attributes of any kind. False with an error set for what is no mapping.
 bool gather(PyObject* attributes, AttributeList& list) {
-  PyObject* items = PyMapping_Items(attributes);
+  PyObject* items = running_python([&] { return PyMapping_Items(attributes); });
   if (items == nullptr) return false;
   list.scratch().keep(items);
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); ++i) {
@@ -106,12 +107,16 @@ bool gather(PyObject* attributes, AttributeList& list) {
 }
 
 // Told once, and never raised: what is measured stays measured.
-void tell_no_mapping(PyObject* attributes) noexcept try {
-  const std::string kind = Py_TYPE(attributes)->tp_name;
-  pybind11::module_::import("forebay._warnings")
-      .attr("say_once")("attributes: a '" + kind +
-                        "' is no mapping of names to values; the measurement counts without it");
-} catch (...) {
+void tell_no_mapping(PyObject* attributes) {
+  PyObject* module = PyImport_ImportModule("forebay._warnings");
+  PyObject* words = PyUnicode_FromFormat(
+      "attributes: a '%s' is no mapping of names to values; the measurement counts without it",
+      Py_TYPE(attributes)->tp_name);
+  if (module != nullptr && words != nullptr) {
+    Py_XDECREF(PyObject_CallMethod(module, "say_once", "O", words));
+  }
+  Py_XDECREF(module);
+  Py_XDECREF(words);
   PyErr_Clear();
 }
 
@@ -121,7 +126,7 @@ void tell_no_mapping(PyObject* attributes) noexcept try {
   AttributeList list(scratch);
   if (!gather(attributes, list)) {
     PyErr_Clear();
-    tell_no_mapping(attributes);
+    running_python([&] { tell_no_mapping(attributes); });
   }
   (void)record(instrument, number, list.data(), list.size());
 } catch (const std::bad_alloc&) {

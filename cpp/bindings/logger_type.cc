@@ -12,6 +12,7 @@
 #include "logger_async.h"
 #include "site_cache.h"
 #include "values.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -23,7 +24,9 @@ constexpr Py_ssize_t kMostFastValues = 32;
 PyObject* answer(const PyLogger* logger, int32_t outcome) {
   if (outcome < FOREBAY_WOULD_BLOCK && outcome >= 0) Py_RETURN_TRUE;
   if (outcome < 0) return nullptr;
-  if (outcome == FOREBAY_REFUSED_QUEUE_FULL) return raise_queue_full(logger);
+  if (outcome == FOREBAY_REFUSED_QUEUE_FULL) {
+    return running_python([&] { return raise_queue_full(logger); });
+  }
   if (outcome == FOREBAY_WOULD_BLOCK) return what_is_full(logger);
   Py_RETURN_FALSE;
 }

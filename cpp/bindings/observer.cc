@@ -9,6 +9,7 @@
 #include "bell.h"
 #include "core_api.h"
 #include "instrument_type.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -46,7 +47,7 @@ class PyObserver {
     int32_t status = FOREBAY_OK;
     {
       // Its registration may start the collector.
-      py::gil_scoped_release released;
+      const WithoutGil released;
       status = core().observe(handle, on_asked, this, &observer_);
     }
     if (status == FOREBAY_INVALID_ARGUMENT) throw py::type_error("instrument: it is not observed");
@@ -65,7 +66,7 @@ class PyObserver {
   }
   void close() {
     if (observer_ == nullptr || pid_ != getpid()) return;
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().observer_end(std::exchange(observer_, nullptr));
     const std::lock_guard lock(mutex_);
     if (asked_ != nullptr) {

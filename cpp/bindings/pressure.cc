@@ -11,6 +11,7 @@
 
 #include "bell.h"
 #include "core_api.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -24,7 +25,7 @@ class PressureWatch {
   PressureWatch(const py::object& collector, std::shared_ptr<Bell> bell)
       : collector_(collector), bell_(std::move(bell)), pid_(getpid()) {
     forebay_collector* handle = collector_handle(collector.ptr());
-    py::gil_scoped_release released;
+    const WithoutGil released;
     status_ = core().collector_on_pressure(handle, &PressureWatch::on_change, this, &registration_);
   }
   ~PressureWatch() { close(); }
@@ -37,7 +38,7 @@ class PressureWatch {
     if (registration_ == nullptr || getpid() != pid_) return;
     forebay_collector* handle = collector_handle(collector_.ptr());
     // Waits for a call that is under way.
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().collector_on_pressure_end(handle, std::exchange(registration_, nullptr));
   }
 

@@ -6,6 +6,7 @@
 #include "bell.h"
 #include "core_api.h"
 #include "seconds.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -20,7 +21,7 @@ class RoomWaiter {
              std::shared_ptr<Bell> bell, uint64_t number)
       : collector_(collector), call_{std::move(bell), number}, pid_(getpid()) {
     forebay_collector* handle = collector_handle(collector.ptr());
-    py::gil_scoped_release released;
+    const WithoutGil released;
     status_ = core().lane_notify(
         handle, {lane.data(), lane.size()}, records,
         [](void* context) {
@@ -37,14 +38,14 @@ class RoomWaiter {
   // Its turn has come: what this thread emits until close() has the room that was kept for it.
   void use() {
     if (waiter_ == nullptr || getpid() != pid_) return;
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().lane_notify_use(waiter_);
   }
   // After it, the bell is not rung any more.
   void close() {
     // In a forked child the line is its parent's.
     if (waiter_ == nullptr || getpid() != pid_) return;
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().lane_notify_end(std::exchange(waiter_, nullptr));
   }
 
@@ -74,7 +75,7 @@ class Grant {
   }
   void release() {
     if (grant_ == nullptr || getpid() != pid_) return;
-    py::gil_scoped_release released;
+    const WithoutGil released;
     core().grant_release(std::exchange(grant_, nullptr));
   }
 
@@ -88,7 +89,7 @@ int32_t wait_for_room(const py::object& collector, const std::string& lane, uint
                       const py::object& timeout) {
   forebay_collector* handle = collector_handle(collector.ptr());
   const int64_t timeout_ns = nanoseconds(timeout);
-  py::gil_scoped_release released;
+  const WithoutGil released;
   return core().lane_wait(handle, {lane.data(), lane.size()}, records, timeout_ns);
 }
 
@@ -101,7 +102,7 @@ py::tuple request(const py::object& collector, const std::string& lane, uint64_t
   uint64_t granted = 0;
   int32_t status = FOREBAY_OK;
   {
-    py::gil_scoped_release released;
+    const WithoutGil released;
     status = core().lane_request(handle, {lane.data(), lane.size()}, records, record_bytes,
                                  timeout_ns, &grant, &granted);
   }

@@ -5,6 +5,7 @@
 
 #include "core_api.h"
 #include "option_list.h"
+#include "without_gil.h"
 
 namespace py = pybind11;
 
@@ -59,7 +60,7 @@ py::list simulate(const py::list& options, const py::list& scenario) {
   Samples samples;
   int32_t status = FOREBAY_OK;
   {
-    py::gil_scoped_release released;
+    const WithoutGil released;
     status = core().simulate(given.data(), given.size(), asked.data(), asked.size(),
                              Samples::number, Samples::error, &samples);
   }

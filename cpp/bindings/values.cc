@@ -5,6 +5,7 @@
 #include <string>
 
 #include "any_value.h"
+#include "without_gil.h"
 
 namespace forebay_python {
 namespace {
@@ -46,7 +47,10 @@ forebay_value text_value(forebay_string s) noexcept {
 }  // namespace
 
 Scratch::~Scratch() {
-  for (PyObject* object : kept_) Py_DECREF(object);
+  if (kept_.empty()) return;
+  running_python([this] {
+    for (PyObject* object : kept_) Py_DECREF(object);
+  });
 }
 
 char* Scratch::allocate(size_t bytes) noexcept try {
@@ -94,7 +98,7 @@ forebay_string to_text(PyObject* str, Scratch& scratch) noexcept {
 }
 
 forebay_string to_description(PyObject* object, Scratch& scratch) noexcept {
-  PyObject* described = PyObject_Str(object);
+  PyObject* described = running_python([&] { return PyObject_Str(object); });
   if (described != nullptr) {
     const forebay_string s = to_text(described, scratch);
     scratch.keep(described);

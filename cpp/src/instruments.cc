@@ -70,9 +70,10 @@ Result<Instrument*> Instruments::make(Collector* collector, const forebay_instru
     const metrics::InstrumentSpec& there = found->second->spec;
     if ((!spec.description.empty() && there.description != spec.description) ||
         (spec.advised_bounds && there.advised_bounds != spec.advised_bounds)) {
-      warn_once("instrument_conflict", "instrument '" + spec.name +
-                                           "' was made before with another description or other "
-                                           "buckets; the first ones hold");
+      warn_once("instrument_conflict", spec.name,
+                "instrument '" + spec.name +
+                    "' was made before with another description or other "
+                    "buckets; the first ones hold");
     }
     return found->second.get();
   }
@@ -107,7 +108,7 @@ bool Instruments::bind(Instrument& instrument, Incarnation& incarnation) noexcep
   if (bind_again(instrument, incarnation)) return true;
   metrics::Instrument& there = store.instrument(instrument.spec);
   if (there.is_conflicting) {
-    warn_once("instrument_kind:" + instrument.spec.name,
+    warn_once("instrument_kind", instrument.spec.name,
               "two instruments are called '" + instrument.spec.name +
                   "', with another kind or unit: both report, and a receiver may refuse one; "
                   "rename one, or have a view do it");

@@ -15,12 +15,14 @@
 namespace forebay::engine {
 
 MetricsPublisher::MetricsPublisher(PublicationOptions options, const std::string& service,
-                                   std::string instance_id, TextWriter write_text,
-                                   FailureListener on_failure, FileSystem& files)
+                                   std::string instance_id, CallbackAsker ask_callbacks,
+                                   TextWriter write_text, FailureListener on_failure,
+                                   FileSystem& files)
     : options_(std::move(options)),
       instance_id_(std::move(instance_id)),
       path_(options_.directory + "/" + safe_file_name(service) + "." + std::to_string(::getpid()) +
             "." + instance_id_ + ".om"),
+      ask_callbacks_(std::move(ask_callbacks)),
       write_text_(std::move(write_text)),
       on_failure_(std::move(on_failure)),
       files_(files) {}
@@ -43,14 +45,20 @@ void MetricsPublisher::run() noexcept {
       std::unique_lock lock(mutex_);
       if (changed_.wait_until(lock, next, [this] { return is_stopping_; })) return;
     }
-    (void)publish();
+    // What is counted must be in a file within the interval, also where a callback hangs: what it
+    // observes later is in the next one.
+    (void)publish_within(options_.interval / 2);
     // From beginning to beginning; what was missed is not made up for.
     const auto now = std::chrono::steady_clock::now();
     while (next <= now) next += options_.interval;
   }
 }
 
-Status MetricsPublisher::publish() noexcept {
+Status MetricsPublisher::publish() noexcept { return publish_within(Duration::max()); }
+
+Status MetricsPublisher::publish_within(Duration callbacks) noexcept {
+  // Before the lock: others need not wait for callbacks that this one waits for.
+  ask_callbacks_(callbacks);
   const std::lock_guard lock(writing_);
   if (has_ended_) return Status::ok();
   return write(false);

@@ -29,13 +29,15 @@ struct PublicationOptions {
 
 class MetricsPublisher {
  public:
+  // Asks the callbacks of observable instruments, and waits for them, that long at most.
+  using CallbackAsker = std::function<void(Duration longest)>;
   // Appends all series; false where they cannot be had just now.
   using TextWriter = std::function<bool(ByteBuffer& out)>;
   // Told after each publication that failed.
   using FailureListener = std::function<void()>;
 
   MetricsPublisher(PublicationOptions options, const std::string& service, std::string instance_id,
-                   TextWriter write_text, FailureListener on_failure,
+                   CallbackAsker ask_callbacks, TextWriter write_text, FailureListener on_failure,
                    FileSystem& files = FileSystem::system());
   // In a forked child the object is leaked instead, as all of its incarnation.
   ~MetricsPublisher();
@@ -45,7 +47,8 @@ class MetricsPublisher {
   // Starts the thread. kUnavailable where the system gives none.
   Status start();
   // Writes the file now, on the calling thread: any. A failure is said on stderr, once a minute at
-  // most, and what was published before stays. After end() it does nothing.
+  // most, and what was published before stays. After end() it does nothing. It waits for callbacks
+  // as long as they have; the thread meanwhile publishes without them.
   Status publish() noexcept;
   // Stops the thread, and publishes the last numbers, which the file says of itself. Once.
   void end() noexcept;
@@ -54,12 +57,14 @@ class MetricsPublisher {
 
  private:
   void run() noexcept;
+  Status publish_within(Duration callbacks) noexcept;
   Status write(bool is_last);
   [[nodiscard]] std::string first_line(bool is_last);
 
   const PublicationOptions options_;
   const std::string instance_id_;
   const std::string path_;
+  const CallbackAsker ask_callbacks_;
   const TextWriter write_text_;
   const FailureListener on_failure_;
   FileSystem& files_;

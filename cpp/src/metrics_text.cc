@@ -15,7 +15,6 @@ int32_t write_metrics_text(Incarnation& incarnation, bool is_open_metrics, ByteB
   encode::PrometheusText sink(incarnation.resource, options);
   pipeline::Pipeline& pipeline = *incarnation.pipeline;
   metrics::Store& store = *pipeline.metrics_store();
-  pipeline.observe();
   {
     const std::lock_guard lock(store.collecting());
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
@@ -36,9 +35,9 @@ int32_t write_metrics_text(Incarnation& incarnation, bool is_open_metrics, ByteB
     self->show(pipeline.ticks().clock().wall_now(), sink);
   }
   sink.finish(out);
-  if (!sink.left_out().empty()) {
-    // OpenMetrics has no comments that would say so, and nobody reads those of the other format.
-    warn_once("prometheus_text", "prometheus_text: " + sink.left_out().front());
+  // OpenMetrics has no comments that would say so, and nobody reads those of the other format.
+  for (const encode::PrometheusText::LeftOut& left_out : sink.left_out()) {
+    warn_once("prometheus_text", left_out.name, "prometheus_text: " + left_out.sentence);
   }
   return FOREBAY_OK;
 }

@@ -168,6 +168,7 @@ int32_t Collector::metrics_text(bool is_open_metrics, std::string& text) {
   if (is_closed()) return FOREBAY_CLOSED;
   ByteBuffer written;
   if (current != nullptr && current->pid == getpid()) {
+    current->pipeline->observe();
     const int32_t outcome = write_metrics_text(*current, is_open_metrics, written);
     if (outcome != FOREBAY_OK) return outcome;
   } else {
@@ -192,6 +193,7 @@ void Collector::make_publisher(Incarnation& incarnation) const {
   if (options_.publication.directory.empty()) return;
   incarnation.publisher = std::make_unique<MetricsPublisher>(
       options_.publication, options_.pipeline.service_name, incarnation.instance_id,
+      [&incarnation](Duration longest) { incarnation.pipeline->observe(longest); },
       [&incarnation](ByteBuffer& out) {
         return write_metrics_text(incarnation, true, out) == FOREBAY_OK;
       },

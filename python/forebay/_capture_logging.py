@@ -17,7 +17,43 @@ if TYPE_CHECKING:
 
 
 class _Level(int):
-    """A level that was set here: as long as the root logger has this object, nobody set another."""
+    """A level that was set here: as long as the root logger has this object, nobody set another.
+
+    Others read it from there, and put it back later: pytest's ``caplog``, ``assertLogs``. When they
+    do so after the capture, it is the level that was there before it, however it is compared.
+    """
+
+    before: int | None = None  # while captured
+
+    def __int__(self) -> int:
+        return super().__int__() if self.before is None else int(self.before)
+
+    def __repr__(self) -> str:
+        return repr(int(self))
+
+    def __bool__(self) -> bool:
+        return bool(int(self))
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+    def __eq__(self, other: object) -> bool:
+        return int(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        return int(self) != other
+
+    def __lt__(self, other: int) -> bool:
+        return int(self) < other
+
+    def __le__(self, other: int) -> bool:
+        return int(self) <= other
+
+    def __gt__(self, other: int) -> bool:
+        return int(self) > other
+
+    def __ge__(self, other: int) -> bool:
+        return int(self) >= other
 
 
 class _CaptureHandler(LoggingHandler):
@@ -41,7 +77,7 @@ class _Capture:
         self._handler = _CaptureHandler(level, collector=collector)
         self._handler.capture = self
         self._level = _Level(level)
-        self._before = logging.NOTSET
+        self._before: int = logging.NOTSET
 
     def hang_in(self) -> None:
         """Be in the root logger, also again; nothing where the application sees to that itself."""
@@ -53,6 +89,7 @@ class _Capture:
             )
             return
         self._root.addHandler(self._handler)
+        self._level.before = None
         if self._root.level is not self._level and self._root.level > self._level:
             self._before = self._root.level
             self._root.setLevel(self._level)
@@ -60,6 +97,7 @@ class _Capture:
     def hang_out(self) -> None:
         """Leave the root logger. A level that somebody else has set stays."""
         self._root.removeHandler(self._handler)
+        self._level.before = self._before
         if self._root.level is self._level:
             self._root.setLevel(self._before)
 
@@ -93,8 +131,9 @@ class _Capture:
         elif not self._collector.is_shut_down and not self._has_other(self._root):
             warn_once(
                 "the handler of capture_logging was taken off the root logger, and nothing is "
-                "captured any more; configure logging before forebay.start(), or by "
-                "logging.basicConfig, dictConfig or fileConfig"
+                "captured any more; configure logging before forebay.start(), or by dictConfig, "
+                "fileConfig or logging.basicConfig (not by a basicConfig that was imported from "
+                "logging before start)"
             )
 
     def _has_other(self, logger: logging.Logger) -> bool:

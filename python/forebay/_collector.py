@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Literal
 
@@ -30,7 +30,7 @@ from ._options import (
     flatten,
     service_name_of,
 )
-from ._own_thread import hearing_signals, in_thread, wait_for_the_rest
+from ._own_thread import hearing_signals, in_thread
 from ._routes import Route, check_routes, in_default_directories, in_default_directory
 from ._sampling import FlightRecorder, SamplingRule
 from ._stats import Audit, Receipt, Stats, audit_from, receipt_from, stats_from
@@ -162,9 +162,13 @@ class Collector(Upstream, MakesInstruments):
                 if isinstance(each, MemoryExporter):
                     each._core = self._core
         self._loggers = LoggerCache(self._core)
-        self._instrument_cache = InstrumentCache(self._core)
+        self._instrument_cache = InstrumentCache(self._core, metrics)
         self._disabled = disabled
+        self._is_ending = False
         self._receipt: Receipt | None = None
+        # Whether nobody may have told yet what a shutdown lost whose caller did not wait for it.
+        self._untold = True
+        self._is_abandoned = False
         # Called once, after shutdown: what was hung into the process is taken out again. What was
         # hung into `logging` stays there at exit: what threads log after it is refused and counted.
         self._undo: list[Callable[[], None]] = []
@@ -224,7 +228,7 @@ class Collector(Upstream, MakesInstruments):
     @property
     def is_shut_down(self) -> bool:
         """Whether `shutdown` has been called. Records are refused from then on, and counted."""
-        return self._receipt is not None
+        return self._is_ending
 
     def logger(
         self,
@@ -253,13 +257,15 @@ class Collector(Upstream, MakesInstruments):
         """All series as they stand, as a Prometheus server scrapes them; see `forebay.prometheus`.
 
         Sums come together since each series began, whatever is exported. Callbacks of observable
-        instruments are asked, and waited for up to ``MetricsOptions.callback_timeout``. Empty
-        after a shutdown.
+        instruments are asked, and waited for up to ``MetricsOptions.callback_timeout``; signals are
+        heard meanwhile, as in `flush`. No series after a shutdown.
 
         Args:
             openmetrics: OpenMetrics 1.0, instead of the text format 0.0.4.
         """
-        return self._core.metrics_text("openmetrics" if openmetrics else "prometheus") or ""
+        name = "openmetrics" if openmetrics else "prometheus"
+        text = hearing_signals(lambda: self._core.metrics_text(name))
+        return text or ("# EOF\n" if openmetrics else "")
 
     def stats(self) -> Stats:
         """The ledger at this moment."""
@@ -300,16 +306,30 @@ class Collector(Upstream, MakesInstruments):
         after a ``KeyboardInterrupt`` the shutdown goes on, and ends at exit at the latest.
         """
         seconds = checked_timeout(timeout)
+        self._is_ending = True
         receipt = self._receipt
         if receipt is None:
             try:
                 receipt = hearing_signals(lambda: self._end(seconds))
+            except BaseException:
+                self._is_abandoned = True
+                raise
             finally:
                 # Also where a handler has raised: the core takes nothing any more.
-                for hung in (self._uncapture, self._undo):
-                    while hung:
-                        hung.pop()()
+                self._take_out()
         return receipt
+
+    def _hang_in(self, undo: Callable[[], None], *, to_logging: bool = False) -> None:
+        """What shutdown is to call; at once where it came before."""
+        (self._uncapture if to_logging else self._undo).append(undo)
+        if self._is_ending:
+            self._take_out()
+
+    def _take_out(self) -> None:
+        for hung in (self._uncapture, self._undo):
+            with suppress(IndexError):  # perhaps another thread took the last
+                while True:
+                    hung.pop()()
 
     def _end(self, seconds: float | None) -> Receipt:
         # No lock: a signal handler, or a child forked meanwhile, may come here again. The core lets
@@ -324,19 +344,25 @@ class Collector(Upstream, MakesInstruments):
             from ._publications import fold
 
             fold(Path(self.publish_directory))  # its own file is the last one now
+        if self._is_abandoned:
+            _exit.tell_losses(self, receipt)
         return self._receipt
 
     async def aflush(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
         """`flush` for a coroutine: the event loop goes on meanwhile.
 
         The wait has a thread of its own. Where the coroutine is cancelled, that thread goes on to
-        the end of its timeout.
+        the end of its timeout, or of the program.
         """
         return await in_thread(lambda: self.flush(timeout))
 
     async def ashutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
         """`shutdown` for a coroutine: the event loop goes on meanwhile."""
-        return await in_thread(lambda: self.shutdown(timeout))
+        try:
+            return await in_thread(lambda: self.shutdown(timeout))
+        except BaseException:
+            self._is_abandoned = True
+            raise
 
     def __enter__(self) -> Collector:
         return self
@@ -360,9 +386,6 @@ class Collector(Upstream, MakesInstruments):
     ) -> None:
         await self.ashutdown()
 
-    def _shutdown_at_exit(self, deadline: float) -> None:
-        _exit.shut_down(self, deadline)
-
 
 def open_collectors() -> list[Collector]:
     """Those that were not shut down."""
@@ -370,7 +393,4 @@ def open_collectors() -> list[Collector]:
 
 
 def _shut_down_all() -> None:
-    deadline = time.monotonic() + _exit.TIMEOUT
-    for collector in list(_open):
-        collector._shutdown_at_exit(deadline)
-    wait_for_the_rest(max(deadline, time.monotonic() + _exit.TIMEOUT_UNANSWERED))
+    _exit.shut_down_all(list(_open))

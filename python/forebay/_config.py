@@ -129,7 +129,7 @@ def _build_typed(kinds: dict[str, type], table: Any, path: str, more: Sequence[s
     _check_table(table, path)
     values = dict(table)
     name = values.pop("type", None)
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         known = ", ".join(map(repr, (*kinds, *more)))
         raise OptionError(f"{path}.type: {name!r} is not one of {known}")
     return _build(kinds[name], values, path)
@@ -158,7 +158,7 @@ def _check_table(table: Any, path: str) -> None:
 def check_names(table: Table, known: Sequence[str], path: str) -> None:
     for name in table:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise OptionError(f"{path}{name}: there is no such option; {hint}")
 

@@ -14,14 +14,16 @@ import atexit
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _celery
+from ._own_thread import wait_for_the_rest
 from ._warnings import say
 
 if TYPE_CHECKING:
     from ._collector import Collector
+    from ._stats import Receipt
 
 # Both in seconds, for all collectors together.
 TIMEOUT = 5.0
@@ -40,6 +42,8 @@ class _Hook:
 _hook = _Hook()
 _shut_down_all: Callable[[], None] | None = None
 _known_to_multiprocessing = False
+# By when all of them are to be shut down, while they are. Of the monotonic clock.
+_deadline: float | None = None
 
 
 def install(shut_down_all: Callable[[], None]) -> None:
@@ -84,12 +88,70 @@ def run() -> None:
         _shut_down_all()
 
 
-def shut_down(collector: Collector, deadline: float) -> None:
-    """Shut it down by ``deadline``, and sooner where nobody answers.
+def shut_down_all(collectors: Sequence[Collector]) -> None:
+    """Shut them down, within `TIMEOUT` for all of them.
+
+    One that a handler of a signal calls while it is under way has what is left of that time.
+    """
+    global _deadline
+    before = _deadline
+    deadline = time.monotonic() + TIMEOUT if before is None else before
+    _deadline = deadline
+    try:
+        quick_first, deadline = _by_readiness(collectors, deadline)
+        for collector in quick_first:
+            deadline = shut_down(collector, deadline)
+    finally:
+        _deadline = before
+    wait_for_the_rest(max(deadline, time.monotonic() + TIMEOUT_UNANSWERED))
+
+
+def _by_readiness(
+    collectors: Sequence[Collector], deadline: float
+) -> tuple[Sequence[Collector], float]:
+    """Those first whose destinations answer: one that hangs takes nothing of their time."""
+    if len(collectors) < 2:
+        return collectors, deadline
+    quick: list[Collector] = []
+    try:
+        for collector in collectors:
+            if collector.flush(min(TIMEOUT_UNANSWERED, seconds_left(deadline))).complete:
+                quick.append(collector)
+    except (KeyboardInterrupt, SystemExit):
+        deadline = _impatient(deadline)
+    return [*quick, *(each for each in collectors if each not in quick)], deadline
+
+
+def _impatient(deadline: float) -> float:
+    return min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
+
+
+def shut_down(collector: Collector, deadline: float) -> float:
+    """Shut it down by ``deadline``, and sooner where nobody answers, or at Ctrl-C.
 
     Also where a shutdown with more time is still under way: in another thread, or left behind by a
     handler of a signal that raised.
+
+    Returns:
+        By when others are to be shut down.
     """
+    try:
+        until = _flush_for_the_last_time(collector, deadline)
+    except (KeyboardInterrupt, SystemExit):  # of a handler: whoever sent it will not wait
+        until, deadline = 0.0, _impatient(deadline)
+    collector._uncapture.clear()
+    while True:
+        try:
+            receipt = collector.shutdown(seconds_left(until))
+            break
+        except (KeyboardInterrupt, SystemExit):
+            until, deadline = 0.0, _impatient(deadline)
+    tell_losses(collector, receipt)
+    return deadline
+
+
+def _flush_for_the_last_time(collector: Collector, deadline: float) -> float:
+    """Return by when it is to be shut down."""
     unanswered = until = min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
     while not collector.flush(seconds_left(until)).complete:
         if collector.stats().destination_answered:
@@ -100,23 +162,30 @@ def shut_down(collector: Collector, deadline: float) -> None:
         if time.monotonic() < until or until >= deadline:
             break
         until = min(deadline, time.monotonic() + LOOK_EVERY)
-    collector._uncapture.clear()
-    unknown = collector.shutdown(seconds_left(deadline)).unknown
+    return deadline
+
+
+def tell_losses(collector: Collector, receipt: Receipt) -> None:
+    """Say once what a shutdown lost whose receipt nobody reads."""
+    if not collector._untold:
+        return
+    collector._untold = False
     lost = collector.stats().dropped_by_reason.get("shutdown", 0)
     why = collector.last_error or "no time was left"
-    if unknown:
-        say(f"{_records_were(unknown)} sent and not answered for (unknown) at exit: {why}")
+    at = "shutdown" if _deadline is None else "exit"
+    if receipt.unknown:
+        say(f"{_records_were(receipt.unknown)} sent and not answered for (unknown) at {at}: {why}")
     if lost:
-        say(f"{_records_were(lost)} let go at exit: {why}")
+        say(f"{_records_were(lost)} let go at {at}: {why}")
 
 
 def _records_were(number: int) -> str:
     return "1 record was" if number == 1 else f"{number} records were"
 
 
-def flush_while_it_answers(collector: Collector) -> None:
-    """Flush within the same times, for a caller who cannot be asked how long to wait."""
-    deadline = time.monotonic() + TIMEOUT
+def flush_while_it_answers(collector: Collector, timeout: float = TIMEOUT) -> None:
+    """Flush within the same times, or ``timeout`` where that is less."""
+    deadline = time.monotonic() + min(max(timeout, 0.0), TIMEOUT)
     while not collector.flush(min(TIMEOUT_UNANSWERED, seconds_left(deadline))).complete:
         stats = collector.stats()
         fails = any(

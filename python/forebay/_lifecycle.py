@@ -6,7 +6,7 @@ import os
 import threading
 
 from . import _core
-from ._validation import suggests_names, text
+from ._validation import boolean, suggests_names, text
 from ._warnings import place_of_user, say_once, warn_once
 
 TYPE_CHECKING = False
@@ -131,6 +131,7 @@ def start(
                 )
             return _default
         level = _capture_level(capture_logging)
+        boolean("install_sigterm", install_sigterm)
         collector, is_disabled = _make(arguments)
         _default = collector
         _started_at = place_of_user()
@@ -139,11 +140,11 @@ def start(
         if install_sigterm:
             from . import _sigterm
 
-            collector._undo.append(_sigterm.install(collector))
+            collector._hang_in(_sigterm.install(collector))
         if level is not None and not is_disabled:
             from ._capture_logging import capture
 
-            collector._uncapture.append(capture(collector, level))
+            collector._hang_in(capture(collector, level), to_logging=True)
         return collector
 
 

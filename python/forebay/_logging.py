@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from types import MethodType
 from typing import TYPE_CHECKING
 
@@ -205,13 +206,21 @@ def _with_body(record: logging.LogRecord, body: str) -> logging.LogRecord:
 
 
 def _collector_of(logger: _core.Logger) -> Collector | None:
-    from ._collector import _live
     from ._lifecycle import get_collector
 
-    for collector in list(_live):
+    for collector in _live_collectors():
         if collector._core is logger._owner:
             return collector
     return get_collector()
+
+
+def _live_collectors() -> list[Collector]:
+    from ._collector import _live
+
+    while True:
+        # Again, where another thread made a collector meanwhile: a lock would have to survive fork.
+        with suppress(RuntimeError):
+            return list(_live)
 
 
 def takes_for(collector: Collector, handler: logging.Handler) -> bool:

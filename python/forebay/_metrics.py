@@ -7,13 +7,17 @@ collected once an interval; nothing here ever raises for a measurement, or waits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from . import _core
 from ._errors import OptionError
 from ._timer import Timer
 from ._validation import text
 from ._warnings import say_once, warn_once
+
+if TYPE_CHECKING:
+    from ._metric_options import MetricsOptions
 
 Counter = _core.Counter
 UpDownCounter = _core.UpDownCounter
@@ -26,6 +30,8 @@ Attributes = Mapping[str, object]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+# Where nobody says it. Unit: s.
+_CALLBACK_TIMEOUT = 5.0
 # What a second is in the units in which durations are measured.
 _UNITS_OF_SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
 
@@ -106,8 +112,15 @@ class Histogram(_core.Histogram):
 class InstrumentCache:
     """The instruments of one collector, or of the process default: same name, same instrument."""
 
-    def __init__(self, collector: _core.Collector | None) -> None:
+    def __init__(
+        self, collector: _core.Collector | None, options: MetricsOptions | None = None
+    ) -> None:
         self._collector = collector
+        # How long a collection waits for callbacks at present. Unit: s. It holds no collector: who
+        # asks for it lives as long as the process.
+        self.callback_timeout: Callable[[], float] = (
+            _timeout_of_the_default if collector is None else partial(_timeout_of, options)
+        )
         # With the description and the buckets that each was made with.
         self._instruments: dict[tuple[object, ...], tuple[Any, str, list[float] | None]] = {}
         self._kinds: dict[tuple[str, str], tuple[str, str]] = {}
@@ -151,6 +164,22 @@ class InstrumentCache:
                 "the first hold"
             )
         return instrument
+
+
+def _timeout_of_the_default() -> float:
+    from ._lifecycle import get_collector
+
+    started = get_collector()
+    return _CALLBACK_TIMEOUT if started is None else started._instrument_cache.callback_timeout()
+
+
+def _timeout_of(options: MetricsOptions | None) -> float:
+    """What holds where the options leave it open; the core has the same."""
+    if options is None:
+        return _CALLBACK_TIMEOUT
+    if options.callback_timeout is not None:
+        return options.callback_timeout
+    return min(_CALLBACK_TIMEOUT, options.interval or _CALLBACK_TIMEOUT)
 
 
 def _bounds(buckets: Sequence[float]) -> list[float]:
@@ -264,7 +293,8 @@ class MakesInstruments:
             name: As for `counter`, as are ``unit``, ``description``, ``meter``, ``version``.
             callbacks: A function, or several. Each is called without an argument, or with
                 OpenTelemetry's options if it takes one, on a thread of Forebay's; it returns a
-                number, an `Observation`, or an iterable of these. One that takes longer than
+                number, an `Observation`, or an iterable of these. What `float` takes is a number,
+                but for texts. One that takes longer than
                 ``MetricsOptions.callback_timeout`` is left out of the collection and not called
                 again until it returns; an exception is told once and counted. Neither costs the
                 others.
@@ -291,7 +321,7 @@ class MakesInstruments:
             about.get("meter", ""),
             about.get("version", ""),
         )
-        return ObservedInstrument(made, functions, name)
+        return ObservedInstrument(made, functions, name, self._instrument_cache.callback_timeout)
 
 
 class _ProcessDefault(MakesInstruments):

@@ -22,9 +22,10 @@ from ._errors import OptionError
 from ._exceptions import describe
 from ._warnings import say_once
 
-# How long a callback may run until another thread takes over those that wait. Unit: s.
+# How long a callback may run until other threads take over those that wait. Unit: s.
 _PATIENCE = 0.1
-_MOST_WORKERS = 16
+# More threads than that do not wait for something to do.
+_MOST_IDLE = 4
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,21 @@ def checked_callbacks(callbacks: object) -> tuple[Callback, ...]:
 class ObservedInstrument:
     """What ends the calls of an observable instrument's callbacks."""
 
-    def __init__(self, instrument: object, callbacks: Iterable[Callback], name: str) -> None:
-        self._watched = [_dispatcher.add(_Watched(instrument, each, name)) for each in callbacks]
+    def __init__(
+        self,
+        instrument: object,
+        callbacks: Iterable[Callback],
+        name: str,
+        timeout: Callable[[], float],
+    ) -> None:
+        """Begin to ask them.
+
+        Args:
+            timeout: How long a collection waits for them at present. Unit: s.
+        """
+        self._watched = [
+            _dispatcher.add(_Watched(instrument, each, name, timeout)) for each in callbacks
+        ]
 
     def close(self) -> None:
         """End the calls; one that is under way goes on. A second time does nothing."""
@@ -78,6 +92,7 @@ class _Watched:
     instrument: object
     callback: Callback
     name: str
+    timeout: Callable[[], float]
     takes_options: bool = field(init=False)
     number: int = 0
     core: _core.Observer | None = None
@@ -88,7 +103,10 @@ class _Watched:
     def answer(self, observation: _core.Observation) -> None:
         failures = 1
         try:
-            told = self.callback(CallbackOptions()) if self.takes_options else self.callback()
+            if self.takes_options:
+                told = self.callback(CallbackOptions(self.timeout() * 1000))
+            else:
+                told = self.callback()
             for value, attributes in _values(told):
                 observation.observe(value, attributes)
             failures = 0
@@ -113,13 +131,24 @@ def _values(told: object) -> Iterable[tuple[object, Mapping[str, object] | None]
     """The values of what a callback returned."""
     if told is None:
         return
-    # OpenTelemetry's own Observation has the same two attributes.
-    several: Iterable[Any] = told if isinstance(told, Iterable) else (told,)
+    several: Iterable[object] = (told,)
+    # An array of numpy's without dimensions looks like an iterable, and is none.
+    if isinstance(told, Iterable) and not isinstance(told, str | bytes | bytearray):
+        with suppress(TypeError):
+            several = iter(told)
     for each in several:
-        if isinstance(each, int | float):
-            yield each, None
-        else:
-            yield each.value, each.attributes
+        yield _value(each)
+
+
+def _value(told: Any) -> tuple[object, Mapping[str, object] | None]:
+    if isinstance(told, int | float):
+        return told, None
+    # OpenTelemetry's own Observation has the same two attributes.
+    if hasattr(told, "value") and hasattr(told, "attributes"):
+        return told.value, told.attributes
+    if hasattr(told, "__float__") or hasattr(told, "__index__"):
+        return told, None
+    raise TypeError(f"{type(told).__name__} is neither a number nor an Observation")
 
 
 class _Workers:
@@ -133,10 +162,26 @@ class _Workers:
         self._pid = os.getpid()
 
     def need_one(self) -> None:
-        """Where all are busy, another one comes; where none can come now, the jobs wait."""
+        """Where all are busy, another one comes; where none can come now, the jobs wait.
+
+        There is no limit, so that callbacks that hang keep no other from being asked. None is
+        called again before it returns: there are about as many threads as callbacks at most.
+        """
+        self._need(1)
+
+    def need_as_many_again(self) -> None:
+        """The jobs have waited for long: what hangs before them may be many."""
+        self._need(min(max(self._count, 1), self.jobs.qsize()))
+
+    def _need(self, most: int) -> None:
         with self._lock:
-            if self._count > self._busy or self._count >= _MOST_WORKERS:
+            if self._count > self._busy:
                 return
+        for _ in range(most):
+            self._start_one()
+
+    def _start_one(self) -> None:
+        with self._lock:
             self._count += 1
         try:
             threading.Thread(target=self._work, name="forebay-observer", daemon=True).start()
@@ -153,6 +198,9 @@ class _Workers:
                 watched = self.jobs.get()
                 with suppress(BaseException):
                     self._run(watched)
+                with self._lock:
+                    if self._count - self._busy > _MOST_IDLE:
+                        return
         finally:
             with self._lock:
                 self._count -= 1
@@ -224,12 +272,17 @@ class _Dispatcher:
         workers = self._workers
         while True:
             poll.poll(None if workers.jobs.empty() else _PATIENCE * 1000)
-            for number in bell.take():
+            rung = bell.take()
+            for number in rung:
                 watched = self._watched.get(number)
                 if watched is not None:
                     workers.jobs.put(watched)
-            if not workers.jobs.empty():
+            if workers.jobs.empty():
+                continue
+            if rung:
                 workers.need_one()
+            else:
+                workers.need_as_many_again()
 
 
 _dispatcher = _Dispatcher()

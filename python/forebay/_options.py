@@ -189,7 +189,11 @@ def flatten(
     options.group("limits", limits, LimitOptions)
     options.group("metrics", metrics, MetricsOptions)
     if run_directory is not None:
-        options.text("run_directory", os.fsdecode(run_directory))
+        try:
+            directory = os.fsdecode(run_directory)
+        except TypeError:
+            raise OptionError(f"run_directory: {run_directory!r} is not a path") from None
+        options.text("run_directory", directory)
     _flatten_redact(options, redact)
     options.flag("disabled", disabled or None)
     return options.pairs

@@ -23,8 +23,7 @@ os.register_at_fork(after_in_child=_under_way.clear)
 async def in_thread(function: Callable[[], T]) -> T:
     """Run it in a thread that is not asyncio's: that pool may be full of what waits for room.
 
-    Not a daemon thread: one that comes back into an interpreter which is ending would be killed in
-    the middle of C++ frames.
+    Where nobody waits for it any more, it does not keep the process alive either.
     """
     import asyncio
 
@@ -43,7 +42,7 @@ async def in_thread(function: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=_run, args=(function, tell), name="forebay-wait").start()
+    _begin(function, tell)
     return await future
 
 
@@ -57,23 +56,11 @@ def hearing_signals(function: Callable[[], T]) -> T:
     main = threading.main_thread()
     if threading.current_thread() is not main or not main.is_alive():
         return function()
-    done = _thread.allocate_lock()
-    done.acquire()
     outcome: list[tuple[T | None, BaseException | None]] = []
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        outcome.append((result, error))
-        _under_way.discard(done)
-        done.release()
-
     process = os.getpid()
-    _under_way.add(done)
     try:
-        # Not by `threading`: this may be in a handler that has interrupted it, with its locks held.
-        # Nor are such threads joined at exit: a flush may go on for as long as there are retries.
-        _thread.start_new_thread(_run, (function, tell))
+        done = _begin(function, lambda result, error: outcome.append((result, error)))
     except RuntimeError:
-        _under_way.discard(done)
         return function()
     while not done.acquire(timeout=_LOOK_EVERY):
         if os.getpid() != process:  # forked by a handler: the thread is the parent's
@@ -95,10 +82,35 @@ def wait_for_the_rest(deadline: float) -> None:
             done.release()
 
 
-def _run(function: Callable[[], T], tell: Callable[[T | None, BaseException | None], None]) -> None:
-    result, error = None, None
+def _begin(
+    function: Callable[[], T], tell: Callable[[T | None, BaseException | None], None]
+) -> _thread.LockType:
+    """Run it in a thread of its own, whose end releases what is returned."""
+
+    # Not what the thread refers to: who waits may then be the last that does, and the thread, which
+    # perhaps comes to its end only after the interpreter has begun to end, takes nothing down.
+    calls = [(function, tell)]
+
+    def run() -> None:
+        function, tell = calls.pop()
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:
+            error = raised
+        tell(result, error)
+        del function, tell, result, error
+        _under_way.discard(done)
+        done.release()
+
+    done = _thread.allocate_lock()
+    done.acquire()
+    _under_way.add(done)
     try:
-        result = function()
-    except BaseException as raised:
-        error = raised
-    tell(result, error)
+        # Not by `threading`: this may be in a handler that has interrupted it, with its locks held.
+        # Nor are such threads joined at exit: a flush may go on for as long as there are retries.
+        _thread.start_new_thread(run, ())
+    except RuntimeError:
+        _under_way.discard(done)
+        raise
+    return done

@@ -14,10 +14,9 @@ import atexit
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _exit
 from ._warnings import warn_once
@@ -33,8 +32,8 @@ def install(collector: Collector) -> Callable[[], None]:
 
     Where that is one of the application's, what is held is flushed and then it is called: the
     application goes on for as long as it likes, and may log. Where it is the system's, which ends
-    the process on the spot, the collector is shut down, and then the process ends by the signal, as
-    it would have.
+    the process on the spot, all collectors are shut down, and then the process ends by the signal,
+    as it would have.
 
     Returns:
         What takes the handler back, where it is still in its place.
@@ -42,30 +41,42 @@ def install(collector: Collector) -> Callable[[], None]:
     if threading.current_thread() is not threading.main_thread():
         warn_once("install_sigterm has no effect: only the main thread may set signal handlers")
         return lambda: None
-    before = signal.getsignal(signal.SIGTERM)
+    before: Any = signal.getsignal(signal.SIGTERM)
+    # One of ours that a shutdown in another thread had to leave.
+    while isinstance(before, _Handler) and before.collector.is_shut_down:
+        before = before.before
+    handler = _Handler(collector, before)
+    signal.signal(signal.SIGTERM, handler)
+    return handler.take_back
 
-    def on_sigterm(number: int, frame: FrameType | None) -> None:
-        if callable(before):
-            if not collector.is_shut_down:
-                answers = collector.stats().destination_answered
-                collector.flush(_exit.TIMEOUT if answers else _exit.TIMEOUT_UNANSWERED)
+
+class _Handler:
+    """Ours, and the one that was there."""
+
+    def __init__(self, collector: Collector, before: Any) -> None:
+        self.collector = collector
+        self.before = before
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if callable(self.before):
+            if not self.collector.is_shut_down:
+                answers = self.collector.stats().destination_answered
+                self.collector.flush(_exit.TIMEOUT if answers else _exit.TIMEOUT_UNANSWERED)
                 _hold_back()
-            before(number, frame)
-        elif before != signal.SIG_IGN:
-            collector._shutdown_at_exit(time.monotonic() + _exit.TIMEOUT)
+            self.before(number, frame)
+        elif self.before != signal.SIG_IGN:
+            # Of all collectors. A further signal meanwhile ends this within the first one's time.
+            _exit.run()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def undo() -> None:
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGTERM) is on_sigterm
-        ):
+    def take_back(self) -> None:
+        # Elsewhere it cannot be; it is nothing then but what was there before.
+        installed: object = signal.getsignal(signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread() and installed is self:
             # None: it was set by native code, and cannot be put back from here.
-            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
-
-    signal.signal(signal.SIGTERM, on_sigterm)
-    return undo
+            before = self.before if self.before is not None else signal.SIG_DFL
+            signal.signal(signal.SIGTERM, before)
 
 
 def _hold_back() -> None:

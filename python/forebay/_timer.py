@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from threading import get_ident
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+# When something began, and what the same thread or task had begun before it.
+_Begun = tuple[float, "_Begun | None"]
+
+# Once somebody else has loaded it: there are no tasks before, and it takes long to load.
+_asyncio: Any = None
 
 
 class Timer:
@@ -17,7 +25,8 @@ class Timer:
 
     For ``with``, ``async with``, and as a decorator of a function, also an ``async`` one. Of a
     generator, ``async`` or not, it is the time from the first step until the end, or until it is
-    closed. It records whether or not an exception leaves.
+    closed. It records whether or not an exception leaves. One that is kept may be used by several
+    threads and tasks of asyncio at once, and within itself.
     """
 
     __slots__ = ("_begun", "_record", "_scale")
@@ -25,10 +34,12 @@ class Timer:
     def __init__(self, record: Callable[[float], object], scale: float) -> None:
         self._record = record
         self._scale = scale
-        self._begun: list[float] = []
+        # By the thread or task that is in a block. No lock: a handler of a signal may come here.
+        self._begun: dict[object, _Begun] = {}
 
     def __enter__(self) -> None:
-        self._begun.append(time.perf_counter())
+        whose = _whose()
+        self._begun[whose] = (time.perf_counter(), self._begun.get(whose))
 
     def __exit__(
         self,
@@ -36,7 +47,15 @@ class Timer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._record_since(self._begun.pop())
+        ended = time.perf_counter()
+        whose = _whose()
+        found = self._begun.pop(whose, None)
+        if found is None:  # another one has begun it, as happens to generators: the last one is it
+            whose, found = self._begun.popitem()
+        begun, before = found
+        if before is not None:
+            self._begun[whose] = before
+        self._record((ended - begun) * self._scale)
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -54,13 +73,15 @@ class Timer:
         # As late as that: it costs more than all the rest.
         from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
+        # An object that is called may have an `async def __call__`.
+        called = (function, type(_without_partial(function)).__call__)
         timed: Callable[..., Any]
-        if iscoroutinefunction(function):
-            timed = self._coroutine(function)
-        elif isgeneratorfunction(function):
-            timed = self._generator(function)
-        elif isasyncgenfunction(function):
-            timed = self._async_generator(function)
+        if any(map(iscoroutinefunction, called)):
+            timed = self._coroutine(function)  # type: ignore[arg-type]
+        elif any(map(isgeneratorfunction, called)):
+            timed = self._generator(function)  # type: ignore[arg-type]
+        elif any(map(isasyncgenfunction, called)):
+            timed = self._async_generator(function)  # type: ignore[arg-type]
         else:
             timed = self._function(function)
         return functools.wraps(function)(timed)
@@ -127,3 +148,21 @@ class Timer:
                 self._record_since(begun)
 
         return timed
+
+
+def _whose() -> object:
+    """The asyncio task that is running here; where none is, the thread."""
+    global _asyncio
+    if _asyncio is None:
+        found = sys.modules.get("asyncio")
+        if not hasattr(found, "current_task"):  # nobody has loaded it, or not all of it yet
+            return get_ident()
+        _asyncio = found
+    loop = _asyncio._get_running_loop()
+    return get_ident() if loop is None else _asyncio.current_task(loop) or get_ident()
+
+
+def _without_partial(function: Callable[..., object]) -> Callable[..., object]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function

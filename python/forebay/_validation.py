@@ -119,9 +119,14 @@ class OptionList:
         """True or False."""
         if value is None:
             return
-        if not isinstance(value, bool):
-            raise OptionError(f"{path}: {value!r} is not True or False")
-        self.add(path, value)
+        self.add(path, boolean(path, value))
+
+
+def boolean(path: str, value: object) -> bool:
+    """Check that it is True or False."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{path}: {value!r} is not True or False")
+    return value
 
 
 def whole(path: str, value: object, low: int, high: int) -> int:

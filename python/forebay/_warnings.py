@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # The names of the package's files begin so.
 _PACKAGE = os.path.join(os.path.dirname(__file__), "")
+_LOGGING = ("logging", "logging.config", "logging.handlers")
 _said: set[str] = set()
 # A program that makes the names in these texts out of data must not grow without bound.
 _MOST_TEXTS = 1000
@@ -24,7 +25,7 @@ class ForebayWarning(RuntimeWarning):
 def warn_once(text: str) -> None:
     """Warn, the first time that this text comes up in the process.
 
-    The line that the warning shows is the innermost one that is not Forebay's.
+    The line that the warning shows is the innermost one that is neither Forebay's nor of `logging`.
 
     Where warnings are errors (``python -W error``) the text goes to standard error: what is wrong
     in a deployment must not keep a service from starting.
@@ -39,19 +40,25 @@ def warn_once(text: str) -> None:
 
 
 def place_of_user() -> str:
-    """File and line of the innermost frame that is not Forebay's."""
+    """File and line of the innermost frame that is neither Forebay's nor of `logging`."""
     frame, _ = _frame_of_user()
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _frame_of_user() -> tuple[FrameType | None, int]:
-    """And how many frames of Forebay's are inside it, without this one."""
+    """And how many frames are inside it, without this one."""
     count = 0
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and _is_between(frame):
         count += 1
         frame = frame.f_back
     return frame, count
+
+
+def _is_between(frame: FrameType) -> bool:
+    """Whether the user called what calls us: Forebay, or `logging`, which has our handlers."""
+    module = frame.f_globals.get("__name__")
+    return frame.f_code.co_filename.startswith(_PACKAGE) or module in _LOGGING
 
 
 def say_once(text: str) -> None:

@@ -45,7 +45,8 @@ def text(
     """All series of a process, or of all processes of a service, as they stand.
 
     Args:
-        collector: None: the process default. Where there is none, there are no series.
+        collector: None: the process default. Where there is none, or it was shut down, there are
+            no series.
         openmetrics: OpenMetrics 1.0, instead of the text format 0.0.4.
         directory: Where the service's processes publish their series. None: where the collector
             does (`MetricsOptions.publish_directory`). Where it does not, it is alone: the text is
@@ -70,9 +71,9 @@ def text(
 
         where = Path(os.path.abspath(os.fsdecode(directory)))
         return service_text(where, process, openmetrics=openmetrics)
-    if found is not None:
-        return found.prometheus_text(openmetrics=openmetrics)
-    return "# EOF\n" if openmetrics else ""
+    shown = "" if found is None else found.prometheus_text(openmetrics=openmetrics)
+    # Also while a collector is shut down, and after: no text at all is no OpenMetrics.
+    return shown or ("# EOF\n" if openmetrics else "")
 
 
 def wsgi_app(

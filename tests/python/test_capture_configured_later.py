@@ -191,6 +191,42 @@ assert len(root.handlers) == 1
 """)
 
 
+@pytest.mark.parametrize(
+    ("configure", "told"),
+    [
+        ("dictConfig(OWN)", "so capture_logging adds none"),
+        ("fileConfig(file.name, disable_existing_loggers=False)", "so capture_logging adds none"),
+        (
+            "logging.basicConfig(handlers=[forebay.LoggingHandler()])",
+            "so capture_logging adds none",
+        ),
+        # What was imported by name before start() is not followed; the warning says so.
+        ("basicConfig(force=True)", "not by a basicConfig that was imported"),
+    ],
+)
+def test_the_warning_shows_the_line_that_configured(configure: str, told: str) -> None:
+    """And not one of stdlib's, which calls us."""
+    run_capture(f"""
+from logging import basicConfig
+OWN = {{
+    **CONSOLE,
+    "handlers": {{"forebay": {{"class": "forebay.LoggingHandler"}}}},
+    "root": {{"handlers": ["forebay"], "level": "INFO"}},
+}}
+own = INI.replace("NullHandler", "forebay.LoggingHandler")
+file = tempfile.NamedTemporaryFile("w", suffix=".ini")
+file.write(own), file.flush()
+collector = forebay.start(exporter=exporter, capture_logging="INFO")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    line = sys._getframe().f_lineno + 1
+    {configure}
+(warning,) = caught
+assert (warning.filename, warning.lineno) == ("<string>", line), warning
+assert {told!r} in str(warning.message), warning
+""")
+
+
 def test_a_handler_of_another_collector_is_another_matter() -> None:
     """Each has its own records."""
     run_capture("""

@@ -150,6 +150,63 @@ def test_bad_arguments_are_told(capsys: Capture, tmp_path: Path) -> None:
     assert "no such file" in capsys.readouterr().err
 
 
+# Of another kind: what is in the file, and what is told of it.
+_FOREIGN = (
+    ("not otlp\n", "no file of Forebay's"),
+    ("[1, 2]\n", "no file of Forebay's"),
+    ("no", "no file of Forebay's"),
+    ("  two words\n", "no file of Forebay's"),
+    ('{"level": "info", "resource": 1}\n' * 3, "JSON, but no OTLP"),
+)
+
+
+@pytest.mark.parametrize(("content", "told"), _FOREIGN)
+def test_a_file_of_another_kind_is_told(
+    capsys: Capture, tmp_path: Path, content: str, told: str
+) -> None:
+    """In one line, as `cat` tells it; what else is there is printed."""
+    write(tmp_path, ("info", "ours", {}))
+    path = tmp_path / "other.jsonl"
+    path.write_text(content)
+    for command in ("tail", "cat"):
+        for where in (path, tmp_path):
+            assert main([command, str(where)]) == 1
+            out, err = capsys.readouterr()
+            assert ("ours" in out) == (where == tmp_path)
+            assert err.startswith(f"forebay {command}: {path}: ")
+            assert told in err
+            assert err.count("\n") == 1
+
+
+def test_a_batch_of_nothing_and_an_empty_file_are_in_order(capsys: Capture, tmp_path: Path) -> None:
+    """Collectors write such."""
+    path = tmp_path / "a.jsonl"
+    for content in ("", "\n", "{}\n", '{"resourceLogs":[]}\n', '{"a":1,"resourceLogs":[]}\n'):
+        path.write_text(content)
+        for command in ("tail", "cat"):
+            assert main([command, str(path)]) == 0
+            assert capsys.readouterr() == ("", "")
+
+
+def test_who_follows_is_told_once_of_a_file_of_another_kind(tmp_path: Path) -> None:
+    """And what comes into other files is printed."""
+    (tmp_path / "other.jsonl").write_text("not otlp\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "forebay", "tail", "-f", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "no file of Forebay's" in process.stderr.readline()
+        for text in ("one", "two"):
+            write(tmp_path, ("info", text, {}))
+            assert text in process.stdout.readline()
+        process.terminate()
+        assert process.stderr.read() == ""
+
+
 @pytest.fixture
 def follow(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
     """`tail -f` in a process of its own; its lines as they come."""

@@ -271,6 +271,41 @@ def test_records_have_the_trace_of_the_current_span(memory: InMemory) -> None:
     ]
 
 
+def test_a_span_that_is_asked_while_another_thread_asks_its_own_mixes_nothing(
+    memory: InMemory,
+) -> None:
+    """A span of the SDK's tells its ids in Python code, where threads take turns."""
+    asked, other_is_done = threading.Event(), threading.Event()
+
+    class Slow(NonRecordingSpan):
+        def get_span_context(self) -> SpanContext:
+            asked.set()
+            assert other_is_done.wait(30)
+            return super().get_span_context()
+
+    def context(trace_id: int) -> SpanContext:
+        return SpanContext(trace_id, 1, is_remote=False)
+
+    log = memory.collector.logger("x")
+
+    def slow() -> None:
+        with trace.use_span(Slow(context(7))):
+            log.info("7")
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    assert asked.wait(30)
+    with trace.use_span(NonRecordingSpan(context(8))):
+        log.info("8")
+        other_is_done.set()
+        thread.join()
+        log.info("8")
+    records = memory.records()
+    assert len(records) == 3
+    for record in records:
+        assert int.from_bytes(record.trace_id, "big") == int(str(record.body))
+
+
 def test_a_trace_api_that_is_imported_later_is_found() -> None:
     """Until then nothing looks for it; and nothing of ours stays among the importers."""
     out = run_python(

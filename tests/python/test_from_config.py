@@ -79,6 +79,11 @@ def test_a_mapping_does_too_and_objects_may_be_in_it() -> None:
     ("config", "told"),
     [
         ({"servicename": "x"}, "servicename: there is no such option; did you mean 'service_name'"),
+        ({1: 2}, "1: there is no such option; there are service_name, "),
+        ({"batch": {None: 1}}, "batch.None: there is no such option; there are max_records, "),
+        ({"run_directory": 5}, "run_directory: 5 is not a path"),
+        ({"run_directory": ""}, "run_directory: '' is not a text of one character or more"),
+        ({"exporter": {"type": ["file"]}}, "exporter.type: ['file'] is not one of 'otlp_http'"),
         ({"batch": 7}, "batch: 7 is not a table"),
         ({"batch": {"max_delay": -1}}, "batch.max_delay: -1"),
         ({"exporter": {"type": "kafka"}}, "exporter.type: 'kafka' is not one of 'otlp_http'"),

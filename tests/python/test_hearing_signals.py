@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from forebay.testing import Receiver
 from tests.python.in_memory import run_python
 
 # A destination that stands still, and a signal that comes while the main thread waits for it.
@@ -68,7 +71,7 @@ collector.shutdown(timeout=0)
 collector = forebay.start(exporter=collector.exporter, console="off", capture_logging="INFO")
 root.info("m")
 signal_while(lambda: collector.shutdown(timeout=None))
-assert not collector.is_shut_down and root.handlers == []
+assert collector.is_shut_down and root.handlers == []
 receiver.clear()
 receipt = collector.shutdown(timeout=30)
 assert receipt.delivered == 1 and receipt.complete, receipt
@@ -181,3 +184,102 @@ def test_other_threads_and_the_exit_begin_none() -> None:
         """
     )
     assert done.stdout == "ended\n"
+
+
+def test_a_collector_that_is_ending_is_shut_down_for_who_asks() -> None:
+    """`start` makes a new one meanwhile, whose loggers and records are its own."""
+    run_stalled("""
+signal_while(lambda: collector.shutdown(timeout=None))
+assert collector.is_shut_down and forebay.get_collector() is None
+later = forebay.start(exporter=forebay.MemoryExporter(), console="off")
+assert later is not collector and forebay.get_collector() is later
+assert forebay.get_logger("x").info("m")
+receiver.clear()
+assert collector.shutdown(timeout=30).delivered == 1
+assert forebay.get_collector() is later and forebay.get_logger("x").info("m")
+later.shutdown(timeout=30)
+assert later.stats().delivered == 2 and later.audit().balanced and collector.audit().balanced
+""")
+
+
+def test_what_an_interrupted_shutdown_loses_is_told_where_it_ends_before_the_program() -> None:
+    """Nobody has its receipt."""
+    told = run_stalled("""
+signal_while(lambda: collector.shutdown(timeout=0.5))
+deadline = time.monotonic() + 20
+while not collector.stats().unknown and time.monotonic() < deadline:
+    time.sleep(0.01)
+_own_thread.wait_for_the_rest(deadline)
+""")
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at shutdown:")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("call", ["aflush(None)", "ashutdown(None)"])
+def test_what_a_coroutine_no_longer_waits_for_does_not_keep_the_program(call: str) -> None:
+    """Its thread ends with the collector, at exit."""
+    told = run_stalled(f"""
+import asyncio
+_exit.TIMEOUT = 0.5
+async def wait():
+    await asyncio.wait_for(collector.{call}, 0.1)
+try:
+    asyncio.run(wait())
+except asyncio.TimeoutError:
+    pass
+""")
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at exit: ")
+    assert told.count("\n") == 1
+
+
+def test_ctrl_c_at_exit_ends_the_wait_and_costs_others_nothing() -> None:
+    """No traceback; the one whose destination hangs tells what it lost, and the rest arrives."""
+    with Receiver() as well:
+        told = run_python(
+            f"""{_BEGIN}
+others = [
+    forebay.Collector(
+        exporter=forebay.OtlpHttpExporter(sys.argv[1]), batch=forebay.BatchOptions(max_delay=30)
+    )
+    for _ in range(4)
+]
+for other in others:
+    other.logger("x").info("m")
+def interrupt():
+    while not all(each.is_shut_down for each in others):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+_exit.TIMEOUT = 30
+""",
+            well.endpoint,
+        ).stderr
+        assert well.counts().unique_records == 4
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at exit: ")
+    assert told.count("\n") == 1
+
+
+def test_ctrl_c_is_heard_while_a_scrape_waits_for_a_callback() -> None:
+    """As in a flush."""
+    run_python("""
+import os, signal, threading, time
+import forebay
+
+collector = forebay.start(exporter=forebay.MemoryExporter(), console="off")
+asked, over = threading.Event(), threading.Event()
+forebay.observable_gauge("g", lambda: asked.set() or over.wait() and 1)
+def interrupt():
+    asked.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    collector.prometheus_text()
+except KeyboardInterrupt:
+    over.set()
+else:
+    raise AssertionError("not heard")
+collector.shutdown()
+assert collector.prometheus_text() == ""
+assert collector.prometheus_text(openmetrics=True) == "# EOF\\n"
+assert collector.audit().balanced
+""")

@@ -7,6 +7,8 @@ import logging
 import logging.config
 import logging.handlers
 import threading
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -333,3 +335,24 @@ def test_a_queue_handler_in_front_works(bridge: Bridge) -> None:
     assert record.body == "m 1"
     assert brought(record) == {"k": [1]}
     assert record.attributes["thread.name"] == threading.current_thread().name
+
+
+def test_flush_finds_its_collector_while_another_thread_makes_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the set of collectors, which may grow while it is looked through."""
+
+    class Growing(weakref.WeakSet[forebay.Collector]):
+        def __iter__(self) -> Iterator[forebay.Collector]:
+            for each in super().__iter__():
+                yield each
+                self.add(other.collector)
+
+    with in_memory() as made, in_memory() as other:
+        monkeypatch.setattr("forebay._collector._live", Growing([made.collector]))
+        handler = forebay.LoggingHandler(collector=made.collector)
+        logger = logging.Logger("tests.flush")
+        logger.addHandler(handler)
+        logger.warning("m")
+        handler.flush()
+        assert made.collector.stats().delivered == 1

@@ -277,6 +277,29 @@ def test_what_is_no_callback_is_left_out(
     assert "a callback of 'mixed' raised ValueError: " in told
 
 
+def test_a_callback_is_told_how_long_it_is_waited_for() -> None:
+    """The collector's `callback_timeout`; a generator, too."""
+    timeouts: list[float] = []
+
+    def tells(options: CallbackOptions) -> list[Observation]:
+        timeouts.append(options.timeout_millis)
+        return [Observation(1)]
+
+    def tells_under_way() -> Generator[list[Observation], CallbackOptions, None]:
+        options = yield []
+        while True:
+            options = yield tells(options)
+
+    options = forebay.MetricsOptions(callback_timeout=0.75)
+    with memory_collector(metrics=options) as memory:
+        provider = MeterProvider(memory.collector)
+        given: Any = [tells, tells_under_way()]
+        provider.get_meter("library").create_observable_gauge("depth", given)
+        assert memory.metric_points("depth")
+        assert timeouts == [750, 750]
+        provider.shutdown()
+
+
 def test_a_shutdown_ends_the_calls_of_callbacks_and_nothing_else(
     forebay_collector: MemoryCollector, provider: MeterProvider
 ) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+import forebay
 from forebay.testing import Receiver
 from tests.python.in_memory import run_python
 
@@ -188,3 +191,37 @@ def test_a_bad_environment_never_keeps_a_service_from_starting(tmp_path: Path) -
     )
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stderr
     assert "OTEL_RESOURCE_ATTRIBUTES" in done.stderr
+
+
+def test_a_shutdown_that_meets_the_start_leaves_nothing_in_logging() -> None:
+    """What is hung in after it began is taken out again."""
+    run_python("""
+import logging, threading
+import forebay
+from forebay import _capture_logging
+
+capture = _capture_logging.capture
+
+def met(collector, level):
+    thread = threading.Thread(target=collector.shutdown)
+    thread.start()
+    thread.join()
+    return capture(collector, level)
+
+_capture_logging.capture = met
+before = logging.basicConfig
+collector = forebay.start(
+    exporter=forebay.MemoryExporter(), capture_logging="INFO", console="off"
+)
+assert logging.root.handlers == [] and logging.root.level == logging.WARNING
+assert logging.basicConfig is before
+assert collector.is_shut_down and collector.audit().balanced
+""")
+
+
+@pytest.mark.parametrize("value", ["false", 1, 0, None, []])
+def test_install_sigterm_is_true_or_false(value: object) -> None:
+    """A text from a configuration is neither."""
+    with pytest.raises(forebay.OptionError, match=r"^install_sigterm: .* is not True or False$"):
+        forebay.from_config({"exporter": {"type": "memory"}, "install_sigterm": value})
+    assert forebay.get_collector() is None

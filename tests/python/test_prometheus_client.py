@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 import forebay
 from forebay import _warnings
-from forebay.prometheus import ForebayCollector, register
+from forebay.prometheus import ForebayCollector, register, wsgi_app
 from tests.python.in_memory import run_python
 
 # It has no types.
@@ -114,6 +114,30 @@ def test_without_a_collector_there_are_no_series() -> None:
     registered = register(registry)
     assert isinstance(registered, ForebayCollector)
     assert generate_latest(registry) == b""
+
+
+@pytest.mark.parametrize("shown", [None, "", "# EOF\n"])
+def test_after_a_shutdown_there_are_no_series_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, shown: str | None
+) -> None:
+    """Whatever a collector that ends says: in a registry, and as OpenMetrics by an application."""
+    collector = forebay.Collector(service_name="test", exporter=forebay.MemoryExporter())
+    collector.counter("orders").add(1)
+    registry = CollectorRegistry()
+    prometheus_client.Counter("theirs", "Another one", registry=registry).inc()
+    register(registry, collector)
+    assert "orders_total" in generate_latest(registry).decode()
+    collector.shutdown(30)
+    if shown is not None:
+        monkeypatch.setattr(forebay.Collector, "prometheus_text", lambda *_, **__: shown)
+    for text in (generate_latest(registry), generate_openmetrics(registry)):
+        assert "theirs_total 1.0" in text.decode()
+        assert "orders" not in text.decode()
+    heads: list[str] = []
+    environ = {"HTTP_ACCEPT": "application/openmetrics-text", "REQUEST_METHOD": "GET"}
+    body = b"".join(wsgi_app(collector)(environ, lambda status, *_: heads.append(status)))  # type: ignore[arg-type]
+    assert (heads, body) == (["200 OK"], b"# EOF\n")
+    assert collector.audit().balanced
 
 
 def test_a_registry_shows_all_processes_of_a_directory(tmp_path: Path) -> None:

@@ -157,3 +157,105 @@ assert signal.getsignal(signal.SIGTERM) == before
     )
     assert printed == "True True\n"
     assert said.count("install_sigterm has no effect: only the main thread") == 1, said
+
+
+def test_all_collectors_are_shut_down_and_not_only_the_one_that_was_started() -> None:
+    """As at exit."""
+    with Receiver() as receiver:
+        run(
+            """
+forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True)
+other = forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+forebay.get_logger("x").info("of the default")
+other.logger("x").info("of another")
+terminate()
+time.sleep(20)
+""",
+            receiver.endpoint,
+            expect=-signal.SIGTERM,
+        )
+        assert sorted(bodies(receiver)) == ["of another", "of the default"]
+
+
+def test_a_shutdown_in_another_thread_leaves_a_handler_that_is_none_any_more() -> None:
+    """The next collector's takes its place, and is not taken for one before an application's."""
+    with Receiver() as receiver:
+        run(
+            """
+def start():
+    return forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True)
+
+for _ in range(3):
+    thread = threading.Thread(target=start().shutdown)
+    thread.start()
+    thread.join()
+start()
+assert signal.getsignal(signal.SIGTERM).before == signal.SIG_DFL
+forebay.get_logger("x").info("m")
+terminate()
+time.sleep(20)
+""",
+            receiver.endpoint,
+            expect=-signal.SIGTERM,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_the_handler_that_a_shutdown_in_another_thread_left_ends_the_process() -> None:
+    """It does what the system would have done, and another collector is shut down before."""
+    with Receiver() as receiver:
+        run(
+            """
+endpoint = sys.argv[1]
+other = forebay.Collector(exporter=forebay.OtlpHttpExporter(endpoint))
+default = forebay.start(exporter=forebay.OtlpHttpExporter(endpoint), install_sigterm=True)
+thread = threading.Thread(target=default.shutdown)
+thread.start()
+thread.join()
+other.logger("x").info("m")
+terminate()
+time.sleep(20)
+""",
+            receiver.endpoint,
+            expect=-signal.SIGTERM,
+        )
+        assert bodies(receiver) == ["m"]
+
+
+def test_further_signals_have_what_is_left_of_the_firsts_time() -> None:
+    """The end comes when it would have come: told by what the shutdowns were given."""
+    printed, told = run(
+        """
+from forebay import _exit
+from forebay.testing import Receiver
+
+receiver = Receiver().__enter__()
+receiver.stall()
+_exit.TIMEOUT = 1.5
+collector = forebay.start(
+    exporter=forebay.OtlpHttpExporter(receiver.endpoint, timeout=60), install_sigterm=True
+)
+forebay.get_logger("x").info("m")
+deadlines = []
+shut_down = _exit.shut_down
+
+def noted(collector, deadline):
+    deadlines.append(deadline)
+    print(len(set(deadlines)), flush=True)
+    return shut_down(collector, deadline)
+
+_exit.shut_down = noted
+
+def again():
+    for _ in range(3):
+        time.sleep(0.2)
+        terminate()
+
+threading.Thread(target=again).start()
+terminate()
+time.sleep(20)
+""",
+        expect=-signal.SIGTERM,
+    )
+    assert printed.split() == ["1", "1", "1", "1"]
+    assert told.count("forebay: 1 record was sent and not answered for (unknown) at exit") == 1

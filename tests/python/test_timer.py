@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import forebay
+from forebay import _timer
 from tests.python.metrics_harness import Key, harness
 
 # No machine is so quick that it shows, nor so slow that it does not. Unit: s.
@@ -138,3 +142,121 @@ def test_a_series_of_attributes_that_are_no_mapping_is_an_option_error() -> None
         latency = made.collector.histogram("latency")
         with pytest.raises(forebay.OptionError, match="attributes: 'abc' is not a mapping"):
             latency.bind("abc")  # type: ignore[arg-type]
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(_timer, "time", SimpleNamespace(perf_counter=lambda: made.now))
+    return made
+
+
+def test_overlapping_blocks_of_threads_have_their_own_durations(clock: Clock) -> None:
+    """Of one timer; a block within a block of the same thread, too."""
+    told: list[float] = []
+    timer = _timer.Timer(told.append, 1.0)
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+
+        def at(now: float, pool: ThreadPoolExecutor, does: Callable[[], None]) -> None:
+            clock.now = now
+            pool.submit(does).result()
+
+        def leave() -> None:
+            timer.__exit__(None, None, None)
+
+        at(0, first, timer.__enter__)
+        at(1, second, timer.__enter__)
+        at(3, first, timer.__enter__)
+        at(7, second, timer.__enter__)
+        for now, pool in ((15, first), (31, second), (63, first), (127, second)):
+            at(now, pool, leave)
+        assert told == [15 - 3, 31 - 7, 63 - 0, 127 - 1]
+        assert not timer._begun
+
+
+def test_overlapping_blocks_of_tasks_have_their_own_durations(clock: Clock) -> None:
+    """Of one timer, in one thread, also where a task is made within a block."""
+    told: list[tuple[str, float]] = []
+
+    async def work(name: str, timer: _timer.Timer, turns: list[tuple[str, float]]) -> None:
+        async def until_turn() -> None:
+            while turns[0][0] != name:
+                await asyncio.sleep(0)
+            clock.now = turns.pop(0)[1]
+
+        await until_turn()
+        with timer:
+            await until_turn()
+            async with timer:
+                await until_turn()
+            told[-1] = (name, told[-1][1])
+            await until_turn()
+        told[-1] = (name, told[-1][1])
+
+    async def main() -> None:
+        timer = _timer.Timer(lambda seconds: told.append(("", seconds)), 1.0)
+        turns = [(name, 2.0**turn - 1) for turn, name in enumerate("abbabaab")]
+        with timer:
+            both = [asyncio.create_task(work(name, timer, turns)) for name in "ab"]
+            await asyncio.gather(*both)
+            clock.now = 255
+        assert not timer._begun
+
+    asyncio.run(main())
+    assert told == [("b", 12), ("a", 24), ("a", 63), ("b", 126), ("", 255)]
+
+
+def test_a_block_may_end_in_another_thread(clock: Clock) -> None:
+    """As those of generators do that a pool of threads steps through: the last one ends."""
+    told: list[float] = []
+    timer = _timer.Timer(told.append, 1.0)
+    clock.now = 1.0
+    timer.__enter__()
+    with ThreadPoolExecutor(1) as other:
+        clock.now = 5.0
+        other.submit(timer.__exit__, None, None, None).result()
+    assert told == [4.0]
+    assert not timer._begun
+
+
+class Handler:
+    """Called like a function."""
+
+    async def __call__(self, value: int) -> int:
+        await asyncio.sleep(SHORT)
+        return value + 1
+
+
+class Steps:
+    """Called like a generator function."""
+
+    def __call__(self, count: int) -> Generator[int, None, None]:
+        for number in range(count):
+            time.sleep(SHORT)
+            yield number
+
+
+@pytest.mark.parametrize("handler", [Handler(), functools.partial(Handler()), Handler().__call__])
+def test_an_object_that_is_called_as_a_coroutine_is_timed_as_one(handler: Any) -> None:
+    """What it awaits is in the duration."""
+    with harness() as made:
+        timed = made.collector.histogram("latency", unit="s").time(handler)
+        assert inspect.iscoroutinefunction(timed)
+        assert asyncio.run(timed(1)) == 2
+        (point,) = made.collect()
+        assert (point.data.count, point.data.sum >= SHORT) == (1, True)
+
+
+def test_an_object_that_is_called_as_a_generator_is_timed_as_one() -> None:
+    """To its last step."""
+    with harness() as made:
+        timed = made.collector.histogram("latency", unit="s").time(Steps())
+        assert list(timed(2)) == [0, 1]
+        (point,) = made.collect()
+        assert (point.data.count, point.data.sum >= 2 * SHORT) == (1, True)

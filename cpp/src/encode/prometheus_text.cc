@@ -99,7 +99,7 @@ void PrometheusText::leave_out(std::string_view stream_name, std::string_view wh
   append_escaped(stream_name, true, sentence);
   sentence.append(std::string_view("\" is left out: "));
   sentence.append(why);
-  left_out_.emplace_back(as_text(sentence.view()));
+  left_out_.push_back({std::string(stream_name), std::string(as_text(sentence.view()))});
 }
 
 // The family that a stream's points go to; null where they cannot go to any.
@@ -319,8 +319,8 @@ void PrometheusText::put_family(Family& family, ByteBuffer& out) {
                                          ? find_repeated(family, count)
                                          : std::vector<bool>{};
   if (count == 0) return out.append(family.lines.view());
-  left_out_.push_back(std::to_string(count) + " points of " + name +
-                      " are left out: their labels are those of an earlier one");
+  left_out_.push_back({family.base, std::to_string(count) + " points of " + name +
+                                        " are left out: their labels are those of an earlier one"});
   for (size_t i = 0; i != family.series.size(); ++i) {
     if (repeated[i]) continue;
     const size_t begin = family.series[i].begin;
@@ -338,18 +338,19 @@ void PrometheusText::finish(ByteBuffer& out) {
   for (Family& family : families_) put_family(family, out);
   for (const Family& family : families_) {
     if (family.lacks_buckets) {
-      left_out_.push_back("the buckets of " + family.base +
-                          " are left out: text has none that are exponential");
+      left_out_.push_back({"", "the buckets of " + family.base +
+                                   " are left out: text has none that are exponential"});
     }
     if (family.not_a_count != 0) {
-      left_out_.push_back(std::to_string(family.not_a_count) + " points of " + family.base +
-                          " are left out: a counter is neither negative nor NaN");
+      left_out_.push_back(
+          {family.base, std::to_string(family.not_a_count) + " points of " + family.base +
+                            " are left out: a counter is neither negative nor NaN"});
     }
   }
   if (is_open_metrics()) return out.append(std::string_view("# EOF\n"));
-  for (const std::string& sentence : left_out_) {
+  for (const LeftOut& left_out : left_out_) {
     out.append(std::string_view("# forebay: "));
-    out.append(sentence);
+    out.append(left_out.sentence);
     out.push_back('\n');
   }
 }

@@ -70,8 +70,12 @@ class PrometheusText final : public model::MetricSink {
   // Appends the text of the collection. Once.
   void finish(ByteBuffer& out);
 
-  // After finish(): a sentence for each, in UTF-8 and without line feeds.
-  [[nodiscard]] const std::vector<std::string>& left_out() const noexcept { return left_out_; }
+  struct LeftOut {
+    std::string name;      // whose it is, in both formats; none: it is of the format, not of a name
+    std::string sentence;  // in UTF-8 and without line feeds
+  };
+  // After finish().
+  [[nodiscard]] const std::vector<LeftOut>& left_out() const noexcept { return left_out_; }
 
  private:
   enum class Type : uint8_t { kGauge, kCounter, kHistogram, kInfo };
@@ -117,7 +121,7 @@ class PrometheusText final : public model::MetricSink {
   std::deque<Family> families_;               // in the order they came
   std::map<std::string, Family*> by_name_;    // as in their TYPE lines
   std::map<std::string, Family*> by_sample_;  // each name that a line may begin with
-  std::vector<std::string> left_out_;
+  std::vector<LeftOut> left_out_;
   Family* current_ = nullptr;  // null: the stream is left out
   std::vector<double> bounds_;
   std::vector<std::string> bound_texts_;

@@ -87,9 +87,10 @@ StreamOptions stream_of(const InstrumentSpec& instrument, const Defaults& defaul
   if (view->aggregation && suits(instrument.kind, *view->aggregation)) {
     stream.aggregation = *view->aggregation;
   } else if (view->aggregation) {
-    warn("view_aggregation", "a view of " + std::string(kind_name(instrument.kind)) + " '" +
-                                 instrument.name +
-                                 "' asks for an aggregation that it cannot have; it keeps its own");
+    // Each is told, and not again for each collector and each child.
+    warn_once("view_aggregation", instrument.name,
+              "a view of " + std::string(kind_name(instrument.kind)) + " '" + instrument.name +
+                  "' asks for an aggregation that it cannot have; it keeps its own");
   } else if (view->bounds && instrument.kind == InstrumentKind::kHistogram) {
     stream.aggregation = Aggregation::kHistogram;  // they are of no other
   }

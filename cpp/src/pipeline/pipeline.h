@@ -73,8 +73,8 @@ class Pipeline {
   void add_internal_source(InternalSource& source, Duration interval);
 
   // Has the callbacks of observable instruments asked for who reads the series now, and waits until
-  // they are through, or late.
-  void observe();
+  // they are through, or late; `longest` at most, after which they go on for the next reader.
+  void observe(Duration longest = Duration::max());
   // Waits until what was emitted before has left; true if it has. False at once where there are no
   // threads to do it. Safe from any thread.
   bool flush(std::chrono::steady_clock::time_point deadline);

@@ -42,10 +42,10 @@ MetricsIntake::Sent Pipeline::send_metrics(ByteView request, uint64_t points) {
   return sent;
 }
 
-void Pipeline::observe() {
+void Pipeline::observe(Duration longest) {
   // Longer than the callbacks have: the clock that they have it by may be set by hand.
-  const auto deadline =
-      std::chrono::steady_clock::now() + metrics_->callback_timeout() + kLookSoon * 100;
+  const auto deadline = std::chrono::steady_clock::now() +
+                        std::min(metrics_->callback_timeout() + kLookSoon * 100, longest);
   if (!has_threads_.load(std::memory_order_acquire) || !metrics_->observers().has_some()) return;
   const uint64_t round = metrics_->ask_to_observe();
   drain_parker_.wake();

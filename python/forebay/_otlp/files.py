@@ -47,6 +47,7 @@ class SegmentReader:
         self.half_written = False
         self.passed_over: dict[Signal, int] = {}
         self.problems: list[str] = []
+        self._is_foreign_told = False
 
     def __iter__(self) -> Iterator[ResourceLogs]:
         with open(self.path, "rb") as file:
@@ -154,7 +155,12 @@ class SegmentReader:
         except WireError as error:
             raise _NotJsonError(str(error)) from None
         found: list[ResourceLogs | MetricPoint] = []
-        for key in json_values.mapping(document):
+        keys = json_values.mapping(document).keys()
+        # A Collector may write "{}" for a batch of nothing.
+        if keys and keys.isdisjoint(signals.JSON_KEYS) and not self._is_foreign_told:
+            self._is_foreign_told = True  # such a file may be long
+            raise WireError("JSON, but no OTLP; further ones like it are not told")
+        for key in keys:
             signal = signals.JSON_KEYS.get(key)
             if signal is None:
                 continue
@@ -209,3 +215,17 @@ def segments_in(directory: str | os.PathLike[str]) -> list[Path]:
                 with contextlib.suppress(FileNotFoundError):  # rotated away in between
                     found.append((path.stat().st_mtime_ns, path))
     return [path for _, path in sorted(found)]
+
+
+def problems_at_begin(path: Path) -> list[str]:
+    """What tells that a file is none of Forebay's, and never will be.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        begin = file.read(4)  # the length of the first message, where it has any
+    reader = SegmentReader(path)
+    for _ in reader.read_signals(io.BytesIO(begin), ()):
+        pass
+    return reader.problems

@@ -1,8 +1,8 @@
 """The command line: one module a command, loaded when that command is asked for.
 
 Exit codes: 0 all is well; 1 the command's own finding (a ledger that does not balance, lines that
-are not accounted for, a file that could not be read whole); 2 wrong use; 3 something is missing
-(an extra package, the compiled core); 130 interrupted.
+are not accounted for, a file that could not be read whole, an output that takes nothing); 2 wrong
+use; 3 something is missing (an extra package, the compiled core); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
+
+from .._warnings import say
+from . import output
 
 # Command -> module. In the order of `--help`.
 COMMANDS = ("demo", "stats", "top", "cat", "tail", "doctor", "receive", "pipe", "simulate")
@@ -31,6 +33,28 @@ class MissingError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit code; argparse itself leaves with 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        # The next file that is opened would be descriptor 1, and others print into that.
+        say("standard output is closed")
+        return FINDING
+    output.escape_what_cannot_be_shown()
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # at exit nobody could tell a failure well
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`forebay cat | head`).
+        output.let_go()
+        return OK
+    except OSError as error:
+        output.tell_failure(error)
+        return FINDING
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     parser = _parser(arguments)
     parsed = parser.parse_args(arguments)
     if not hasattr(parsed, "run"):
@@ -38,18 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OK
     try:
         code: int = parsed.run(parsed)
-        sys.stdout.flush()
     except MissingError as error:
         print(f"forebay {parsed.command}: {error}", file=sys.stderr)
         return MISSING
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough (`forebay cat | head`). Python would complain once
-        # more when it flushes at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return code
 
 

@@ -123,6 +123,10 @@ class _Cat:
     def print_path(self, path: str) -> None:
         if path == "-":
             reader = SegmentReader("standard input")
+            if sys.stdin is None:
+                self._say(f"{reader.path}: it is closed")
+                self.has_failed = True
+                return
             wanted = self._wanted(in_directory=False)
             self._print_segment(reader, reader.read_signals(sys.stdin.buffer, wanted))
             return
@@ -143,20 +147,13 @@ class _Cat:
     def _print_segment(
         self, reader: SegmentReader, source: Iterator[ResourceLogs | MetricPoint]
     ) -> None:
-        try:
-            for item in source:
-                if isinstance(item, MetricPoint):
-                    self._output.line(item.time_unix_nano, self._lines.point(item))
-                    continue
-                for scope, record in item.records():
-                    text = self._lines.record(item, scope, record)
-                    self._output.line(record_text.time_of(record), text)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._say(f"{reader.path}: {error.strerror or error}")
-            self.has_failed = True
-            return
+        for item in self._readable(reader, source):
+            if isinstance(item, MetricPoint):
+                self._output.line(item.time_unix_nano, self._lines.point(item))
+                continue
+            for scope, record in item.records():
+                text = self._lines.record(item, scope, record)
+                self._output.line(record_text.time_of(record), text)
         sys.stdout.flush()
         for problem in reader.problems:
             self._say(problem)
@@ -167,6 +164,16 @@ class _Cat:
         for signal in ("traces", "profiles"):
             if count := reader.passed_over.get(signal):
                 self._say(f"{reader.path}: {count} messages of {signal} are not shown")
+
+    def _readable(
+        self, reader: SegmentReader, source: Iterator[ResourceLogs | MetricPoint]
+    ) -> Iterator[ResourceLogs | MetricPoint]:
+        """What there is until it can be read no further. An error of the output is none of its."""
+        try:
+            yield from source
+        except OSError as error:
+            self._say(f"{reader.path}: {error.strerror or error}")
+            self.has_failed = True
 
     @staticmethod
     def _say(text: str) -> None:

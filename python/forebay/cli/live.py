@@ -13,7 +13,7 @@ from . import ledger_text
 
 # Looks that a sparkline goes back.
 HISTORY = 40
-_BARS = "▁▂▃▄▅▆▇█"
+BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
 # As the gauge `state` counts them.
 _STATES = ("normal", "pressured", "full")
@@ -203,7 +203,7 @@ def sparkline(
 ) -> str:
     """The last values as bars against the highest of them, or one given; at the right of so many
     columns."""
-    bars = _ASCII_BARS if ascii_only else _BARS
+    bars = _ASCII_BARS if ascii_only else BARS
     shown = list(values)[-width:] if width > 0 else []
     highest = max(shown, default=0) if highest is None else highest
     if highest <= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import IO
+from typing import IO, TextIO
 
 
 class Style:
@@ -46,6 +46,15 @@ class Style:
 def for_stream(stream: IO[str]) -> Style:
     """Colours on a terminal, unless ``NO_COLOR`` is set."""
     return Style(stream.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def shows(stream: TextIO, text: str) -> bool:
+    """Whether the stream's encoding has these characters."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -236,8 +236,4 @@ def _print(report: Report) -> None:
 
 
 def _shows_blocks() -> bool:
-    try:
-        "▁█▒·".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    return paint.shows(sys.stdout, "▁█▒·")

@@ -84,4 +84,5 @@ def _draw(lines: list[str]) -> None:
         lines = [*lines[: rows - 1], f"… {len(lines) - rows + 1} more lines; --pid shows one"]
     shown = (_REST_OF_LINE + "\r\n").join(paint.cut(line, columns) for line in lines)
     text = _HOME + shown + _REST_OF_LINE + _REST_OF_SCREEN
-    os.write(sys.stdout.fileno(), text.encode())
+    stream = sys.stdout
+    os.write(stream.fileno(), text.encode(stream.encoding, stream.errors or "strict"))

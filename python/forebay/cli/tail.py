@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OptionError
-from .._otlp.files import SegmentReader, holds_only_points, segments_in
+from .._otlp.files import SegmentReader, holds_only_points, problems_at_begin, segments_in
 from .._otlp.growing import GrowingSegment
 from .._otlp.logs import LogRecord, ResourceLogs, Scope
 from .._otlp.metrics import MetricPoint
@@ -174,16 +174,25 @@ class _Tail:
 
     def _skip(self, segment: GrowingSegment) -> None:
         try:
-            segment.skip()
+            if not self._is_foreign(segment):
+                segment.skip()
         except FileNotFoundError:
             pass
         except OSError as error:
             self._say(f"{segment.path}: {error.strerror}")
 
+    def _is_foreign(self, segment: GrowingSegment) -> bool:
+        """Told by its first bytes: nothing in it would ever be complete, and each look would read
+        it again."""
+        problems = problems_at_begin(segment.path) if segment.offset == 0 else []
+        for problem in problems:
+            self._say(problem)
+        return bool(problems)
+
     def _found_in(self, segment: GrowingSegment) -> Iterator[_Item]:
         while True:
             try:
-                data = segment.read_new()
+                data = b"" if self._is_foreign(segment) else segment.read_new()
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):
                     self._say(f"{segment.path}: {error.strerror}")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._stats_file import run_directory
-from . import FINDING, OK, MissingError
+from . import FINDING, OK, MissingError, paint
 from .arguments import interval
-from .live import HISTORY, LaneView, ProcessView, Watch, rate_text, short, sparkline, whole
+from .live import BARS, HISTORY, LaneView, ProcessView, Watch, rate_text, short, sparkline, whole
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -144,19 +144,21 @@ def _live(watch: Watch, interval: float) -> None:
     from rich.live import Live
 
     console = Console()
+    ascii_only = not paint.shows(sys.stdout, BARS)
     with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            live.update(picture(watch.look(), console.width), refresh=True)
+            shown = picture(watch.look(), console.width, ascii_only=ascii_only)
+            live.update(shown, refresh=True)
             time.sleep(interval)
 
 
-def picture(processes: list[ProcessView], width: int) -> RenderableType:
+def picture(processes: list[ProcessView], width: int, *, ascii_only: bool) -> RenderableType:
     """All processes as tables for so many columns."""
     from rich.console import Group
     from rich.text import Text
 
     ended = [process for process in processes if process.file.state in ("killed", "ended")]
-    parts: list[Any] = [_table(process, width) for process in processes]
+    parts: list[Any] = [_table(process, width, ascii_only) for process in processes]
     if len(ended) == len(processes):
         parts.append(Text("nothing runs any more; Ctrl-C ends this", style="yellow"))
     else:
@@ -164,7 +166,7 @@ def picture(processes: list[ProcessView], width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _table(process: ProcessView, width: int) -> Any:
+def _table(process: ProcessView, width: int, ascii_only: bool) -> Any:
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -192,13 +194,13 @@ def _table(process: ProcessView, width: int) -> Any:
         table.add_column("delivered", justify="right", no_wrap=True)
         table.add_column("lost", justify="right", no_wrap=True)
     for lane in process.lanes:
-        table.add_row(*_cells(lane, width, fills))
+        table.add_row(*_cells(lane, width, fills, ascii_only))
     if len(process.lanes) > 1:
         table.add_section()
-        table.add_row(*_cells(process.all_lanes, width, fills), style="bold")
+        table.add_row(*_cells(process.all_lanes, width, fills, ascii_only), style="bold")
     if process.points is not None:
         table.add_section()
-        table.add_row(*_cells(process.points, width, fills))
+        table.add_row(*_cells(process.points, width, fills, ascii_only))
     soon = [
         Text(f"  {lane.name} is full in {_duration(lane.seconds_to_full)} at this rate", "yellow")
         for lane in process.lanes
@@ -216,7 +218,7 @@ def _bars(width: int) -> int:
     return min(HISTORY, 14 + (width - _BARS_FROM) // 4)
 
 
-def _cells(lane: LaneView, width: int, fills: bool) -> list[Any]:
+def _cells(lane: LaneView, width: int, fills: bool, ascii_only: bool) -> list[Any]:
     from rich.text import Text
 
     number = whole if width >= _WHOLE_FROM else short
@@ -229,7 +231,8 @@ def _cells(lane: LaneView, width: int, fills: bool) -> list[Any]:
     style = {"pressured": "yellow", "full": "red"}.get("full" if loses else lane.state, "cyan")
     if width >= _BARS_FROM:
         values, highest = (lane.fill, 1000) if fills else (lane.held, None)
-        cells.append(Text(sparkline(values, _bars(width), highest=highest), style=style))
+        bars = sparkline(values, _bars(width), highest=highest, ascii_only=ascii_only)
+        cells.append(Text(bars, style=style))
     if fills and width >= _MORE_FROM:
         cells.append(Text(_percent(lane), style=style))
     cells.append(number(lane.in_queue))

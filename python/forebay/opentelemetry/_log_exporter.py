@@ -13,7 +13,7 @@ from .._collector import Collector
 from .._lifecycle import get_collector
 from .._warnings import warn_once
 from ._loggers import MOST_SCOPES, scope_of
-from ._provider import OfACollector, flushed
+from ._provider import SHUTDOWN_MILLIS, OfACollector, flush_before_the_end, flushed
 from ._records import emit_record
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class ForebayLogExporter(OfACollector, LogRecordExporter):
         """Wait until what was exported has left the process; whether it has. Unit: ms."""
         return flushed(self._given, timeout_millis / 1000)
 
-    def shutdown(self) -> None:
-        """Wait up to 5 s for what was exported. The collector is its owner's to shut down."""
-        flushed(self._given, 5)
+    def shutdown(self, timeout_millis: float = SHUTDOWN_MILLIS) -> None:
+        """Wait for what was exported; as `ForebayMetricExporter.shutdown`."""
+        flush_before_the_end(self._given, timeout_millis / 1000)
 
     def _check_resource(self, resource: Any) -> None:
         """Say once what the SDK's resource says otherwise than the collector's."""

@@ -54,9 +54,16 @@ class Histogram(_Measured, _core.Histogram, metrics.Histogram):
 class _Observed:
     """An observable instrument, with the callbacks that it was made with first."""
 
-    def __init__(self, instrument: object, callbacks: Iterable[Any], name: str) -> None:
+    def __init__(
+        self,
+        instrument: object,
+        callbacks: Iterable[Any],
+        name: str,
+        timeout: Callable[[], float],
+    ) -> None:
         self._callbacks = list(callbacks)
-        self._observed = ObservedInstrument(instrument, map(_asked, self._callbacks), name)
+        asked = map(_asked, self._callbacks)
+        self._observed = ObservedInstrument(instrument, asked, name, timeout)
 
     def has(self, callbacks: Iterable[Any]) -> bool:
         """Whether these are among them."""
@@ -228,7 +235,7 @@ class Meter(metrics.Meter):
         given = _callbacks_of(name, callbacks)
         found = self._observed.get(instrument)
         if found is None:
-            made = cls(instrument, given, name)
+            made = cls(instrument, given, name, self._cache.callback_timeout)
             # Of two threads that come here at once, one has made it for nothing.
             found = self._observed.setdefault(instrument, made)
             if found is not made:

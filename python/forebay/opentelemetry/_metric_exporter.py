@@ -22,7 +22,7 @@ from opentelemetry.sdk.metrics.view import Aggregation
 from .. import _core
 from .._collector import Collector
 from .._warnings import say_once
-from ._provider import OfACollector, flushed
+from ._provider import OfACollector, flush_before_the_end, flushed
 
 _ACCEPTED = 0
 _DISABLED = 1
@@ -82,8 +82,17 @@ class ForebayMetricExporter(OfACollector, MetricExporter):
         return flushed(self._given, timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """Wait for what was exported. The collector is its owner's to shut down."""
-        flushed(self._given, timeout_millis / 1000)
+        """Wait for what was exported. The collector is its owner's to shut down.
+
+        5 s at most, and half a second where the destination has never answered, or fails at
+        present. Not at the end of the program, where the collector does it.
+
+        Args:
+            timeout_millis: Not longer than that, either. Unit: ms. The SDK's reader calls it
+                ``timeout``.
+        """
+        millis = min(timeout_millis, kwargs.get("timeout", timeout_millis))
+        flush_before_the_end(self._given, millis / 1000)
 
 
 def _encodable(data: MetricsData) -> MetricsData:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+from .. import _exit
 from .._collector import Collector
 from .._lifecycle import get_collector
 
@@ -31,6 +34,17 @@ def flushed(collector: Collector | None, timeout: float) -> bool:
     return found is None or found.is_shut_down or found.flush(timeout=max(timeout, 0.0)).complete
 
 
+def flush_before_the_end(collector: Collector | None, timeout: float) -> None:
+    """Flush for what is shut down of OpenTelemetry's: within ``timeout``, and the times of `_exit`.
+
+    At the end of the program not at all: the collector ships by itself there, within those times.
+    They are the program's, and a second wait would come on top.
+    """
+    found = collector or get_collector()
+    if found is not None and not found.is_shut_down and threading.main_thread().is_alive():
+        _exit.flush_while_it_answers(found, timeout)
+
+
 class Provider(OfACollector):
     """What the SDK's providers have beside the API's methods, and programs call."""
 
@@ -51,4 +65,4 @@ class Provider(OfACollector):
         Args:
             timeout_millis: How long to wait at most. Unit: ms.
         """
-        flushed(self._given, timeout_millis / 1000)
+        flush_before_the_end(self._given, timeout_millis / 1000)

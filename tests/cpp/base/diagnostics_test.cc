@@ -63,5 +63,20 @@ TEST(DiagnosticsTest, more_keys_than_it_can_remember_make_it_quieter_not_louder)
   EXPECT_GE(std::count(said.begin(), said.end(), '\n'), 1);
 }
 
+TEST(DiagnosticsTest, each_name_is_told_once_and_many_of_them_silence_no_key) {
+  const std::string said = stderr_of([] {
+    for (int round = 0; round < 2; ++round) {
+      for (const char* name : {"a", "b"}) warn_once("view", name, name);
+      warn_once("other", "a", "3");
+    }
+  });
+  EXPECT_EQ(said, "forebay: a\nforebay: b\nforebay: 3\n");
+  const std::string many = stderr_of([] {
+    for (int i = 0; i < 1000; ++i) warn_once("view", "name" + std::to_string(i), "x");
+  });
+  EXPECT_LE(std::count(many.begin(), many.end(), '\n'), 64);
+  EXPECT_GE(std::count(many.begin(), many.end(), '\n'), 1);
+}
+
 }  // namespace
 }  // namespace forebay

@@ -34,6 +34,26 @@ bool wait_until(const std::function<bool()>& is_so) {
   return true;
 }
 
+// Of an observable instrument.
+struct HangingCallback {
+  const forebay_api* table;
+  std::atomic<bool> hangs{true};
+  std::atomic<forebay_observation*> hanging{nullptr};
+
+  static void call(void* context, forebay_observation* observation) {
+    auto* self = static_cast<HangingCallback*>(context);
+    if (self->hangs) {
+      self->hanging = observation;
+    } else {
+      self->answer(observation);
+    }
+  }
+  void answer(forebay_observation* observation) const {
+    table->observation_int64(observation, nullptr, 0, 42);
+    table->observation_end(observation, 0);
+  }
+};
+
 class MetricsPublisherTest : public BalancedTest {
  protected:
   MetricsPublisherTest()
@@ -138,6 +158,44 @@ TEST_F(MetricsPublisherTest, a_failure_is_counted_and_what_was_published_stays) 
   std::filesystem::remove(path.string() + ".tmp");
   EXPECT_EQ(api.table->collector_publish_metrics(collector), FOREBAY_OK);
   EXPECT_THAT(contents(path), HasSubstr("} 8\n"));
+}
+
+TEST_F(MetricsPublisherTest, a_callback_that_hangs_does_not_hold_up_what_is_counted) {
+  forebay_collector* collector = create({{"service_name", std::string("a shop")},
+                                         {"metrics.interval", 3600.0},
+                                         {"metrics.callback_timeout", 3600.0},
+                                         {"metrics.publish_directory", directory_.string()},
+                                         {"metrics.publish_interval", 0.05}});
+  HangingCallback callback{.table = api.table};
+  forebay_observer* observer = nullptr;
+  ASSERT_EQ(api.table->observe(api.instrument(collector, "depth", FOREBAY_OBSERVABLE_GAUGE),
+                               HangingCallback::call, &callback, &observer),
+            FOREBAY_OK);
+  ASSERT_TRUE(wait_until([&] { return callback.hanging != nullptr; }));
+  // One who asked for a publication waits as long as callbacks have, and nobody waits for him.
+  int32_t published = -1;
+  std::thread patient([&] { published = api.table->collector_publish_metrics(collector); });
+  forebay_instrument* orders = api.instrument(collector, "orders");
+  const std::string path = (directory_ / ("a_shop." + std::to_string(getpid()) + "." +
+                                          api.text_of(collector, "instance_id") + ".om"))
+                               .string();
+  const auto shows = [&](std::string_view what) {
+    return wait_until([&] { return contents(path).find(what) != std::string::npos; });
+  };
+  for (int i = 1; i <= 3; ++i) {
+    add(orders, 1);
+    EXPECT_TRUE(shows("} " + std::to_string(i) + "\norders_created"));
+  }
+  EXPECT_EQ(contents(path).find("\ndepth{"), std::string::npos);
+  EXPECT_EQ(api.stat(collector, "notes.callbacks_late"), 0);
+  // It is through: the next publication has what it observed.
+  callback.hangs = false;
+  callback.answer(callback.hanging);
+  EXPECT_TRUE(shows("\ndepth{"));
+  patient.join();
+  EXPECT_EQ(published, FOREBAY_OK);
+  EXPECT_EQ(api.stat(collector, "notes.callbacks_late"), 0);
+  api.table->observer_end(observer);
 }
 
 TEST_F(MetricsPublisherTest, without_a_directory_nothing_is_published) {

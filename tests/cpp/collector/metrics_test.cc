@@ -242,6 +242,23 @@ TEST_F(MetricsTest, a_late_callback_is_left_out_counted_and_not_asked_until_it_e
   api.table->observer_end(other);
 }
 
+// -- what a text cannot show ---------------------------------------------------------------------
+
+TEST_F(MetricsTest, each_name_that_a_text_leaves_out_is_told_once) {
+  forebay_collector* collector = create();
+  for (const char* name : {"text.a", "text_a", "text.b", "text_b"}) {
+    api.table->record_int64(api.instrument(collector, name), nullptr, 0, 1);
+  }
+  ::testing::internal::CaptureStderr();
+  for (const char* format : {"prometheus", "openmetrics", "prometheus"}) {
+    EXPECT_THAT(api.metrics_text(collector, format), HasSubstr("text_b_total"));
+  }
+  const std::string why = "_total are left out: their labels are those of an earlier one\n";
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "forebay: prometheus_text: 1 points of text_a" + why +
+                "forebay: prometheus_text: 1 points of text_b" + why);
+}
+
 // -- threads -------------------------------------------------------------------------------------
 
 TEST_F(MetricsTest, threads_that_come_and_go_lose_nothing) {

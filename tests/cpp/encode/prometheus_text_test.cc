@@ -46,7 +46,12 @@ class Page {
     text_.finish(out);
     return std::string(as_text(out.view()));
   }
-  [[nodiscard]] const std::vector<std::string>& left_out() const { return text_.left_out(); }
+  // "name: sentence"
+  [[nodiscard]] std::vector<std::string> left_out() const {
+    std::vector<std::string> all;
+    for (const auto& one : text_.left_out()) all.push_back(one.name + ": " + one.sentence);
+    return all;
+  }
 
  private:
   PrometheusText text_;
@@ -168,7 +173,7 @@ TEST(PrometheusTextTest, an_exponential_histogram_has_count_and_sum_but_no_bucke
             "exponential\n");
   Page open(kOpenMetrics);
   EXPECT_THAT(open.with(wait, point).finish(), Not(HasSubstr("forebay"))) << "no comments there";
-  EXPECT_THAT(open.left_out(), ElementsAre(HasSubstr("wait_seconds")));
+  EXPECT_THAT(open.left_out(), ElementsAre(HasSubstr(": the buckets of wait_seconds")));
 }
 
 TEST(PrometheusTextTest, points_have_the_labels_of_their_scope) {
@@ -363,7 +368,7 @@ TEST(PrometheusTextTest, openmetrics_leaves_out_what_no_counter_can_be) {
   EXPECT_THAT(
       page.with(counter("c"), integer_point({}, -1)).and_point(real_point({}, NAN)).finish(),
       "# EOF\n");
-  EXPECT_THAT(page.left_out(), ElementsAre(HasSubstr("2 points of c ")));
+  EXPECT_THAT(page.left_out(), ElementsAre(HasSubstr("c: 2 points of c ")));
 }
 
 TEST(PrometheusTextTest, deltas_and_names_that_cannot_be_written_are_left_out) {
