@@ -231,7 +231,7 @@ from forebay.testing import Receiver
 
 receiver = Receiver().__enter__()
 receiver.stall()
-_exit.TIMEOUT = 1.5
+_exit.TIMEOUT = 30
 collector = forebay.start(
     exporter=forebay.OtlpHttpExporter(receiver.endpoint, timeout=60), install_sigterm=True
 )
@@ -247,9 +247,11 @@ def noted(collector, deadline):
 _exit.shut_down = noted
 
 def again():
-    for _ in range(3):
-        time.sleep(0.2)
+    for number in range(1, 4):
+        wait_until(lambda: len(deadlines) == number)
         terminate()
+    wait_until(lambda: len(deadlines) == 4)
+    receiver.clear()
 
 threading.Thread(target=again).start()
 terminate()
@@ -258,4 +260,4 @@ time.sleep(20)
         expect=-signal.SIGTERM,
     )
     assert printed.split() == ["1", "1", "1", "1"]
-    assert told.count("forebay: 1 record was sent and not answered for (unknown) at exit") == 1
+    assert told == ""
