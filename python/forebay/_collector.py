@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Literal
 
@@ -312,24 +311,24 @@ class Collector(Upstream, MakesInstruments):
             try:
                 receipt = hearing_signals(lambda: self._end(seconds))
             except BaseException:
-                self._is_abandoned = True
+                self._abandon()
                 raise
             finally:
                 # Also where a handler has raised: the core takes nothing any more.
-                self._take_out()
+                _exit.take_out(self._uncapture, self._undo)
         return receipt
 
     def _hang_in(self, undo: Callable[[], None], *, to_logging: bool = False) -> None:
         """What shutdown is to call; at once where it came before."""
         (self._uncapture if to_logging else self._undo).append(undo)
         if self._is_ending:
-            self._take_out()
+            _exit.take_out(self._uncapture, self._undo)
 
-    def _take_out(self) -> None:
-        for hung in (self._uncapture, self._undo):
-            with suppress(IndexError):  # perhaps another thread took the last
-                while True:
-                    hung.pop()()
+    def _abandon(self) -> None:
+        """Nobody gets the receipt: what it would tell is said, here or where it ends."""
+        self._is_abandoned = self._is_ending
+        if self._receipt is not None:
+            _exit.tell_losses(self, self._receipt)
 
     def _end(self, seconds: float | None) -> Receipt:
         # No lock: a signal handler, or a child forked meanwhile, may come here again. The core lets
@@ -361,7 +360,7 @@ class Collector(Upstream, MakesInstruments):
         try:
             return await in_thread(lambda: self.shutdown(timeout))
         except BaseException:
-            self._is_abandoned = True
+            self._abandon()
             raise
 
     def __enter__(self) -> Collector:

@@ -100,7 +100,10 @@ def shut_down_all(collectors: Sequence[Collector]) -> None:
     try:
         quick_first, deadline = _by_readiness(collectors, deadline)
         for collector in quick_first:
-            deadline = shut_down(collector, deadline)
+            try:
+                deadline = shut_down(collector, deadline)
+            except (KeyboardInterrupt, SystemExit):  # while it was told what is lost
+                deadline = shut_down(collector, _impatient(deadline))
     finally:
         _deadline = before
     wait_for_the_rest(max(deadline, time.monotonic() + TIMEOUT_UNANSWERED))
@@ -167,12 +170,13 @@ def _flush_for_the_last_time(collector: Collector, deadline: float) -> float:
 
 def tell_losses(collector: Collector, receipt: Receipt) -> None:
     """Say once what a shutdown lost whose receipt nobody reads."""
+    # Before it is taken on: whoever comes second may be the one that ends the exit.
+    at = "shutdown" if _deadline is None else "exit"
     if not collector._untold:
         return
     collector._untold = False
     lost = collector.stats().dropped_by_reason.get("shutdown", 0)
     why = collector.last_error or "no time was left"
-    at = "shutdown" if _deadline is None else "exit"
     if receipt.unknown:
         say(f"{_records_were(receipt.unknown)} sent and not answered for (unknown) at {at}: {why}")
     if lost:
@@ -181,6 +185,17 @@ def tell_losses(collector: Collector, receipt: Receipt) -> None:
 
 def _records_were(number: int) -> str:
     return "1 record was" if number == 1 else f"{number} records were"
+
+
+def take_out(*hung: list[Callable[[], None]]) -> None:
+    """Call what undoes something, each once, though another thread may do so too."""
+    for undos in hung:
+        while True:
+            try:
+                undo = undos.pop()
+            except IndexError:
+                break
+            undo()
 
 
 def flush_while_it_answers(collector: Collector, timeout: float = TIMEOUT) -> None:

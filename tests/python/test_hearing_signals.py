@@ -112,7 +112,8 @@ first = threading.Thread(target=lambda: receipts.append(collector.shutdown(timeo
 first.start()
 while not collector.stats().held_by_place["in_flight"]:
     time.sleep(0.001)
-time.sleep(0.05)
+while collector.prometheus_text():  # none once the core has begun
+    time.sleep(0.001)
 receipts.append(collector.shutdown(timeout=0.2))
 first.join(30)
 assert not first.is_alive()

@@ -20,6 +20,11 @@ def wait_until(condition):
 
 def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
+
+def elsewhere(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
 """
 
 
@@ -186,9 +191,7 @@ def start():
     return forebay.start(exporter=forebay.OtlpHttpExporter(sys.argv[1]), install_sigterm=True)
 
 for _ in range(3):
-    thread = threading.Thread(target=start().shutdown)
-    thread.start()
-    thread.join()
+    elsewhere(start().shutdown)
 start()
 assert signal.getsignal(signal.SIGTERM).before == signal.SIG_DFL
 forebay.get_logger("x").info("m")
@@ -209,9 +212,7 @@ def test_the_handler_that_a_shutdown_in_another_thread_left_ends_the_process() -
 endpoint = sys.argv[1]
 other = forebay.Collector(exporter=forebay.OtlpHttpExporter(endpoint))
 default = forebay.start(exporter=forebay.OtlpHttpExporter(endpoint), install_sigterm=True)
-thread = threading.Thread(target=default.shutdown)
-thread.start()
-thread.join()
+elsewhere(default.shutdown)
 other.logger("x").info("m")
 terminate()
 time.sleep(20)
