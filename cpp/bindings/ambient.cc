@@ -141,20 +141,6 @@ bool has_name(PyObject* names, PyObject* name) noexcept {
   return false;
 }
 
-// Whether a record's names, or some of them, may be among those that are bound. Bound names are
-// interned, and keywords nearly always.
-bool shares_name(const Attributes* bound, PyObject* names) noexcept {
-  if (bound == nullptr || names == nullptr) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
-    PyObject* const own = PyTuple_GET_ITEM(names, i);
-    if (!PyUnicode_CHECK_INTERNED(own)) return true;
-    for (PyObject* const name : bound->names) {
-      if (name == own) return true;
-    }
-  }
-  return false;
-}
-
 bool has_name(const Attributes* of, PyObject* name) noexcept {
   if (of == nullptr) return false;
   for (PyObject* own : of->names) {
@@ -179,11 +165,22 @@ forebay_extra empty_extra() noexcept {
   return extra;
 }
 
+// The one of the context, as a request brought it.
+void add_trace_of(forebay_extra& extra, const Attributes* context) noexcept {
+  if (context == nullptr || !context->trace.is_set) return;
+  std::memcpy(extra.trace_id, context->trace.trace_id, sizeof extra.trace_id);
+  std::memcpy(extra.span_id, context->trace.span_id, sizeof extra.span_id);
+  extra.trace_flags = context->trace.flags;
+}
+
 }  // namespace
 
 void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
-  const bool has_trace = (ambient_sources & kTraceSource) != 0;
-  PyObject* span = has_trace ? running_python([] { return current_span(); }) : nullptr;
+  if ((ambient_sources & kTraceSource) == 0) {
+    add_trace_of(extra, of_context);
+    return;
+  }
+  PyObject* span = running_python([] { return current_span(); });
   PyObject* to_release = span;
   if (span == nullptr) {
     PyErr_Clear();
@@ -195,10 +192,8 @@ void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
     std::memcpy(extra.trace_id, last.trace_id, sizeof extra.trace_id);
     std::memcpy(extra.span_id, last.span_id, sizeof extra.span_id);
     extra.trace_flags = last.flags;
-  } else if (of_context != nullptr && of_context->trace.is_set) {
-    std::memcpy(extra.trace_id, of_context->trace.trace_id, sizeof extra.trace_id);
-    std::memcpy(extra.span_id, of_context->trace.span_id, sizeof extra.span_id);
-    extra.trace_flags = of_context->trace.flags;
+  } else {
+    add_trace_of(extra, of_context);
   }
   // At the end: the last reference to a span may run Python code, too.
   running_python([to_release] { Py_XDECREF(to_release); });
@@ -225,22 +220,20 @@ Ambient::Ambient(const PyLogger* logger, PyObject* names)
   const Attributes* of_logger = as_bound(logger->bound);
   const Attributes* of_context = as_bound(context_);
   const Attributes* const only = of_logger == nullptr ? of_context : of_logger;
-  if ((of_logger == nullptr || of_context == nullptr) && !shares_name(only, names)) {
-    // As they are: the record's own names are all others.
-    if (only != nullptr) {
-      extra_.attributes = only->cells.data();
-      count_ = static_cast<uint32_t>(only->cells.size());
-    }
+  if ((of_logger == nullptr || of_context == nullptr) &&
+      (only == nullptr || !only->may_share_a_name(names))) {
+    // As they are.
+    if (only != nullptr) only->add_to(extra_);
   } else {
     if (of_logger != nullptr) add_all(of_logger, nullptr, names);
     if (of_context != nullptr) add_all(of_context, of_logger, names);
     extra_.attributes = many_.empty() ? few_.data() : many_.data();
+    extra_.attribute_count = count_;
   }
-  extra_.attribute_count = count_;
   add_trace(extra_, of_context);
   uint8_t any = 0;
   for (const uint8_t byte : extra_.trace_id) any |= byte;
-  has_any_ = count_ != 0 || any != 0;
+  has_any_ = extra_.attribute_count != 0 || any != 0;
 }
 
 void Ambient::add_all(const Attributes* from, const Attributes* winner, PyObject* names) {

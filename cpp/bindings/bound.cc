@@ -105,7 +105,32 @@ PyObject* describe(PyObject* self) {
 }  // namespace
 
 Attributes::~Attributes() {
+  core().bound_release(encoded_);
+  Py_XDECREF(others_);
   for (PyObject* name : names) Py_DECREF(name);
+}
+
+// Bound names are interned, and keywords nearly always.
+bool Attributes::compare(PyObject* names_of_record) const noexcept {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names_of_record); ++i) {
+    PyObject* const own = PyTuple_GET_ITEM(names_of_record, i);
+    if (!PyUnicode_CHECK_INTERNED(own)) return true;
+    for (PyObject* const name : names) {
+      if (name == own) return true;
+    }
+  }
+  Py_XSETREF(others_, Py_NewRef(names_of_record));
+  return false;
+}
+
+void Attributes::add_to(forebay_extra& extra) const noexcept {
+  if (encoded_ == nullptr && was_used_) {
+    encoded_ = core().bind(cells.data(), static_cast<uint32_t>(cells.size()));
+  }
+  was_used_ = true;
+  extra.bound = encoded_;
+  extra.attributes = encoded_ != nullptr ? encoded_->attributes : cells.data();
+  extra.attribute_count = static_cast<uint32_t>(cells.size());
 }
 
 const Attributes* as_bound(PyObject* object) noexcept {

@@ -12,7 +12,8 @@
 
 namespace forebay_python {
 
-// Immutable. Names are interned, so that a record's own names are told apart by identity.
+// Immutable, but for what is made of it at need. Names are interned, so that a record's own names
+// are told apart by identity.
 struct Attributes {
   // The trace that a context belongs to, as a request brought it (W3C traceparent).
   struct Trace {
@@ -31,6 +32,22 @@ struct Attributes {
   ~Attributes();
   Attributes(const Attributes&) = delete;
   Attributes& operator=(const Attributes&) = delete;
+
+  // Whether a record's names (a tuple or null), or some of them, may be among these. Under the GIL.
+  [[nodiscard]] bool may_share_a_name(PyObject* of_record) const noexcept {
+    return of_record != nullptr && of_record != others_ && compare(of_record);
+  }
+  // The cells, for a record that has all of them. Under the GIL.
+  void add_to(forebay_extra& extra) const noexcept;
+
+ private:
+  bool compare(PyObject* names_of_record) const noexcept;
+
+  // A record's names of which none is among these: a call site has always the same. Owned.
+  mutable PyObject* others_ = nullptr;
+  // From the second record on: many are bound for one alone.
+  mutable const forebay_bound* encoded_ = nullptr;
+  mutable bool was_used_ = false;
 };
 
 struct PyBound {

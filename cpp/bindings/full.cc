@@ -24,7 +24,7 @@ bool runs_an_event_loop() {
 PyObject* queue_full_class() {
   static PyObject* cached = nullptr;
   if (cached == nullptr) {
-    PyObject* module = PyImport_ImportModule("forebay._errors");
+    PyObject* module = PyImport_ImportModule("forebay._queue_full");
     if (module == nullptr) return nullptr;
     cached = PyObject_GetAttrString(module, "QueueFull");
     Py_DECREF(module);

@@ -94,22 +94,29 @@ void read(PyObject* dict, Fields& fields, AttributeList& extras) {
   for (const auto& [key, attribute] : found) extras.add(key, attribute);
 }
 
+// Whether its class is the stdlib's own.
+bool is_plain(PyObject* record) {
+  // Set when all is done: what runs Python must not stand in an initializer, where another thread
+  // would wait for it with the GIL.
+  static PyObject* plain = nullptr;
+  if (plain == nullptr) {
+    PyObject* logging = running_python([] { return PyImport_ImportModule("logging"); });
+    PyObject* type = logging == nullptr ? nullptr : PyObject_GetAttrString(logging, "LogRecord");
+    Py_XDECREF(logging);
+    PyErr_Clear();
+    if (type == nullptr) return false;
+    Py_XSETREF(plain, type);
+  }
+  return reinterpret_cast<PyObject*>(Py_TYPE(record)) == plain;
+}
+
 // getMessage() without the call where the class is the stdlib's own and there are no arguments.
 PyObject* message_of(PyObject* record, const Fields& fields, Scratch& scratch) {
   PyObject* args = fields[kArgs];
   PyObject* msg = fields[kMsg];
   const bool has_args =
       args != nullptr && args != Py_None && !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0);
-  static PyObject* const plain = [] {
-    PyObject* logging = PyImport_ImportModule("logging");
-    PyObject* type = logging == nullptr ? nullptr : PyObject_GetAttrString(logging, "LogRecord");
-    Py_XDECREF(logging);
-    PyErr_Clear();
-    return type;
-  }();
-  if (!has_args && msg != nullptr && reinterpret_cast<PyObject*>(Py_TYPE(record)) == plain) {
-    return msg;
-  }
+  if (!has_args && msg != nullptr && is_plain(record)) return msg;
   PyObject* message =
       running_python([&] { return PyObject_CallMethod(record, "getMessage", nullptr); });
   if (message == nullptr) return nullptr;

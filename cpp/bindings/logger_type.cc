@@ -64,6 +64,11 @@ bool has_ambient(const PyLogger* logger) noexcept {
                                             const forebay_value* cells, uint32_t count,
                                             PyObject* names, uint32_t flags) {
   const Ambient ambient(logger, names);
+  const int32_t outcome = core().emit(logger->handle, site, cells, count, ambient.extra(),
+                                      (flags & ~kReportFull) | FOREBAY_EMIT_REPORT_BLOCK);
+  if (outcome == FOREBAY_ACCEPTED) [[likely]]
+    Py_RETURN_TRUE;
+  if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);
   return answer(logger, emit_with_gil(logger->handle, site, cells, count, ambient.extra(), flags));
 }
 
@@ -115,7 +120,8 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
       forebay_value cells[kMostFastValues];
       if (fill(args + 1, count, cells)) [[likely]] {
         if (has_ambient(logger)) [[unlikely]] {
-          return emit_in_context(logger, site, cells, static_cast<uint32_t>(count), names, kFlags);
+          return emit_in_context(logger, site, cells, static_cast<uint32_t>(count), names,
+                                 kFlags | FOREBAY_EMIT_FLAT);
         }
         const int32_t outcome =
             core().emit(logger->handle, site, cells, static_cast<uint32_t>(count), nullptr,

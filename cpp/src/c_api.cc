@@ -8,8 +8,10 @@
 #include "base/cgroup.h"
 #include "base/codec.h"
 #include "collector_handle.h"
+#include "emit_steps.h"
 #include "library_parts.h"
 #include "metrics_api.h"
+#include "model/bound_attributes.h"
 #include "model/site.h"
 #include "option_reader.h"
 #include "room_api.h"
@@ -33,6 +35,17 @@ forebay_logger* api_logger(forebay_collector* collector, const forebay_logger_sp
 
 const forebay_site* api_site(const forebay_site_spec* spec) {
   return reinterpret_cast<const forebay_site*>(model::SiteRegistry::process().intern(*spec));
+}
+
+const forebay_bound* api_bind(const forebay_attribute* attributes, uint32_t count) try {
+  if (count > kMaxAttributes) return nullptr;
+  return new model::BoundAttributes(attributes, count);
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void api_bound_release(const forebay_bound* bound) {
+  delete static_cast<const model::BoundAttributes*>(bound);
 }
 
 void api_count_not_started(uint32_t severity, uint64_t records) {
@@ -302,6 +315,8 @@ const forebay_api table = {
     .count_lost_measurements = api_count_lost_measurements,
     .collector_publish_metrics = api_publish_metrics,
     .collector_send_metrics = api_send_metrics,
+    .bind = api_bind,
+    .bound_release = api_bound_release,
 };
 
 }  // namespace

@@ -54,7 +54,7 @@ using queue::Admission;
   if (binding.recorder_writer.producer == nullptr) [[unlikely]] {
     binding.recorder_writer = recorder.attach();
   }
-  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+  if (may_be_redacted(binding, site, course, extra)) [[unlikely]] {
     std::optional<Redacted> redacted;
     if (redact(binding, site, values, course, extra, redacted)) {
       record(binding, recorder, site, redacted ? redacted->values() : values, course,
@@ -113,7 +113,7 @@ using queue::Admission;
 [[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
                                      const model::Site* site, const forebay_value* values,
                                      Course course, const forebay_extra* extra) noexcept {
-  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+  if (may_be_redacted(binding, site, course, extra)) [[unlikely]] {
     return look_and_write(binding, end, site, values, course, extra);
   }
   return write(binding, end, site, values, course, extra);

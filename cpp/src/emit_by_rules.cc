@@ -135,7 +135,7 @@ void lose_weight(Permit permit, const account::ThreadCounters& counters, uint32_
 [[gnu::noinline]] int32_t emit_by_any_rules(ThreadBinding& binding, const LoggerBinding& bound,
                                             const model::Site* site, const forebay_value* values,
                                             Course course, const forebay_extra* extra) noexcept {
-  if (may_be_redacted(site, course, extra)) [[unlikely]] {
+  if (may_be_redacted(binding, site, course, extra)) [[unlikely]] {
     return emit_asked_redacted(binding, bound, site, values, course, extra);
   }
   return emit_asked(binding, bound, site, values, course, extra);

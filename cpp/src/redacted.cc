@@ -13,6 +13,8 @@ bool is_hit(const admit::Redaction& rules, const model::Site* site, const foreba
     if (values[i].type == FOREBAY_ANYVALUE) return true;
   }
   if (extra == nullptr) return false;
+  const model::BoundAttributes* const bound = model::bound_in(*extra);
+  if (bound != nullptr && bound->is_cleared_by(&rules)) return extra->body.type == FOREBAY_ANYVALUE;
   for (uint32_t i = 0; i < extra->attribute_count; ++i) {
     const forebay_attribute& attribute = extra->attributes[i];
     if (attribute.value.type == FOREBAY_ANYVALUE ||
@@ -20,6 +22,7 @@ bool is_hit(const admit::Redaction& rules, const model::Site* site, const foreba
       return true;
     }
   }
+  if (bound != nullptr) bound->set_cleared_by(&rules);
   return extra->body.type == FOREBAY_ANYVALUE;
 }
 

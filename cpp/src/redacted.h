@@ -9,6 +9,7 @@
 #include "admit/redaction.h"
 #include "emit_steps.h"
 #include "forebay/c_api.h"
+#include "model/bound_attributes.h"
 #include "model/site.h"
 
 namespace forebay::engine {
@@ -40,12 +41,23 @@ class Redacted {
   forebay_extra own_extra_{};
 };
 
+// Whether the collector's rules were asked before about what the record has besides its site's, and
+// none is about it.
+[[gnu::always_inline]] inline bool is_cleared(const ThreadBinding& binding,
+                                              const forebay_extra& extra) noexcept {
+  const model::BoundAttributes* const bound = model::bound_in(extra);
+  return bound != nullptr && extra.body.type != FOREBAY_ANYVALUE &&
+         bound->is_cleared_by(binding.incarnation->redaction);
+}
+
 // Whether a rule of redaction may be about the record. Of what has no attributes besides its
-// site's, and no nested values, the site knows.
-[[gnu::always_inline]] inline bool may_be_redacted(const model::Site* site, Course course,
+// site's and bound ones, and no nested values, that is known.
+[[gnu::always_inline]] inline bool may_be_redacted(const ThreadBinding& binding,
+                                                   const model::Site* site, Course course,
                                                    const forebay_extra* extra) noexcept {
-  return extra != nullptr || (course.flags() & FOREBAY_EMIT_FLAT) == 0 || site == nullptr ||
-         site->is_watched.load(std::memory_order_relaxed);
+  return (course.flags() & FOREBAY_EMIT_FLAT) == 0 || site == nullptr ||
+         site->is_watched.load(std::memory_order_relaxed) ||
+         (extra != nullptr && !is_cleared(binding, *extra));
 }
 
 // Whether one of the collector's rules is about the record, or may be about what is in a nested

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ._core import Logger, pass_over_frames_of
 from ._core import version as __version__
-from ._errors import ForebayError, OptionError, QueueFull
+from ._errors import ForebayError, OptionError
 from ._lifecycle import from_config, get_collector, get_logger, start
 from ._native import get_cmake_dir, get_include
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         RetryOptions,
     )
     from ._pressure import Pressure, PressureChange, PressureWatch
+    from ._queue_full import QueueFull
     from ._room import Grant
     from ._routes import Route
     from ._sampling import FlightRecorder, SampleBurst, SampleRatio, SampleTraceRatio
@@ -123,7 +124,7 @@ __all__ = [
 
 pass_over_frames_of(f"{__path__[0]}/")
 
-# `dataclasses` and `logging` cost more to import than all the rest.
+# `dataclasses`, `logging` and `threading` cost more to import than all the rest.
 _LOADED_WHEN_NAMED = {
     "Audit": "_stats",
     "BacklogOptions": "_options",
@@ -153,6 +154,7 @@ _LOADED_WHEN_NAMED = {
     "Pressure": "_pressure",
     "PressureChange": "_pressure",
     "PressureWatch": "_pressure",
+    "QueueFull": "_queue_full",
     "RateLimit": "_lanes",
     "Receipt": "_stats",
     "RetryOptions": "_options",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal
 
-from . import _core, _exit
+from . import _core, _exit, _queue_full  # noqa: F401 (the last is for the core, which raises it)
 from ._context import watch_for_traces
 from ._errors import OptionError
 from ._exporters import Exporter, FileExporter, MemoryExporter, check_exporter

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 
 from . import _core
 from ._validation import boolean, suggests_names, text
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ._routes import Route
     from ._sampling import FlightRecorder, SamplingRule
 
-_lock = threading.Lock()
+_lock = _thread.allocate_lock()
 _default: Collector | None = None
 # Where start() was called, and with what.
 _started_at = ""
@@ -43,7 +43,7 @@ _loggers: LoggerCache | None = None
 def _after_fork_in_child() -> None:
     # The thread that held it is not in the child.
     global _lock
-    _lock = threading.Lock()
+    _lock = _thread.allocate_lock()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

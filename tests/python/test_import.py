@@ -61,6 +61,7 @@ def test_import_leaves_the_heavy_modules_alone() -> None:
         "typing",
     ]
     heavy += ["logging", "dataclasses", "inspect", "traceback", "socket", "ssl"]
+    heavy += ["threading", "queue", "functools", "collections"]
     done = run_python(
         """
         import sys
@@ -94,7 +95,7 @@ def test_import_loads_few_modules() -> None:
         "forebay._validation",
         "forebay._warnings",
     ]
-    assert len(loaded) <= 35, loaded
+    assert len(loaded) <= 15, loaded
 
 
 def test_every_public_name_is_there_and_told() -> None:

@@ -117,6 +117,40 @@ def test_it_may_be_switched_off() -> None:
         assert careless.record().attributes["password"] == "p"
 
 
+def test_each_collectors_rules_are_asked_about_what_is_bound() -> None:
+    """What one of them has let through is not let through by another, whichever comes first."""
+    with (
+        in_memory() as usual,
+        in_memory(redact=["shoe_size"]) as strict,
+        in_memory(redact=False) as careless,
+    ):
+        memories = (careless, usual, strict)
+        with (
+            forebay.context(shoe_size=42, user="ann", password=SECRET),
+            forebay.context(password="no more", order=[{"password": SECRET}]),
+        ):
+            for memory in memories * 3:
+                memory.log.info("paid", n=1)
+        with forebay.context(shoe_size=42, user="ann"):
+            for memory in memories * 3:
+                memory.log.info("paid", n=1)
+                memory.log.info({"password": SECRET}, n=1)
+        for memory, size, hidden, nested in (
+            (careless, 42, "no more", SECRET),
+            (usual, 42, HIDDEN, HIDDEN),
+            (strict, "[redacted: shoe_size]", HIDDEN, HIDDEN),
+        ):
+            records = memory.records()
+            assert [each.attributes for each in records[:3]] == [
+                {"n": 1, "shoe_size": size, "user": "ann", "password": hidden,
+                 "order": [{"password": nested}]}
+            ] * 3  # fmt: skip
+            assert [each.attributes for each in records[3:]] == [
+                {"n": 1, "shoe_size": size, "user": "ann"}
+            ] * 6
+            assert [each.body for each in records[4::2]] == [{"password": nested}] * 3
+
+
 def test_call_sites_that_were_there_before_the_rule_are_looked_at_too() -> None:
     """Sites outlive collectors."""
 

@@ -164,6 +164,14 @@ typedef struct forebay_site_spec {
   uint32_t reserved;
 } forebay_site_spec;
 
+/* Attributes that many records have, in the form that records have them in: made once (bind), and
+ * then copied as they are. Immutable, for any thread. */
+typedef struct forebay_bound {
+  const forebay_attribute* attributes; /* copies */
+  uint32_t attribute_count;
+  uint32_t reserved;
+} forebay_bound;
+
 /* What only some records have. A null pointer in emit means none of it. */
 typedef struct forebay_extra {
   uint32_t struct_size;    /* sizeof(forebay_extra) */
@@ -179,6 +187,9 @@ typedef struct forebay_extra {
   forebay_string event_name;
   uint32_t dropped_attributes_count;
   uint32_t reserved;
+  /* Added later; read where struct_size says that it is there. Null, or those whose attributes
+   * `attributes` and `attribute_count` are: with others it means nothing. */
+  const forebay_bound* bound;
 } forebay_extra;
 
 /* One option of a collector, by its path: "service_name", "lanes[0].queue_records". `reserved` of
@@ -504,6 +515,14 @@ typedef struct forebay_api {
    * FOREBAY_REFUSED_NOT_STARTED and FOREBAY_REFUSED_SHUTDOWN (notes measurements_...), and
    * FOREBAY_DROPPED_MEMORY. FOREBAY_INVALID_MEASUREMENT: it is no such request. */
   int32_t (*collector_send_metrics)(forebay_collector* collector, forebay_string request);
+
+  /* -- records, once more -- */
+
+  /* Copies of those attributes, for forebay_extra.bound: an emit with them costs less. Null where
+   * there is no memory, or they are more than 65,535. */
+  const forebay_bound* (*bind)(const forebay_attribute* attributes, uint32_t attribute_count);
+  /* Frees them. No emit may use them any more; null is ignored. */
+  void (*bound_release)(const forebay_bound* bound);
 } forebay_api;
 
 /* The table, or null when this library does not speak `abi_version`. Exported by libforebay.so. */

@@ -63,10 +63,15 @@ static_assert(sizeof(RecordContext) == 40);
 // Bytes of a value besides `size`: type and fixed part, by type. Unknown types are written as NULL.
 inline constexpr std::array<uint8_t, 8> kValueOverhead = {1, 2, 9, 9, 5, 5, 5, 1};
 
+[[nodiscard]] inline bool has_bytes(const forebay_value& value) noexcept {
+  return value.type >= FOREBAY_STRING && value.type <= FOREBAY_ANYVALUE;
+}
 inline uint32_t value_bytes(const forebay_value& value) noexcept {
-  return value.type >= FOREBAY_STRING && value.type <= FOREBAY_ANYVALUE
-             ? 5 + value.size
-             : kValueOverhead[value.type & 7];
+  return has_bytes(value) ? 5 + value.size : kValueOverhead[value.type & 7];
+}
+// Of an attribute with a key of its own.
+inline uint64_t attribute_bytes(const forebay_attribute& attribute) noexcept {
+  return 4 + uint64_t{attribute.key_size} + value_bytes(attribute.value);
 }
 
 // Everything that a record is made of, as emit has it.

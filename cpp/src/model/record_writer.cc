@@ -1,5 +1,7 @@
 #include "model/record_writer.h"
 
+#include "model/bound_attributes.h"
+
 namespace forebay::model {
 namespace {
 
@@ -18,9 +20,10 @@ uint64_t measure_extra(const forebay_extra& extra) noexcept {
   if (extra.severity_text.size != 0) size += 4 + extra.severity_text.size;
   if (extra.event_name.size != 0) size += 4 + extra.event_name.size;
   if (extra.body.type != FOREBAY_NULL) size += value_bytes(extra.body);
-  for (uint32_t i = 0; i < extra.attribute_count; ++i) {
-    size += 4 + uint64_t{extra.attributes[i].key_size} + value_bytes(extra.attributes[i].value);
+  if (const BoundAttributes* const bound = bound_in(extra); bound != nullptr) {
+    return size + bound->encoded().size();
   }
+  for (uint32_t i = 0; i < extra.attribute_count; ++i) size += attribute_bytes(extra.attributes[i]);
   return size;
 }
 
@@ -58,9 +61,10 @@ void write_record_with_extra(const RecordInput& input, uint64_t ticks, uint32_t 
     writer.value(extra.body);
   }
   for (uint32_t i = 0; i < input.value_count; ++i) writer.value(input.values[i]);
-  for (uint32_t i = 0; i < extra.attribute_count; ++i) {
-    writer.bytes(extra.attributes[i].key, extra.attributes[i].key_size);
-    writer.value(extra.attributes[i].value);
+  if (const BoundAttributes* const bound = bound_in(extra); bound != nullptr) {
+    writer.encoded(bound->encoded());
+  } else {
+    for (uint32_t i = 0; i < extra.attribute_count; ++i) writer.attribute(extra.attributes[i]);
   }
   write_header(header, to);
 }

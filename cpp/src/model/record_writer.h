@@ -70,6 +70,16 @@ class RecordWriter {
         *p_++ = FOREBAY_NULL;
     }
   }
+  void attribute(const forebay_attribute& attribute) noexcept {
+    bytes(attribute.key, attribute.key_size);
+    value(attribute.value);
+  }
+  // What is in a record's form already.
+  void encoded(ByteView bytes) noexcept {
+    if (bytes.empty()) return;
+    std::memcpy(p_, bytes.data(), bytes.size());
+    p_ += bytes.size();
+  }
 
  private:
   uint8_t* p_;

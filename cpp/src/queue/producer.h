@@ -71,6 +71,10 @@ class alignas(128) Producer {
     const uint32_t ahead = cursor_ + kSlotsAhead;
     if (ahead < end_) {
       arena.prefetch_for_write(ahead);
+      // As many as it has used, or half of them are never asked for.
+      for (uint32_t more = 1; more < slots && more < kSlotsAhead; ++more) {
+        arena.prefetch_for_write(ahead - more);
+      }
     } else if (!has_looked_ahead_) {
       has_looked_ahead_ = true;  // once a run, a little before its end
       arena.prefetch_next(hint, kSlotsAhead);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "model/bound_attributes.h"
 #include "record_maker.h"
 
 namespace forebay::model {
@@ -100,6 +101,46 @@ TEST(RecordTest, everything_that_only_some_records_have_comes_back) {
   EXPECT_EQ(key, "k");
   EXPECT_EQ(reader.next_attribute(key).type, static_cast<uint32_t>(FOREBAY_NULL));
   EXPECT_EQ(key, "");
+}
+
+TEST(RecordTest, bound_attributes_are_written_as_they_would_be_one_by_one) {
+  Extra extra;
+  extra.fields.event_name = text("event");
+  extra.attribute("text", text_value("some text")).attribute("", int_value(-1));
+  extra.attribute("nested", any_value("any")).attribute("none", null_value());
+  extra.attribute("yes", bool_value(true)).attribute("half", double_value(0.5));
+  const auto expected = make_record({.values = {int_value(1)}, .extra = &extra, .ticks = 7});
+  const BoundAttributes bound(extra.fields.attributes, extra.fields.attribute_count);
+  Extra with;
+  with.fields.event_name = extra.fields.event_name;
+  with.fields.struct_size = sizeof with.fields;
+  with.fields.bound = &bound;
+  with.fields.attributes = bound.attributes;
+  with.fields.attribute_count = bound.attribute_count;
+  ASSERT_EQ(bound_in(with.fields), &bound);
+  EXPECT_EQ(make_record({.values = {int_value(1)}, .extra = &with, .ticks = 7}), expected);
+  // One by one again: what is told of the set is as good as what it was made of.
+  with.fields.bound = nullptr;
+  EXPECT_EQ(make_record({.values = {int_value(1)}, .extra = &with, .ticks = 7}), expected);
+}
+
+TEST(RecordTest, what_is_bound_counts_only_where_all_of_it_is_given_and_the_caller_knows_of_it) {
+  const forebay_attribute cells[] = {{"a", 1, 0, int_value(1)}, {"b", 1, 0, int_value(2)}};
+  const BoundAttributes bound(cells, 2);
+  forebay_extra extra{};
+  extra.struct_size = sizeof extra;
+  extra.bound = &bound;
+  extra.attributes = bound.attributes;
+  extra.attribute_count = 2;
+  EXPECT_EQ(bound_in(extra), &bound);
+  extra.attribute_count = 1;
+  EXPECT_EQ(bound_in(extra), nullptr);
+  extra.attribute_count = 2;
+  extra.attributes = cells;
+  EXPECT_EQ(bound_in(extra), nullptr);
+  extra.attributes = bound.attributes;
+  extra.struct_size = offsetof(forebay_extra, bound);  // of an older header
+  EXPECT_EQ(bound_in(extra), nullptr);
 }
 
 TEST(RecordTest, each_part_of_a_context_alone_makes_one) {

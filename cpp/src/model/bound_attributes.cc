@@ -1,0 +1,26 @@
+#include "model/bound_attributes.h"
+
+#include "model/record_writer.h"
+
+namespace forebay::model {
+
+BoundAttributes::BoundAttributes(const forebay_attribute* from, uint32_t count)
+    : forebay_bound{}, cells_(from, from + count) {
+  uint64_t size = 0;
+  for (const forebay_attribute& cell : cells_) size += attribute_bytes(cell);
+  encoded_.resize(size);
+  uint8_t* to = encoded_.data();
+  for (forebay_attribute& cell : cells_) {
+    RecordWriter writer(to);
+    writer.attribute(cell);
+    cell.key = reinterpret_cast<const char*>(to) + 4;
+    to += attribute_bytes(cell);
+    if (has_bytes(cell.value)) {
+      cell.value.as.data = reinterpret_cast<const char*>(to) - cell.value.size;
+    }
+  }
+  attributes = cells_.data();
+  attribute_count = count;
+}
+
+}  // namespace forebay::model
