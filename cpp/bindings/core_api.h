@@ -32,6 +32,7 @@ void register_pressure(pybind11::module_& module);
 void register_capsule(pybind11::module_& module);
 void register_simulate(pybind11::module_& module);
 void register_library(pybind11::module_& module);
+void register_signals(pybind11::module_& module);
 void register_bound(pybind11::module_& module);
 void register_ambient(pybind11::module_& module);
 void register_bridge(pybind11::module_& module);

@@ -96,11 +96,12 @@ void read(PyObject* dict, Fields& fields, AttributeList& extras) {
 
 // Whether its class is the stdlib's own.
 bool is_plain(PyObject* record) {
-  // Set when all is done: what runs Python must not stand in an initializer, where another thread
-  // would wait for it with the GIL.
+  // Not by the initializer, where another thread would wait for this one with the GIL.
   static PyObject* plain = nullptr;
   if (plain == nullptr) {
-    PyObject* logging = running_python([] { return PyImport_ImportModule("logging"); });
+    PyObject* name = PyUnicode_FromString("logging");
+    PyObject* logging = name == nullptr ? nullptr : PyImport_GetModule(name);
+    Py_XDECREF(name);
     PyObject* type = logging == nullptr ? nullptr : PyObject_GetAttrString(logging, "LogRecord");
     Py_XDECREF(logging);
     PyErr_Clear();

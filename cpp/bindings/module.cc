@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
   forebay_python::register_capsule(module);
   forebay_python::register_simulate(module);
   forebay_python::register_library(module);
+  forebay_python::register_signals(module);
 }
 #undef PyInit__core
 

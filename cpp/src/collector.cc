@@ -297,16 +297,20 @@ std::shared_ptr<const account::Snapshot> Collector::snapshot_if_possible() const
   return nullptr;
 }
 
-void Collector::receipt(const account::Snapshot* before, bool complete, Duration elapsed,
-                        const NumberVisitor& visit) const {
+Collector::Receipt Collector::receipt(const account::Snapshot* before, bool complete,
+                                      Duration elapsed) const {
   if (before == nullptr) throw std::bad_alloc();
-  std::map<std::string, int64_t, std::less<>> numbers;
+  Receipt numbers;
   before->visit([&](std::string_view name, int64_t value) { numbers[std::string(name)] -= value; });
   snapshot().visit(
       [&](std::string_view name, int64_t value) { numbers[std::string(name)] += value; });
-  for (const auto& [name, difference] : numbers) visit(name, difference);
-  visit("complete", complete ? 1 : 0);
-  visit("elapsed_ns", elapsed.count());
+  numbers["complete"] = complete ? 1 : 0;
+  numbers["elapsed_ns"] = elapsed.count();
+  return numbers;
+}
+
+void Collector::tell(const Receipt& receipt, const NumberVisitor& visit) {
+  for (const auto& [name, number] : receipt) visit(name, number);
 }
 
 bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
@@ -317,24 +321,30 @@ bool Collector::flush(int64_t timeout_ns, const NumberVisitor& visit) {
   if (current != nullptr && current->pid == getpid()) {
     complete = current->pipeline->flush(deadline_after(timeout_ns));
   }
-  receipt(before.get(), complete, std::chrono::steady_clock::now() - begin, visit);
+  tell(receipt(before.get(), complete, std::chrono::steady_clock::now() - begin), visit);
   return complete;
 }
 
 bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
   const auto begin = std::chrono::steady_clock::now();
   const auto deadline = deadline_after(timeout_ns);
-  ++ending_;
+  const std::shared_ptr<const account::Snapshot> before = snapshot_if_possible();
   Incarnation* current = incarnation_.load();
   if (current != nullptr && current->pid == getpid()) current->pipeline->end_by(deadline);
   const std::lock_guard lock(shutdown_mutex_);
-  if (before_end_ == nullptr) before_end_ = snapshot_if_possible();
-  const std::shared_ptr<const account::Snapshot> before = before_end_;
+  if (!last_receipt_) last_receipt_ = end(before.get(), begin, deadline);
+  tell(*last_receipt_, visit);
+  return last_receipt_->at("complete") != 0;
+}
+
+Collector::Receipt Collector::end(const account::Snapshot* before,
+                                  std::chrono::steady_clock::time_point begin,
+                                  std::chrono::steady_clock::time_point deadline) {
   is_closed_.store(true);
   if (std::exchange(wants_code_places_, false)) {
     __atomic_fetch_sub(&code_places_wanted, 1, __ATOMIC_RELAXED);
   }
-  current = incarnation_.load();
+  Incarnation* const current = incarnation_.load();
   if (current != nullptr) current->is_ending.store(true);
   Registry::process().unbind(this);
   bool complete = true;
@@ -343,9 +353,7 @@ bool Collector::shutdown(int64_t timeout_ns, const NumberVisitor& visit) {
     // Last: what was measured up to the end is in it.
     if (current->publisher != nullptr) current->publisher->end();
   }
-  if (--ending_ == 0) before_end_.reset();
-  receipt(before.get(), complete, std::chrono::steady_clock::now() - begin, visit);
-  return complete;
+  return receipt(before, complete, std::chrono::steady_clock::now() - begin);
 }
 
 bool Collector::advance(Duration by) {

@@ -2,7 +2,9 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -80,7 +82,8 @@ class Collector {
   // The receipt: every name's difference between call and return, "complete", "elapsed_ns". Where
   // there is no memory for it, it is done, and then throws std::bad_alloc.
   bool flush(int64_t timeout_ns, const NumberVisitor& visit);
-  // While another is under way: both end by the sooner of their deadlines, with the same receipt.
+  // While another is under way, both end by the sooner of their deadlines. There is one receipt:
+  // that of the call that did it.
   bool shutdown(int64_t timeout_ns, const NumberVisitor& visit);
   // Releases what the flight recorder has; false where the collector does not live.
   bool dump_recorder(std::optional<Duration> window) noexcept;
@@ -105,8 +108,13 @@ class Collector {
   [[nodiscard]] account::Snapshot snapshot() const;
   // Null where there is no memory for one: what a receipt is about is done all the same.
   [[nodiscard]] std::shared_ptr<const account::Snapshot> snapshot_if_possible() const noexcept;
-  void receipt(const account::Snapshot* before, bool complete, Duration elapsed,
-               const NumberVisitor& visit) const;
+  using Receipt = std::map<std::string, int64_t, std::less<>>;
+  [[nodiscard]] Receipt receipt(const account::Snapshot* before, bool complete,
+                                Duration elapsed) const;
+  static void tell(const Receipt& receipt, const NumberVisitor& visit);
+  // The shutdown itself, where it was not done yet. Under shutdown_mutex_.
+  Receipt end(const account::Snapshot* before, std::chrono::steady_clock::time_point begin,
+              std::chrono::steady_clock::time_point deadline);
 
   const CollectorOptions options_;
   const Surroundings surroundings_;
@@ -119,9 +127,7 @@ class Collector {
   bool wants_code_places_ = false;  // counted in code_places_wanted until the shutdown
   std::atomic<int64_t> references_{1};
   std::mutex shutdown_mutex_;
-  std::atomic<uint32_t> ending_{0};  // calls of shutdown() that are under way
-  // What the receipt of each of those is compared with. Under shutdown_mutex_.
-  std::shared_ptr<const account::Snapshot> before_end_;
+  std::optional<Receipt> last_receipt_;  // of the shutdown, once done. Under shutdown_mutex_
   // Those refused without an incarnation: the first one's ledger takes them over.
   struct Unled {
     SeverityCounts not_started;

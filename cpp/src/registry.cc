@@ -277,8 +277,7 @@ void Registry::abandon_in_child() noexcept {
   for (Collector* collector : collectors_) {
     // A thread of the parent may be in the middle of a shutdown: here nobody is.
     new (&collector->shutdown_mutex_) std::mutex;
-    new (&collector->before_end_) std::shared_ptr<const account::Snapshot>;
-    collector->ending_.store(0);
+    new (&collector->last_receipt_) std::optional<Collector::Receipt>;
     collector->unled_ = {};
     collector->pressure_.abandon_in_child();
     Incarnation* incarnation = collector->incarnation_.load();

@@ -326,7 +326,7 @@ class Collector(Upstream, MakesInstruments):
 
     def _abandon(self) -> None:
         """Nobody gets the receipt: what it would tell is said, here or where it ends."""
-        self._is_abandoned = self._is_ending
+        self._is_abandoned = True
         if self._receipt is not None:
             _exit.tell_losses(self, self._receipt)
 
@@ -357,8 +357,9 @@ class Collector(Upstream, MakesInstruments):
 
     async def ashutdown(self, timeout: float | None = SHUTDOWN_TIMEOUT) -> Receipt:
         """`shutdown` for a coroutine: the event loop goes on meanwhile."""
+        seconds = checked_timeout(timeout)
         try:
-            return await in_thread(lambda: self.shutdown(timeout))
+            return await in_thread(lambda: self.shutdown(seconds))
         except BaseException:
             self._abandon()
             raise
@@ -372,6 +373,7 @@ class Collector(Upstream, MakesInstruments):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._is_abandoned |= not self._is_ending  # nobody gets this receipt
         self.shutdown()
 
     async def __aenter__(self) -> Collector:
@@ -383,6 +385,7 @@ class Collector(Upstream, MakesInstruments):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._is_abandoned |= not self._is_ending
         await self.ashutdown()
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _celery
 from ._own_thread import wait_for_the_rest
-from ._warnings import say
+from ._warnings import say, warn_once
 
 if TYPE_CHECKING:
     from ._collector import Collector
@@ -31,8 +31,12 @@ TIMEOUT = 5.0
 # destination whose first request is still under way is another matter: a program that ends at once
 # would else lose everything, each time, to a destination whose first answer takes a little longer.
 TIMEOUT_UNANSWERED = 0.5
-# How often it is looked whether that first request has failed.
+# How often it is looked whether that first request has failed, and signals are heard.
 LOOK_EVERY = 0.1
+# What a collector has to send, at the least.
+_LEAST = 0.05
+# Of handlers of signals that raise: more of them than anyone sends.
+_MOST_INTERRUPTS = 16
 
 
 class _Hook:
@@ -42,8 +46,9 @@ class _Hook:
 _hook = _Hook()
 _shut_down_all: Callable[[], None] | None = None
 _known_to_multiprocessing = False
-# By when all of them are to be shut down, while they are. Of the monotonic clock.
-_deadline: float | None = None
+_has_run_at_exit = False
+# While collectors are shut down.
+_ending: _Ending | None = None
 
 
 def install(shut_down_all: Callable[[], None]) -> None:
@@ -51,10 +56,23 @@ def install(shut_down_all: Callable[[], None]) -> None:
     global _shut_down_all
     if _shut_down_all is None:
         _shut_down_all = shut_down_all
-        atexit.register(shut_down_all)
-        os.register_at_fork(before=_before_fork)
+        atexit.register(_run_at_exit)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
         _finalize_in_child(_hook)
+    if _has_run_at_exit:
+        warn_once("a collector that is made while Python ends is not shut down by itself")
     _tell_multiprocessing()
+
+
+def _run_at_exit() -> None:
+    global _has_run_at_exit
+    _has_run_at_exit = True
+    run()
+
+
+def _after_fork_in_child() -> None:
+    global _ending
+    _ending = None
 
 
 def _before_fork() -> None:
@@ -88,99 +106,138 @@ def run() -> None:
         _shut_down_all()
 
 
+class _Ending:
+    """By when collectors are to be shut down, and what handlers of signals raised meanwhile."""
+
+    def __init__(self) -> None:
+        now = time.monotonic()
+        self.deadline = now + TIMEOUT
+        self.unanswered = now + TIMEOUT_UNANSWERED
+        self.raised: BaseException | None = None
+
+    def interrupt(self, error: BaseException) -> None:
+        """A handler of a signal has raised: whoever sent it will not wait."""
+        self.deadline = min(self.deadline, time.monotonic() + TIMEOUT_UNANSWERED)
+        if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self.raised = error
+
+
 def shut_down_all(collectors: Sequence[Collector]) -> None:
     """Shut them down, within `TIMEOUT` for all of them.
 
     One that a handler of a signal calls while it is under way has what is left of that time.
+
+    Raises:
+        BaseException: the last that a handler of a signal raised meanwhile, after all is done.
+            None of Ctrl-C and ``sys.exit``: the end comes.
     """
-    global _deadline
-    before = _deadline
-    deadline = time.monotonic() + TIMEOUT if before is None else before
-    _deadline = deadline
+    global _ending
+    outer = _ending
+    ending = _ending = _Ending() if outer is None else outer
     try:
-        quick_first, deadline = _by_readiness(collectors, deadline)
-        for collector in quick_first:
-            try:
-                deadline = shut_down(collector, deadline)
-            except (KeyboardInterrupt, SystemExit):  # while it was told what is lost
-                deadline = shut_down(collector, _impatient(deadline))
+        for collector in _by_readiness(collectors, ending):
+            for _ in range(_MOST_INTERRUPTS):
+                try:
+                    shut_down(collector, ending)
+                    break
+                except BaseException as error:  # while it was told what is lost
+                    ending.interrupt(error)
     finally:
-        _deadline = before
-    wait_for_the_rest(max(deadline, time.monotonic() + TIMEOUT_UNANSWERED))
+        _ending = outer
+    try:
+        wait_for_the_rest(max(ending.deadline, time.monotonic() + TIMEOUT_UNANSWERED))
+    except BaseException as error:
+        ending.interrupt(error)
+    if outer is None and ending.raised is not None:
+        raise ending.raised
 
 
-def _by_readiness(
-    collectors: Sequence[Collector], deadline: float
-) -> tuple[Sequence[Collector], float]:
+def _by_readiness(collectors: Sequence[Collector], ending: _Ending) -> Sequence[Collector]:
     """Those first whose destinations answer: one that hangs takes nothing of their time."""
     if len(collectors) < 2:
-        return collectors, deadline
-    quick: list[Collector] = []
+        return collectors
+    slow: list[Collector] = []
     try:
+        share = max(TIMEOUT_UNANSWERED / len(collectors), _LEAST)
         for collector in collectors:
-            if collector.flush(min(TIMEOUT_UNANSWERED, seconds_left(deadline))).complete:
-                quick.append(collector)
-    except (KeyboardInterrupt, SystemExit):
-        deadline = _impatient(deadline)
-    return [*quick, *(each for each in collectors if each not in quick)], deadline
+            if not collector.flush(min(share, seconds_left(ending.deadline))).complete:
+                slow.append(collector)
+        while slow and seconds_left(min(ending.deadline, ending.unanswered)):
+            time.sleep(_LEAST)
+            slow = [collector for collector in slow if _holds(collector)]
+    except BaseException as error:
+        ending.interrupt(error)
+    return [*(each for each in collectors if each not in slow), *slow]
 
 
-def _impatient(deadline: float) -> float:
-    return min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
-
-
-def shut_down(collector: Collector, deadline: float) -> float:
-    """Shut it down by ``deadline``, and sooner where nobody answers, or at Ctrl-C.
+def shut_down(collector: Collector, ending: _Ending) -> None:
+    """Shut it down by the deadline, and sooner where nobody answers, or at Ctrl-C.
 
     Also where a shutdown with more time is still under way: in another thread, or left behind by a
     handler of a signal that raised.
-
-    Returns:
-        By when others are to be shut down.
     """
     try:
-        until = _flush_for_the_last_time(collector, deadline)
-    except (KeyboardInterrupt, SystemExit):  # of a handler: whoever sent it will not wait
-        until, deadline = 0.0, _impatient(deadline)
+        until = _flush_for_the_last_time(collector, ending)
+    except BaseException as error:
+        ending.interrupt(error)
+        until = 0.0
     collector._uncapture.clear()
-    while True:
+    for _ in range(_MOST_INTERRUPTS):
         try:
             receipt = collector.shutdown(seconds_left(until))
+        except BaseException as error:
+            ending.interrupt(error)
+            until = 0.0
+        else:
+            tell_losses(collector, receipt)
             break
-        except (KeyboardInterrupt, SystemExit):
-            until, deadline = 0.0, _impatient(deadline)
-    tell_losses(collector, receipt)
-    return deadline
 
 
-def _flush_for_the_last_time(collector: Collector, deadline: float) -> float:
+def _flush_for_the_last_time(collector: Collector, ending: _Ending) -> float:
     """Return by when it is to be shut down."""
-    unanswered = until = min(deadline, time.monotonic() + TIMEOUT_UNANSWERED)
-    while not collector.flush(seconds_left(until)).complete:
-        if collector.stats().destination_answered:
-            break
-        if collector.last_error:
-            deadline = unanswered
-        # Back before its time: there are no threads that would do it.
-        if time.monotonic() < until or until >= deadline:
-            break
-        until = min(deadline, time.monotonic() + LOOK_EVERY)
-    return deadline
+    until = min(ending.deadline, max(ending.unanswered, time.monotonic() + _LEAST))
+    # Back before its time: there are no threads that would do it.
+    if collector.flush(seconds_left(until)).complete or time.monotonic() < until:
+        return ending.deadline
+    # A wait in steps, for the main thread hears signals only in between when the program ends; and
+    # not another flush, which would be another attempt.
+    while _holds(collector):
+        deadline = ending.deadline
+        if collector.last_error and not collector.stats().destination_answered:
+            deadline = min(deadline, ending.unanswered)
+        if not seconds_left(deadline):
+            return deadline
+        time.sleep(min(LOOK_EVERY, seconds_left(deadline)))
+    return ending.deadline
+
+
+def _holds(collector: Collector) -> bool:
+    stats = collector.stats()
+    return stats.held != 0 or stats.metrics.held != 0
 
 
 def tell_losses(collector: Collector, receipt: Receipt) -> None:
     """Say once what a shutdown lost whose receipt nobody reads."""
     # Before it is taken on: whoever comes second may be the one that ends the exit.
-    at = "shutdown" if _deadline is None else "exit"
+    at = "shutdown" if _ending is None else "exit"
     if not collector._untold:
         return
-    collector._untold = False
-    lost = collector.stats().dropped_by_reason.get("shutdown", 0)
-    why = collector.last_error or "no time was left"
-    if receipt.unknown:
-        say(f"{_records_were(receipt.unknown)} sent and not answered for (unknown) at {at}: {why}")
-    if lost:
-        say(f"{_records_were(lost)} let go at {at}: {why}")
+    try:
+        collector._untold = False
+        lost = collector.stats().dropped_by_reason.get("shutdown", 0)
+        told = []
+        if receipt.unknown:
+            told.append(
+                f"{_records_were(receipt.unknown)} sent and not answered for (unknown) at {at}"
+            )
+        if lost:
+            told.append(f"{_records_were(lost)} let go at {at}")
+        if told:
+            why = collector.last_error or "no time was left"
+            say(*(f"{each}: {why}" for each in told))
+    except BaseException:  # of a handler of a signal: rather twice than never
+        collector._untold = True
+        raise
 
 
 def _records_were(number: int) -> str:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from ._routes import Route
     from ._sampling import FlightRecorder, SamplingRule
 
-_lock = _thread.allocate_lock()
+# A handler of a signal may call start() in the middle of start().
+_lock = _thread.RLock()
 _default: Collector | None = None
 # Where start() was called, and with what.
 _started_at = ""
@@ -43,7 +44,7 @@ _loggers: LoggerCache | None = None
 def _after_fork_in_child() -> None:
     # The thread that held it is not in the child.
     global _lock
-    _lock = _thread.allocate_lock()
+    _lock = _thread.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -123,16 +124,20 @@ def start(
     arguments = dict(locals())
     global _default, _started_at, _started_with
     with _lock:
-        if _default is not None and not _default.is_shut_down:
+        before = _default
+        if before is not None and not before.is_shut_down:
             if arguments != _started_with:
                 warn_once(
                     f"forebay.start() was called before, at {_started_at}, with other arguments; "
                     "those hold"
                 )
-            return _default
+            return before
         level = _capture_level(capture_logging)
         boolean("install_sigterm", install_sigterm)
         collector, is_disabled = _make(arguments)
+        if _default is not before and _default is not None:  # set by a handler of a signal
+            collector.shutdown(0)
+            return _default
         _default = collector
         _started_at = place_of_user()
         _started_with = arguments

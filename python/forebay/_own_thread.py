@@ -42,7 +42,10 @@ async def in_thread(function: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
-    _begin(function, tell)
+    try:
+        _begin(function, tell)
+    except RuntimeError:  # no thread to be had, or the interpreter is ending
+        return function()
     return await future
 
 

@@ -81,7 +81,9 @@ class _Dispatcher:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # a watch may end by garbage collection, in the middle of this
         self._bell: _core.Bell | None = None
         self._watches: dict[PressureWatch, None] = {}
         self._thread: threading.Thread | None = None
@@ -103,7 +105,9 @@ class _Dispatcher:
 
     def after_fork_in_child(self) -> None:
         """Begin again: the thread is the parent's, and so is what the descriptor tells."""
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # a watch may end by garbage collection, in the middle of this
         self._bell = self._thread = None
         watches, self._watches = self._watches, {}
         for watch in watches:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from . import _exit
+from . import _core, _exit
 from ._warnings import warn_once
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ def install(collector: Collector) -> Callable[[], None]:
         warn_once("install_sigterm has no effect: only the main thread may set signal handlers")
         return lambda: None
     before: Any = signal.getsignal(signal.SIGTERM)
+    if not callable(before) and _core.calls_a_function_at(signal.SIGTERM):
+        warn_once(
+            "install_sigterm has no effect: native code has set a handler of SIGTERM, which cannot "
+            "be called from Python"
+        )
+        return lambda: None
     # One of ours that a shutdown in another thread had to leave.
     while isinstance(before, _Handler) and before.collector.is_shut_down:
         before = before.before
@@ -58,23 +64,37 @@ class _Handler:
         self.before = before
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        # A handler of another signal may raise at any point here, and this signal is none the less
+        # for it.
         if callable(self.before):
-            if not self.collector.is_shut_down:
-                answers = self.collector.stats().destination_answered
-                self.collector.flush(_exit.TIMEOUT if answers else _exit.TIMEOUT_UNANSWERED)
-                _hold_back()
-            self.before(number, frame)
+            try:
+                self._flush()
+            finally:
+                self.before(number, frame)
         elif self.before != signal.SIG_IGN:
-            # Of all collectors. A further signal meanwhile ends this within the first one's time.
-            _exit.run()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                # Of all collectors. A further signal meanwhile ends this within the first's time.
+                _exit.run()
+            finally:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
+                # Still here: process 1 of a container, to which the system's end does not apply.
+                os._exit(128 + signal.SIGTERM)
+
+    def _flush(self) -> None:
+        if self.collector.is_shut_down:
+            return
+        try:
+            answers = self.collector.stats().destination_answered
+            self.collector.flush(_exit.TIMEOUT if answers else _exit.TIMEOUT_UNANSWERED)
+        finally:
+            _hold_back()
 
     def take_back(self) -> None:
         # Elsewhere it cannot be; it is nothing then but what was there before.
         installed: object = signal.getsignal(signal.SIGTERM)
         if threading.current_thread() is threading.main_thread() and installed is self:
-            # None: it was set by native code, and cannot be put back from here.
+            # None: native code had set it before Python began, and has taken it back.
             before = self.before if self.before is not None else signal.SIG_DFL
             signal.signal(signal.SIGTERM, before)
 

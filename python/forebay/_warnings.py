@@ -74,10 +74,24 @@ def _is_first(text: str) -> bool:
     return True
 
 
-def say(text: str) -> None:
-    """Write a line to standard error, where there is one."""
+def say(*texts: str) -> None:
+    """Write lines to standard error, where there is one."""
+    lines = "".join(f"forebay: {text}\n" for text in texts)
     try:
         if sys.stderr is not None:
-            sys.stderr.write(f"forebay: {text}\n")
+            sys.stderr.write(lines)
     except (OSError, ValueError):  # closed, or a full disk behind it
         pass
+    except RuntimeError:  # this is in a handler of a signal that came in the middle of a write
+        _write_past_the_buffer(lines)
+
+
+def _write_past_the_buffer(lines: str) -> None:
+    import select
+    from contextlib import suppress
+
+    with suppress(Exception):
+        descriptor = sys.stderr.fileno()
+        # What a pipe takes at once where it takes anything.
+        if select.select([], [descriptor], [], 0)[1]:
+            os.write(descriptor, lines.encode(errors="replace")[: select.PIPE_BUF])

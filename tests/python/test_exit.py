@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from forebay.testing import Receiver
 from tests.ports import free_port
 from tests.python.in_memory import run_python, start_python
@@ -267,3 +269,173 @@ def test_exit_while_the_destination_hangs_ends_in_five_seconds() -> None:
         )
         assert told.count("\n") == 1
         receiver.stall(0)
+
+
+def test_several_destinations_that_never_answer_are_waited_for_at_the_same_time() -> None:
+    """Half a second for all of them: it was half a second for each, twice."""
+    done = run_python(
+        """
+        import atexit, sys, time, forebay
+
+        def begin():
+            global begun
+            begun = time.monotonic()
+
+        atexit.register(lambda: print(time.monotonic() - begun))  # runs after ours
+        collectors = [
+            forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1])) for _ in range(8)
+        ]
+        atexit.register(begin)  # runs before ours
+        for collector in collectors:
+            collector.logger("x").info("m")
+        """,
+        f"http://127.0.0.1:{free_port()}",
+    )
+    assert 0.4 < float(done.stdout) < 4
+    assert done.stderr.count("forebay: 1 record was let go at exit") == 8
+
+
+def test_a_handler_that_raises_at_exit_costs_no_collector_its_end() -> None:
+    """A time limit, say: it ends the wait, as Ctrl-C does, and comes out when all is done."""
+    with Receiver() as hung, Receiver() as well:
+        hung.stall()
+        done = run_python(
+            """
+            import atexit, os, signal, sys, threading, time, forebay
+            from forebay import _exit
+
+            class TimeLimit(Exception):
+                pass
+
+            def limit(*_):
+                raise TimeLimit
+
+            signal.signal(signal.SIGALRM, limit)
+            _exit.TIMEOUT = 60
+            collectors = [
+                forebay.Collector(
+                    exporter=forebay.OtlpHttpExporter(url), batch=forebay.BatchOptions(max_delay=30)
+                )
+                for url in (sys.argv[1], sys.argv[2], sys.argv[2])
+            ]
+            atexit.register(lambda: print([each.is_shut_down for each in collectors]))
+            for collector in collectors:
+                collector.logger("x").info("m")
+
+            def interrupt():
+                while not (collectors[1].is_shut_down and collectors[2].is_shut_down):
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGALRM)
+
+            threading.Thread(target=interrupt, daemon=True).start()
+            # Ours runs before the print that was registered above.
+            atexit.unregister(_exit._run_at_exit)
+            atexit.register(_exit._run_at_exit)
+            """,
+            hung.endpoint,
+            well.endpoint,
+        )
+        assert well.counts().unique_records == 2
+    assert done.stdout.strip() == "[True, True, True]"
+    assert "forebay: 1 record was sent and not answered for (unknown) at exit" in done.stderr
+    assert "TimeLimit" in done.stderr
+
+
+def test_a_collector_that_is_made_after_our_own_shutdown_at_exit_is_told_of() -> None:
+    """Nobody is left to shut it down."""
+    done = run_python(
+        """
+        import atexit, forebay
+
+        def late():
+            collector = forebay.Collector(exporter=forebay.MemoryExporter())
+            collector.logger("x").info("m")
+            collector.shutdown(5)
+
+        atexit.register(late)  # runs after ours
+        forebay.Collector(exporter=forebay.MemoryExporter())
+        """
+    )
+    assert "a collector that is made while Python ends is not shut down by itself" in done.stderr
+
+
+def test_a_child_that_is_forked_while_the_parent_ends_has_times_of_its_own() -> None:
+    """Its collectors are shut down when it ends, and not when the parent would have."""
+    done = run_python(
+        """
+        import os, forebay
+        from forebay import _exit
+
+        forebay.Collector(exporter=forebay.MemoryExporter())
+        _exit._ending = _exit._Ending()
+        child = os.fork()
+        if child == 0:
+            print(_exit._ending, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        _exit._ending = None
+        """
+    )
+    assert done.stdout.strip() == "None"
+
+
+@pytest.mark.parametrize("block", ["with", "async with"])
+def test_what_is_lost_at_the_end_of_a_block_is_told(block: str) -> None:
+    """Nobody gets that receipt."""
+    source = """
+import asyncio, sys, forebay
+
+async def main():
+    BLOCK forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1])) as collector:
+        collector.logger("x").info("m")
+        ending = collector._end
+        collector._end = lambda seconds: ending(0.1)
+
+asyncio.run(main())
+print("on", flush=True)
+sys.stdin.read()
+"""
+    process = start_python(source.replace("BLOCK", block), f"http://127.0.0.1:{free_port()}")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "on\n"
+    _, told = process.communicate("", timeout=60)
+    assert told.startswith("forebay: 1 record was let go at shutdown: ")
+    assert told.count("\n") == 1
+
+
+def test_a_receipt_that_was_read_in_the_block_is_not_told() -> None:
+    """Whoever called `shutdown` has it."""
+    done = run_python(
+        """
+        import sys, forebay
+        with forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1])) as collector:
+            collector.logger("x").info("m")
+            print(collector.shutdown(0.1).dropped)
+        """,
+        f"http://127.0.0.1:{free_port()}",
+    )
+    assert done.stdout.strip() == "1"
+    assert done.stderr == ""
+
+
+def test_ctrl_c_while_a_loss_is_told_does_not_keep_it_untold() -> None:
+    """It comes between the numbers and the words."""
+    done = run_python(
+        """
+        import signal, sys, forebay
+        collector = forebay.Collector(exporter=forebay.OtlpHttpExporter(sys.argv[1]))
+        collector.logger("x").info("m")
+        stats = collector.stats
+        signals = [signal.SIGINT]
+
+        def interrupted():
+            if collector.is_shut_down and signals:
+                signal.raise_signal(signals.pop())
+            return stats()
+
+        collector.stats = interrupted
+        """,
+        f"http://127.0.0.1:{free_port()}",
+    )
+    assert done.stderr.startswith("forebay: 1 record was let go at exit: ")
+    assert done.stderr.count("\n") == 1

@@ -282,3 +282,44 @@ assert collector.prometheus_text() == ""
 assert collector.prometheus_text(openmetrics=True) == "# EOF\\n"
 assert collector.audit().balanced
 """)
+
+
+def test_ctrl_c_at_exit_is_heard_also_where_the_destination_has_answered() -> None:
+    """It is worth more than half a second, but not to who asks for the end."""
+    told = run_python(
+        f"""{_BEGIN}
+receiver.clear()
+assert collector.flush(30).complete
+receiver.stall()
+forebay.get_logger("x").info("m")
+def interrupt():
+    while _exit._ending is None:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+_exit.TIMEOUT = 600
+"""
+    ).stderr
+    assert told.startswith("forebay: 1 record was sent and not answered for (unknown) at exit: ")
+    assert told.count("\n") == 1
+
+
+def test_what_a_coroutine_loses_that_is_cancelled_at_once_is_told() -> None:
+    """Its shutdown has a thread, which may not have begun by then."""
+    told = run_python(
+        f"""{_BEGIN}
+import asyncio
+
+async def main():
+    task = asyncio.ensure_future(collector.ashutdown(0.1))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+asyncio.run(main())
+while collector._receipt is None:
+    time.sleep(0.001)
+"""
+    ).stderr
+    assert "(unknown) at " in told
+    assert told.count("\n") == 1

@@ -145,3 +145,25 @@ def test_versions_agree() -> None:
     """The package's version is the library's."""
     assert json.loads(json.dumps(forebay.__version__)) == sys.modules["forebay._core"].version
     assert forebay.__version__.count(".") == 2
+
+
+def test_a_subinterpreter_is_told_that_it_cannot_be() -> None:
+    """It would wait for ever."""
+    done = run_python(
+        """
+        import sys
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        import forebay
+
+        lines = [
+            f"import sys; sys.path[:0] = {sys.path!r}",
+            "try: import forebay",
+            "except ImportError as error: print(error, flush=True)",
+        ]
+        interpreters.run_string(interpreters.create(), "\\n".join(lines))
+        """
+    )
+    assert done.stdout.strip() == "forebay cannot be imported in a subinterpreter"

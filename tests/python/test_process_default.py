@@ -225,3 +225,31 @@ def test_install_sigterm_is_true_or_false(value: object) -> None:
     with pytest.raises(forebay.OptionError, match=r"^install_sigterm: .* is not True or False$"):
         forebay.from_config({"exporter": {"type": "memory"}, "install_sigterm": value})
     assert forebay.get_collector() is None
+
+
+def test_a_handler_of_a_signal_may_call_start_in_the_middle_of_start() -> None:
+    """Both have the same collector, and nothing is left of the other."""
+    done = run_python(
+        """
+        import forebay
+        from forebay import _lifecycle
+        from forebay._collector import open_collectors
+
+        make, inner = _lifecycle._make, []
+
+        def make_and_be_interrupted(arguments):
+            made = make(arguments)
+            if not inner:
+                inner.append(None)
+                inner[0] = forebay.start(exporter=forebay.MemoryExporter())
+            return made
+
+        _lifecycle._make = make_and_be_interrupted
+        outer = forebay.start(exporter=forebay.MemoryExporter())
+        assert outer is inner[0] is forebay.get_collector()
+        assert open_collectors() == [outer]
+        forebay.get_logger("x").info("m")
+        assert outer.stats().emitted == 1
+        """
+    )
+    assert done.stderr == ""

@@ -240,10 +240,10 @@ forebay.get_logger("x").info("m")
 deadlines = []
 shut_down = _exit.shut_down
 
-def noted(collector, deadline):
-    deadlines.append(deadline)
+def noted(collector, ending):
+    deadlines.append(ending.deadline)
     print(len(set(deadlines)), flush=True)
-    return shut_down(collector, deadline)
+    shut_down(collector, ending)
 
 _exit.shut_down = noted
 
@@ -262,3 +262,70 @@ time.sleep(20)
     )
     assert printed.split() == ["1", "1", "1", "1"]
     assert told == ""
+
+
+def test_a_further_handler_that_raises_takes_nothing_from_the_applications_own() -> None:
+    """Ctrl-C, or a time limit, while what is held is flushed: the application hears of SIGTERM."""
+    printed, told = run(
+        """
+from forebay.testing import Receiver
+
+receiver = Receiver().__enter__()
+receiver.stall()
+signal.signal(signal.SIGTERM, lambda *_: print("told", flush=True))
+collector = forebay.start(
+    exporter=forebay.OtlpHttpExporter(receiver.endpoint), install_sigterm=True
+)
+forebay.get_logger("x").info("m")
+
+def interrupt():
+    wait_until(lambda: forebay._own_thread._under_way)
+    os.kill(os.getpid(), signal.SIGINT)
+
+forebay._exit.TIMEOUT_UNANSWERED = 60
+threading.Thread(target=interrupt).start()
+try:
+    terminate()
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+forebay._exit.TIMEOUT_UNANSWERED = 0.5
+receiver.clear()
+"""
+    )
+    assert printed.split() == ["told", "interrupted"]
+    assert told == ""
+
+
+def test_where_the_systems_end_does_not_come_the_process_ends_all_the_same() -> None:
+    """As process 1 of a container, which such a signal does not end."""
+    _, told = run(
+        """
+forebay.start(exporter=forebay.MemoryExporter(), install_sigterm=True)
+os.kill = lambda *_: None
+signal.raise_signal(signal.SIGTERM)
+time.sleep(60)
+""",
+        expect=128 + signal.SIGTERM,
+    )
+    assert told == ""
+
+
+def test_a_handler_of_native_code_stays() -> None:
+    """Python cannot call it, so nothing is put before it."""
+    printed, told = run(
+        """
+import ctypes
+
+libc = ctypes.CDLL(None)
+native = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: os.write(1, b"native\\n"))
+libc.signal(signal.SIGTERM, native)
+collector = forebay.start(exporter=forebay.MemoryExporter(), install_sigterm=True)
+terminate()
+collector.shutdown(5)
+terminate()
+print("goes on")
+"""
+    )
+    assert printed.split() == ["native", "native", "goes", "on"]
+    assert "native code has set a handler of SIGTERM" in told

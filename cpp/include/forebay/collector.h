@@ -192,7 +192,7 @@ class Collector {
     return receipt(numbers);
   }
   // Takes no more records, sends what is held, and ends the threads. While another is under way,
-  // both end by the sooner of their deadlines. Again: an empty receipt.
+  // both end by the sooner of their deadlines. Again: the same receipt.
   Receipt shutdown(std::chrono::nanoseconds timeout) const {
     detail::Numbers numbers;
     if (handle_ != nullptr) {
