@@ -10,13 +10,10 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import forebay
-from forebay._context import bind
 from tests.python.in_memory import InMemory, in_memory, run_python
 
 
@@ -161,39 +158,6 @@ def test_values_of_any_type_are_converted_once(memory: InMemory) -> None:
         "text": "größer",
         "of": "<class 'object'>",
     }
-
-
-@given(
-    st.dictionaries(
-        st.text(max_size=12), st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
-        | st.floats(allow_nan=False) | st.text(max_size=40) | st.binary(max_size=40)
-        | st.lists(st.integers(0, 9) | st.text(max_size=3), max_size=3),
-        max_size=6,
-    ),
-    st.sampled_from([{}, {"n": 1}, {"n": 1, "text": "x" * 1000}]),
-    st.sampled_from([None, 1024]),
-)  # fmt: skip
-@settings(max_examples=40, deadline=None)
-def test_each_record_has_them_as_the_first_has(
-    bound: dict[str, Any], own: dict[str, Any], most: int | None
-) -> None:
-    """Bound attributes are encoded from the second record on; also records that are cut."""
-    with in_memory(max_record_bytes=most) as memory:
-        log = memory.log.bind(**bound)
-        with bind(bound, None):
-            for _ in range(4):
-                memory.log.info("x", **own)
-                log.info("y")
-        for _ in range(4):
-            log.info("x", **own)
-        records = [each.attributes for each in memory.records() if each.body == "x"]
-        for record in records:
-            if most is not None and len(own) == 2:
-                assert record.pop("forebay.truncated")
-                assert str(record["text"]).startswith("xxxxxxxx")
-                record["text"] = own["text"]
-            assert record == {**bound, **own}
-        assert len(records) == 8
 
 
 def test_bind_leaves_the_logger_as_it_was(memory: InMemory) -> None:
