@@ -14,11 +14,12 @@ BoundAttributes::BoundAttributes(const forebay_attribute* from, uint32_t count)
     RecordWriter writer(to);
     writer.attribute(cell);
     cell.key = reinterpret_cast<const char*>(to) + 4;
-    to += attribute_bytes(cell);
+    to = writer.end();
     if (has_bytes(cell.value)) {
       cell.value.as.data = reinterpret_cast<const char*>(to) - cell.value.size;
     }
   }
+  encoded_.resize(static_cast<size_t>(to - encoded_.data()));  // of an unknown type it is less
   attributes = cells_.data();
   attribute_count = count;
 }

@@ -81,6 +81,9 @@ class RecordWriter {
     p_ += bytes.size();
   }
 
+  // Behind what was written.
+  [[nodiscard]] uint8_t* end() const noexcept { return p_; }
+
  private:
   uint8_t* p_;
 };
