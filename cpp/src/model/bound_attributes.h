@@ -38,7 +38,7 @@ class BoundAttributes final : public forebay_bound {
 // What the attributes of `extra` are, if they are all of a bound set, and nothing else. Whoever
 // changes them hands over others.
 [[nodiscard]] inline const BoundAttributes* bound_in(const forebay_extra& extra) noexcept {
-  constexpr size_t kNeeds = offsetof(forebay_extra, bound) + sizeof extra.bound;
+  constexpr size_t kNeeds = offsetof(forebay_extra, bound) + sizeof(void*);
   if (extra.struct_size < kNeeds || extra.bound == nullptr) return nullptr;
   if (extra.attributes != extra.bound->attributes ||
       extra.attribute_count != extra.bound->attribute_count) {
