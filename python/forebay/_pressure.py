@@ -81,9 +81,8 @@ class _Dispatcher:
     """
 
     def __init__(self) -> None:
-        self._lock = (
-            threading.RLock()
-        )  # a watch may end by garbage collection, in the middle of this
+        # A watch may end by garbage collection, in the middle of what has the lock.
+        self._lock = threading.RLock()
         self._bell: _core.Bell | None = None
         self._watches: dict[PressureWatch, None] = {}
         self._thread: threading.Thread | None = None
@@ -105,9 +104,7 @@ class _Dispatcher:
 
     def after_fork_in_child(self) -> None:
         """Begin again: the thread is the parent's, and so is what the descriptor tells."""
-        self._lock = (
-            threading.RLock()
-        )  # a watch may end by garbage collection, in the middle of this
+        self._lock = threading.RLock()
         self._bell = self._thread = None
         watches, self._watches = self._watches, {}
         for watch in watches:

@@ -321,7 +321,7 @@ typedef struct forebay_api {
                              forebay_number_visitor visit, void* context);
   /* Takes no more records, sends what is held, lets go of what is held after that time, and ends
    * the threads; else as collector_flush. While another call of it is under way, both end by the
-   * sooner of their deadlines; after one, the receipt is its. */
+   * sooner of their deadlines; after one, the receipt is that one's. */
   int32_t (*collector_shutdown)(forebay_collector* collector, int64_t timeout_ns,
                                 forebay_number_visitor visit, void* context);
   /* Texts about the collector, by name: "instance_id", "stats_file", "service_name",
