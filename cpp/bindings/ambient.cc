@@ -15,14 +15,6 @@ namespace {
 
 PyObject* context_var = nullptr;  // ContextVar of a _core.Bound
 
-// A new reference to what is bound in this context, or null.
-PyObject* bound_in_context() noexcept {
-  if ((ambient_sources & kContextSource) == 0) return nullptr;
-  PyObject* bound = nullptr;
-  if (PyContextVar_Get(context_var, nullptr, &bound) != 0) PyErr_Clear();
-  return bound;
-}
-
 // How the current span is found. OpenTelemetry keeps it in a dict in a ContextVar; asking there is
 // five times as fast as calling get_current_span(), which is what happens where it keeps it
 // elsewhere (OTEL_PYTHON_CONTEXT).
@@ -165,12 +157,17 @@ forebay_extra empty_extra() noexcept {
   return extra;
 }
 
+// The one of the two that there is, if a record with those names has all of it.
+inline const Attributes* the_only(const Attributes* of_logger, const Attributes* of_context,
+                                  PyObject* names) noexcept {
+  if (of_logger != nullptr && of_context != nullptr) return nullptr;
+  const Attributes* const only = of_logger != nullptr ? of_logger : of_context;
+  return only != nullptr && !only->may_share_a_name(names) ? only : nullptr;
+}
+
 // The one of the context, as a request brought it.
 void add_trace_of(forebay_extra& extra, const Attributes* context) noexcept {
-  if (context == nullptr || !context->trace.is_set) return;
-  std::memcpy(extra.trace_id, context->trace.trace_id, sizeof extra.trace_id);
-  std::memcpy(extra.span_id, context->trace.span_id, sizeof extra.span_id);
-  extra.trace_flags = context->trace.flags;
+  if (context != nullptr) context->add_trace_to(extra);
 }
 
 }  // namespace
@@ -199,11 +196,16 @@ void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
   running_python([to_release] { Py_XDECREF(to_release); });
 }
 
+BoundContext::BoundContext() noexcept {
+  if ((ambient_sources & kContextSource) == 0) return;
+  if (PyContextVar_Get(context_var, nullptr, &object_) != 0) PyErr_Clear();
+}
+
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra) {
   const uint32_t own = attributes.size();
   const Attributes* of_logger = as_bound(logger->bound);
-  PyObject* context = bound_in_context();
-  for (const Attributes* from : {of_logger, as_bound(context)}) {
+  BoundContext context;
+  for (const Attributes* from : {of_logger, context.attributes()}) {
     if (from == nullptr) continue;
     for (size_t i = 0; i < from->cells.size(); ++i) {
       if (has_key(attributes, own, from->cells[i])) continue;
@@ -211,19 +213,25 @@ void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extr
       attributes.add_cell({from->cells[i].key, from->cells[i].key_size}, from->cells[i].value);
     }
   }
-  add_trace(extra, as_bound(context));
-  if (context != nullptr) attributes.scratch().keep(context);
+  add_trace(extra, context.attributes());
+  if (PyObject* const kept = context.release(); kept != nullptr) attributes.scratch().keep(kept);
 }
 
-Ambient::Ambient(const PyLogger* logger, PyObject* names)
-    : extra_(empty_extra()), context_(bound_in_context()) {
-  const Attributes* of_logger = as_bound(logger->bound);
-  const Attributes* of_context = as_bound(context_);
-  const Attributes* const only = of_logger == nullptr ? of_context : of_logger;
-  if ((of_logger == nullptr || of_context == nullptr) &&
-      (only == nullptr || !only->may_share_a_name(names))) {
-    // As they are.
-    if (only != nullptr) only->add_to(extra_);
+bool ambient_as_bound(const PyLogger* logger, const Attributes* of_context, PyObject* names,
+                      const forebay_extra*& extra) noexcept {
+  if ((ambient_sources & kTraceSource) != 0) return false;
+  const Attributes* const of_logger = as_bound(logger->bound);
+  if (of_logger == nullptr && of_context == nullptr) return true;
+  const Attributes* const only = the_only(of_logger, of_context, names);
+  if (only != nullptr) extra = only->whole();
+  return extra != nullptr;
+}
+
+Ambient::Ambient(const PyLogger* logger, const Attributes* of_context, PyObject* names)
+    : extra_(empty_extra()) {
+  const Attributes* const of_logger = as_bound(logger->bound);
+  if (const Attributes* const only = the_only(of_logger, of_context, names); only != nullptr) {
+    only->add_to(extra_);
   } else {
     if (of_logger != nullptr) add_all(of_logger, nullptr, names);
     if (of_context != nullptr) add_all(of_context, of_logger, names);

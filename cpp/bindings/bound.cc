@@ -123,14 +123,33 @@ bool Attributes::compare(PyObject* names_of_record) const noexcept {
   return false;
 }
 
-void Attributes::add_to(forebay_extra& extra) const noexcept {
-  if (encoded_ == nullptr && was_used_) {
+const forebay_extra* Attributes::make_whole() const noexcept {
+  if (was_used_ && !cells.empty()) {
     encoded_ = core().bind(cells.data(), static_cast<uint32_t>(cells.size()));
   }
   was_used_ = true;
+  if (encoded_ == nullptr) return nullptr;
+  whole_ = encoded_->extra;
+  if (trace.is_set) {
+    with_trace_ = *encoded_->extra;
+    add_trace_to(with_trace_);
+    whole_ = &with_trace_;
+  }
+  return whole_;
+}
+
+void Attributes::add_to(forebay_extra& extra) const noexcept {
+  const bool is_encoded = whole() != nullptr;
   extra.bound = encoded_;
-  extra.attributes = encoded_ != nullptr ? encoded_->attributes : cells.data();
+  extra.attributes = is_encoded ? encoded_->attributes : cells.data();
   extra.attribute_count = static_cast<uint32_t>(cells.size());
+}
+
+void Attributes::add_trace_to(forebay_extra& extra) const noexcept {
+  if (!trace.is_set) return;
+  std::memcpy(extra.trace_id, trace.trace_id, sizeof extra.trace_id);
+  std::memcpy(extra.span_id, trace.span_id, sizeof extra.span_id);
+  extra.trace_flags = trace.flags;
 }
 
 const Attributes* as_bound(PyObject* object) noexcept {

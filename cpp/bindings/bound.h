@@ -37,16 +37,25 @@ struct Attributes {
   [[nodiscard]] bool may_share_a_name(PyObject* of_record) const noexcept {
     return of_record != nullptr && of_record != others_ && compare(of_record);
   }
+  // What a record has that has all of them, and their trace, and nothing else; null: that is not
+  // made yet. Never changes. Under the GIL.
+  [[nodiscard]] const forebay_extra* whole() const noexcept {
+    return whole_ != nullptr ? whole_ : make_whole();
+  }
   // The cells, for a record that has all of them. Under the GIL.
   void add_to(forebay_extra& extra) const noexcept;
+  void add_trace_to(forebay_extra& extra) const noexcept;
 
  private:
   bool compare(PyObject* names_of_record) const noexcept;
+  const forebay_extra* make_whole() const noexcept;
 
   // A record's names of which none is among these: a call site has always the same. Owned.
   mutable PyObject* others_ = nullptr;
   // From the second record on: many are bound for one alone.
   mutable const forebay_bound* encoded_ = nullptr;
+  mutable const forebay_extra* whole_ = nullptr;  // of encoded_, or with_trace_
+  mutable forebay_extra with_trace_{};
   mutable bool was_used_ = false;
 };
 

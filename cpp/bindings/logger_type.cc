@@ -58,18 +58,37 @@ bool has_ambient(const PyLogger* logger) noexcept {
   return ambient_sources != kNoSource || logger->bound != nullptr;
 }
 
-// A record whose site is known and whose values are converted, where something is bound or there
-// may be a trace.
-[[gnu::noinline]] PyObject* emit_in_context(PyLogger* logger, const forebay_site* site,
-                                            const forebay_value* cells, uint32_t count,
-                                            PyObject* names, uint32_t flags) {
-  const Ambient ambient(logger, names);
-  const int32_t outcome = core().emit(logger->handle, site, cells, count, ambient.extra(),
+[[gnu::always_inline]] inline PyObject* emit_with(const PyLogger* logger, const forebay_site* site,
+                                                  const forebay_value* cells, uint32_t count,
+                                                  const forebay_extra* extra, uint32_t flags) {
+  const int32_t outcome = core().emit(logger->handle, site, cells, count, extra,
                                       (flags & ~kReportFull) | FOREBAY_EMIT_REPORT_BLOCK);
   if (outcome == FOREBAY_ACCEPTED) [[likely]]
     Py_RETURN_TRUE;
   if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);
-  return answer(logger, emit_with_gil(logger->handle, site, cells, count, ambient.extra(), flags));
+  return answer(logger, emit_with_gil(logger->handle, site, cells, count, extra, flags));
+}
+
+// emit_in_context() where what is bound has to be put together, or there may be a trace.
+[[gnu::noinline]] PyObject* emit_gathered(const PyLogger* logger, const forebay_site* site,
+                                          const forebay_value* cells, uint32_t count,
+                                          const Attributes* of_context, PyObject* names,
+                                          uint32_t flags) {
+  const Ambient ambient(logger, of_context, names);
+  return emit_with(logger, site, cells, count, ambient.extra(), flags);
+}
+
+// A record whose site is known and whose values are converted, where something is bound or there
+// may be a trace.
+[[gnu::noinline]] PyObject* emit_in_context(const PyLogger* logger, const forebay_site* site,
+                                            const forebay_value* cells, uint32_t count,
+                                            PyObject* names, uint32_t flags) {
+  const BoundContext context;
+  const forebay_extra* extra = nullptr;
+  if (!ambient_as_bound(logger, context.attributes(), names, extra)) {
+    return emit_gathered(logger, site, cells, count, context.attributes(), names, flags);
+  }
+  return emit_with(logger, site, cells, count, extra, flags);
 }
 
 // A record whose site is known, or is one after this call; its values need conversion, or its body
@@ -123,14 +142,8 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
           return emit_in_context(logger, site, cells, static_cast<uint32_t>(count), names,
                                  kFlags | FOREBAY_EMIT_FLAT);
         }
-        const int32_t outcome =
-            core().emit(logger->handle, site, cells, static_cast<uint32_t>(count), nullptr,
-                        FOREBAY_EMIT_REPORT_BLOCK | FOREBAY_EMIT_FLAT);
-        if (outcome == FOREBAY_ACCEPTED) [[likely]]
-          Py_RETURN_TRUE;
-        if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);
-        return answer(logger, emit_with_gil(logger->handle, site, cells,
-                                            static_cast<uint32_t>(count), nullptr, kFlags));
+        return emit_with(logger, site, cells, static_cast<uint32_t>(count), nullptr,
+                         kFlags | FOREBAY_EMIT_FLAT);
       }
     }
     if (Py_TYPE(message) == &PyUnicode_Type && (names == nullptr || !has_special_name(names))) {

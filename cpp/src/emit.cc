@@ -68,12 +68,12 @@ using queue::Admission;
 }
 
 // Into the queue, as it is.
-[[gnu::always_inline]] inline int32_t write(ThreadBinding& binding,
-                                            const ThreadBinding::LaneEnd& end,
-                                            const model::Site* site, const forebay_value* values,
-                                            Course course, const forebay_extra* extra) noexcept {
+[[gnu::always_inline]] inline int32_t write(
+    ThreadBinding& binding, const ThreadBinding::LaneEnd& end, const model::Site* site,
+    const forebay_value* values, Course course, const forebay_extra* extra,
+    const model::BoundAttributes* only_bound = nullptr) noexcept {
   const uint32_t severity = severity_of(site, extra);
-  const model::RecordInput input = input_of(site, values, course, extra, severity);
+  const model::RecordInput input = input_of(site, values, course, extra, severity, only_bound);
   const uint64_t size = model::measure_record(input);
   const Admission admission = to_queue(binding, end, input, size, course.flags());
   int32_t outcome = FOREBAY_ACCEPTED;
@@ -112,11 +112,34 @@ using queue::Admission;
 // To the queue. The gate has found no reason against it.
 [[gnu::noinline]] int32_t emit_plain(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
                                      const model::Site* site, const forebay_value* values,
-                                     Course course, const forebay_extra* extra) noexcept {
-  if (may_be_redacted(binding, site, course, extra)) [[unlikely]] {
+                                     Course course) noexcept {
+  if (may_be_redacted(binding, site, course, nullptr)) [[unlikely]] {
+    return look_and_write(binding, end, site, values, course, nullptr);
+  }
+  return write(binding, end, site, values, course, nullptr);
+}
+
+// The same for a record that has more than its site and values.
+[[gnu::noinline]] int32_t emit_with_extra(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
+                                          const model::Site* site, const forebay_value* values,
+                                          Course course, const forebay_extra* extra) noexcept {
+  const model::BoundAttributes* const only_bound = model::only_bound_in(*extra);
+  const bool is_clear =
+      only_bound != nullptr ? is_cleared(binding, *only_bound) : is_cleared(binding, *extra);
+  if (!is_clear || may_be_redacted(binding, site, course, nullptr)) [[unlikely]] {
     return look_and_write(binding, end, site, values, course, extra);
   }
-  return write(binding, end, site, values, course, extra);
+  return write(binding, end, site, values, course, extra, only_bound);
+}
+
+[[gnu::always_inline]] inline int32_t emit_any(ThreadBinding& binding,
+                                               const ThreadBinding::LaneEnd& end,
+                                               const model::Site* site, const forebay_value* values,
+                                               Course course, const forebay_extra* extra) noexcept {
+  if (extra != nullptr) [[unlikely]] {
+    return emit_with_extra(binding, end, site, values, course, extra);
+  }
+  return emit_plain(binding, end, site, values, course);
 }
 
 // The thread's first record for that lane.
@@ -125,7 +148,7 @@ using queue::Admission;
                                         Course course, const forebay_extra* extra) noexcept {
   const uint32_t lane = end.queue->lane();
   if (binding.producer(lane) != nullptr) {
-    return emit_plain(binding, end, site, values, course, extra);
+    return emit_any(binding, end, site, values, course, extra);
   }
   const uint32_t severity = severity_of(site, extra);
   binding.counters.add(lane, EmitName::kDroppedMemory, severity_class(severity));
@@ -142,7 +165,7 @@ using queue::Admission;
     binding.counters.add(end.queue->lane(), EmitName::kDroppedEarlyDrop, severity_class(severity));
     return finish(binding, severity, FOREBAY_DROPPED_EARLY);
   }
-  return emit_plain(binding, end, site, values, course, extra);
+  return emit_any(binding, end, site, values, course, extra);
 }
 
 // The way of a record that no rule is against.
@@ -162,7 +185,7 @@ using queue::Admission;
   if (end.queue->may_drop_early()) [[unlikely]] {
     return emit_unless_early(binding, end, site, values, course, extra);
   }
-  return emit_plain(binding, end, site, values, course, extra);
+  return emit_any(binding, end, site, values, course, extra);
 }
 
 // The gate, once it is known who emits where.

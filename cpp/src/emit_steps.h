@@ -54,14 +54,14 @@ class Course {
   return site != nullptr ? site->severity : 0;
 }
 
-[[gnu::always_inline]] inline model::RecordInput input_of(const model::Site* site,
-                                                          const forebay_value* values,
-                                                          Course course, const forebay_extra* extra,
-                                                          uint32_t severity) noexcept {
+[[gnu::always_inline]] inline model::RecordInput input_of(
+    const model::Site* site, const forebay_value* values, Course course, const forebay_extra* extra,
+    uint32_t severity, const model::BoundAttributes* only_bound = nullptr) noexcept {
   return {.site = site,
           .values = values,
           .value_count = course.value_count(),
           .extra = extra,
+          .only_bound = only_bound,
           .scope = course.scope(),
           .severity = severity,
           .flags = 0};
@@ -75,7 +75,7 @@ class Course {
                                                         uint64_t size, uint32_t flags) noexcept {
   if (size > end.largest_record ||
       (input.extra != nullptr && input.extra->attribute_count > kMaxAttributes)) [[unlikely]] {
-    return emit_cut(binding, end, input, flags);
+    return emit_cut(binding, end, model::copy_of(input), flags);
   }
   return end.queue->emit(*end.producer, input, static_cast<uint32_t>(size), *binding.ticks, flags,
                          binding.counters);

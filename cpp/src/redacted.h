@@ -44,10 +44,13 @@ class Redacted {
 // Whether the collector's rules were asked before about what the record has besides its site's, and
 // none is about it.
 [[gnu::always_inline]] inline bool is_cleared(const ThreadBinding& binding,
+                                              const model::BoundAttributes& bound) noexcept {
+  return bound.is_cleared_by(binding.incarnation->redaction);
+}
+[[gnu::always_inline]] inline bool is_cleared(const ThreadBinding& binding,
                                               const forebay_extra& extra) noexcept {
   const model::BoundAttributes* const bound = model::bound_in(extra);
-  return bound != nullptr && extra.body.type != FOREBAY_ANYVALUE &&
-         bound->is_cleared_by(binding.incarnation->redaction);
+  return bound != nullptr && extra.body.type != FOREBAY_ANYVALUE && is_cleared(binding, *bound);
 }
 
 // Whether a rule of redaction may be about the record. Of what has no attributes besides its

@@ -164,12 +164,17 @@ typedef struct forebay_site_spec {
   uint32_t reserved;
 } forebay_site_spec;
 
+struct forebay_extra;
+
 /* Attributes that many records have, in the form that records have them in: made once (bind), and
  * then copied as they are. Immutable, for any thread. */
 typedef struct forebay_bound {
   const forebay_attribute* attributes; /* copies */
   uint32_t attribute_count;
   uint32_t reserved;
+  /* For a record that has these and nothing else: handed over itself, and not a copy, it costs
+   * least. */
+  const struct forebay_extra* extra;
 } forebay_bound;
 
 /* What only some records have. A null pointer in emit means none of it. */

@@ -22,6 +22,11 @@ BoundAttributes::BoundAttributes(const forebay_attribute* from, uint32_t count)
   encoded_.resize(static_cast<size_t>(to - encoded_.data()));  // of an unknown type it is less
   attributes = cells_.data();
   attribute_count = count;
+  just_these_.struct_size = sizeof just_these_;
+  just_these_.attributes = attributes;
+  just_these_.attribute_count = count;
+  just_these_.bound = this;
+  extra = &just_these_;
 }
 
 }  // namespace forebay::model

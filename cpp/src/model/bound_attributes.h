@@ -32,19 +32,31 @@ class BoundAttributes final : public forebay_bound {
  private:
   std::vector<uint8_t> encoded_;
   std::vector<forebay_attribute> cells_;  // they point into encoded_
+  forebay_extra just_these_{};            // extra
   mutable std::atomic<const void*> cleared_by_{nullptr};
 };
+
+[[nodiscard]] inline bool may_have_bound(const forebay_extra& extra) noexcept {
+  constexpr size_t kNeeds = offsetof(forebay_extra, bound) + sizeof(void*);
+  return extra.struct_size >= kNeeds && extra.bound != nullptr;
+}
 
 // What the attributes of `extra` are, if they are all of a bound set, and nothing else. Whoever
 // changes them hands over others.
 [[nodiscard]] inline const BoundAttributes* bound_in(const forebay_extra& extra) noexcept {
-  constexpr size_t kNeeds = offsetof(forebay_extra, bound) + sizeof(void*);
-  if (extra.struct_size < kNeeds || extra.bound == nullptr) return nullptr;
+  if (!may_have_bound(extra)) return nullptr;
   if (extra.attributes != extra.bound->attributes ||
       extra.attribute_count != extra.bound->attribute_count) {
     return nullptr;
   }
   return static_cast<const BoundAttributes*>(extra.bound);
+}
+
+// The bound set whose own `extra` (forebay_bound) that is: with nothing else in it.
+[[nodiscard]] inline const BoundAttributes* only_bound_in(const forebay_extra& extra) noexcept {
+  return may_have_bound(extra) && extra.bound->extra == &extra
+             ? static_cast<const BoundAttributes*>(extra.bound)
+             : nullptr;
 }
 
 }  // namespace forebay::model

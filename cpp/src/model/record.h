@@ -74,12 +74,16 @@ inline uint64_t attribute_bytes(const forebay_attribute& attribute) noexcept {
   return 4 + uint64_t{attribute.key_size} + value_bytes(attribute.value);
 }
 
+class BoundAttributes;
+
 // Everything that a record is made of, as emit has it.
 struct RecordInput {
   const Site* site = nullptr;
   const forebay_value* values = nullptr;
   uint32_t value_count = 0;
   const forebay_extra* extra = nullptr;  // null: none
+  // Where it is not null: all that `extra` is, and `weight` is 1 (only_bound_in()).
+  const BoundAttributes* only_bound = nullptr;
   uint32_t scope = 0;
   // As wide as they are because they are stored and loaded again at once, and a load that spans two
   // stores waits for both (10 ns).
@@ -87,6 +91,20 @@ struct RecordInput {
   uint32_t flags = 0;     // kInternal, kTruncated; the others are worked out
   uint64_t weight = 1;    // records that it stands for, itself included; not 1: `extra` is not null
 };
+
+// For functions that are not inline: what a reference is taken of is in memory, everywhere. Member
+// by member, which lets the compiler keep those of `input` in registers until a call is made.
+[[nodiscard, gnu::always_inline]] inline RecordInput copy_of(const RecordInput& input) noexcept {
+  return {.site = input.site,
+          .values = input.values,
+          .value_count = input.value_count,
+          .extra = input.extra,
+          .only_bound = input.only_bound,
+          .scope = input.scope,
+          .severity = input.severity,
+          .flags = input.flags,
+          .weight = input.weight};
+}
 
 template <typename T>
 [[nodiscard]] inline T read_fixed(const uint8_t*& p) noexcept {

@@ -1,7 +1,5 @@
 #include "model/record_writer.h"
 
-#include "model/bound_attributes.h"
-
 namespace forebay::model {
 namespace {
 

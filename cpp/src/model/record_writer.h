@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "model/bound_attributes.h"
 #include "model/record.h"
 
 namespace forebay::model {
@@ -98,8 +99,9 @@ class RecordWriter {
 [[nodiscard]] inline uint64_t measure_record(const RecordInput& input) noexcept {
   uint64_t size = sizeof(RecordHeader);
   for (uint32_t i = 0; i < input.value_count; ++i) size += value_bytes(input.values[i]);
-  if (input.extra != nullptr) [[unlikely]]
-    size += measure_more(input);
+  if (input.extra != nullptr) [[unlikely]] {
+    size += input.only_bound != nullptr ? input.only_bound->encoded().size() : measure_more(input);
+  }
   return size;
 }
 
@@ -136,13 +138,18 @@ void write_record_with_extra(const RecordInput& input, uint64_t ticks, uint32_t 
 // Writes the record to `to`, which has room for the `size` that measure_record() gave.
 inline void write_record(const RecordInput& input, uint64_t ticks, uint32_t size,
                          uint8_t* to) noexcept {
-  if (input.extra != nullptr) [[unlikely]] {
-    write_record_with_extra(input, ticks, size, to);
+  if (input.extra != nullptr && input.only_bound == nullptr) [[unlikely]] {
+    write_record_with_extra(copy_of(input), ticks, size, to);
     return;
   }
-  RecordWriter writer(to + sizeof(RecordHeader));
+  RecordHeader header = header_of(input, ticks, size);
+  RecordWriter writer(to + sizeof header);
   for (uint32_t i = 0; i < input.value_count; ++i) writer.value(input.values[i]);
-  write_header(header_of(input, ticks, size), to);
+  if (input.only_bound != nullptr) {
+    header.attribute_count = static_cast<uint16_t>(input.only_bound->attribute_count);
+    writer.encoded(input.only_bound->encoded());
+  }
+  write_header(header, to);
 }
 
 }  // namespace forebay::model

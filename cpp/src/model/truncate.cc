@@ -46,6 +46,7 @@ TruncatedRecord::TruncatedRecord(const RecordInput& input, uint64_t max_bytes)
   }
   input_.values = values_.data();
   input_.extra = &extra_;
+  input_.only_bound = nullptr;
   input_.flags |= kTruncated;
   extra_.attributes = attributes_.data();
   shorten(max_bytes);

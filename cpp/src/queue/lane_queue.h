@@ -135,13 +135,13 @@ class LaneQueue {
 
   // Writes the record, of `size` bytes by measure_record(), or says why not; counts what it lets go
   // of (its own kDroppedNewest included, refusals not) in `counters`.
-  Admission emit(Producer& producer, const model::RecordInput& input, uint32_t size,
-                 const TickSource& ticks, uint32_t flags,
-                 const account::ThreadCounters& counters) noexcept {
+  [[gnu::always_inline]] Admission emit(Producer& producer, const model::RecordInput& input,
+                                        uint32_t size, const TickSource& ticks, uint32_t flags,
+                                        const account::ThreadCounters& counters) noexcept {
     const uint32_t slots = slots_for(size);
     uint8_t* to = producer.reserve(*arena_, slots);
     if (to == nullptr) [[unlikely]] {
-      return emit_slowly(producer, input, size, ticks, flags, counters);
+      return emit_slowly(producer, model::copy_of(input), size, ticks, flags, counters);
     }
     model::write_record(input, ticks.now(), size, to);
     producer.commit(slots, *arena_);

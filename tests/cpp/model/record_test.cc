@@ -152,6 +152,32 @@ TEST(RecordTest, what_is_bound_counts_only_where_all_of_it_is_given_and_the_call
   EXPECT_EQ(bound_in(extra), nullptr);
 }
 
+TEST(RecordTest, what_a_bound_set_says_of_itself_has_nothing_else_and_is_known_by_its_address) {
+  const forebay_attribute cells[] = {{"a", 1, 0, int_value(1)}, {"b", 1, 0, text_value("text")}};
+  const BoundAttributes bound(cells, 2);
+  EXPECT_EQ(only_bound_in(*bound.extra), &bound);
+  EXPECT_EQ(bound_in(*bound.extra), &bound);
+  forebay_extra copy = *bound.extra;
+  EXPECT_EQ(only_bound_in(copy), nullptr);  // of which nobody knows what was put in
+  EXPECT_EQ(bound_in(copy), &bound);
+  copy.struct_size = offsetof(forebay_extra, bound);
+  EXPECT_EQ(only_bound_in(copy), nullptr);
+
+  const forebay_value values[] = {int_value(7), text_value("a text of more than sixteen bytes")};
+  const auto record_of = [&](const BoundAttributes* only_bound) {
+    RecordInput input;
+    input.values = values;
+    input.value_count = 2;
+    input.extra = bound.extra;
+    input.only_bound = only_bound;
+    input.severity = 13;
+    std::vector<uint8_t> bytes(measure_record(input));
+    write_record(input, 5, static_cast<uint32_t>(bytes.size()), bytes.data());
+    return bytes;
+  };
+  EXPECT_EQ(record_of(&bound), record_of(nullptr));
+}
+
 TEST(RecordTest, each_part_of_a_context_alone_makes_one) {
   for (int part = 0; part < 4; ++part) {
     Extra extra;
