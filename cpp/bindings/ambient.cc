@@ -15,6 +15,14 @@ namespace {
 
 PyObject* context_var = nullptr;  // ContextVar of a _core.Bound
 
+// A new reference to what is bound in this context, or null.
+PyObject* bound_in_context() noexcept {
+  if ((ambient_sources & kContextSource) == 0) return nullptr;
+  PyObject* bound = nullptr;
+  if (PyContextVar_Get(context_var, nullptr, &bound) != 0) PyErr_Clear();
+  return bound;
+}
+
 // How the current span is found. OpenTelemetry keeps it in a dict in a ContextVar; asking there is
 // five times as fast as calling get_current_span(), which is what happens where it keeps it
 // elsewhere (OTEL_PYTHON_CONTEXT).
@@ -196,16 +204,11 @@ void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept {
   running_python([to_release] { Py_XDECREF(to_release); });
 }
 
-BoundContext::BoundContext() noexcept {
-  if ((ambient_sources & kContextSource) == 0) return;
-  if (PyContextVar_Get(context_var, nullptr, &object_) != 0) PyErr_Clear();
-}
-
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra) {
   const uint32_t own = attributes.size();
   const Attributes* of_logger = as_bound(logger->bound);
-  BoundContext context;
-  for (const Attributes* from : {of_logger, context.attributes()}) {
+  PyObject* context = bound_in_context();
+  for (const Attributes* from : {of_logger, as_bound(context)}) {
     if (from == nullptr) continue;
     for (size_t i = 0; i < from->cells.size(); ++i) {
       if (has_key(attributes, own, from->cells[i])) continue;
@@ -213,23 +216,30 @@ void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extr
       attributes.add_cell({from->cells[i].key, from->cells[i].key_size}, from->cells[i].value);
     }
   }
-  add_trace(extra, context.attributes());
-  if (PyObject* const kept = context.release(); kept != nullptr) attributes.scratch().keep(kept);
+  add_trace(extra, as_bound(context));
+  if (context != nullptr) attributes.scratch().keep(context);
 }
 
-bool ambient_as_bound(const PyLogger* logger, const Attributes* of_context, PyObject* names,
-                      const forebay_extra*& extra) noexcept {
-  if ((ambient_sources & kTraceSource) != 0) return false;
+constexpr forebay_extra kMustGather{};
+
+AsBound ambient_as_bound(const PyLogger* logger, PyObject* names) noexcept {
+  AsBound found{bound_in_context(), &kMustGather};
+  if ((ambient_sources & kTraceSource) != 0) return found;
   const Attributes* const of_logger = as_bound(logger->bound);
-  if (of_logger == nullptr && of_context == nullptr) return true;
-  const Attributes* const only = the_only(of_logger, of_context, names);
-  if (only != nullptr) extra = only->whole();
-  return extra != nullptr;
+  const Attributes* const of_context = as_bound(found.context);
+  if (of_logger == nullptr && of_context == nullptr) {
+    found.extra = nullptr;
+  } else if (const Attributes* const only = the_only(of_logger, of_context, names);
+             only != nullptr) {
+    if (const forebay_extra* const whole = only->whole(); whole != nullptr) found.extra = whole;
+  }
+  return found;
 }
 
-Ambient::Ambient(const PyLogger* logger, const Attributes* of_context, PyObject* names)
-    : extra_(empty_extra()) {
+Ambient::Ambient(const PyLogger* logger, PyObject* context, PyObject* names)
+    : extra_(empty_extra()), context_(context) {
   const Attributes* const of_logger = as_bound(logger->bound);
+  const Attributes* const of_context = as_bound(context);
   if (const Attributes* const only = the_only(of_logger, of_context, names); only != nullptr) {
     only->add_to(extra_);
   } else {

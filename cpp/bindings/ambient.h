@@ -6,7 +6,6 @@
 #include <forebay/c_api.h>
 
 #include <array>
-#include <utility>
 #include <vector>
 
 #include "bound.h"
@@ -25,34 +24,27 @@ void add_trace(forebay_extra& extra, const Attributes* of_context) noexcept;
 // Both into a record whose attributes are gathered in a list; those that are there already win.
 void add_ambient(const PyLogger* logger, AttributeList& attributes, forebay_extra& extra);
 
-// What is bound in the context that this is made in. Under the GIL.
-class BoundContext {
- public:
-  BoundContext() noexcept;
-  BoundContext(const BoundContext&) = delete;
-  BoundContext& operator=(const BoundContext&) = delete;
-  ~BoundContext() { Py_XDECREF(object_); }
-  // Null where there is nothing.
-  [[nodiscard]] const Attributes* attributes() const noexcept { return as_bound(object_); }
-  // The reference that it has, null perhaps; it has none then.
-  [[nodiscard]] PyObject* release() noexcept { return std::exchange(object_, nullptr); }
-
- private:
-  PyObject* object_ = nullptr;  // a _core.Bound, kept
+// Both for a record whose attributes are its site's, where they are as they were bound, which is
+// most often so. Fits two registers.
+struct AsBound {
+  // To be released after the emit: what is bound in the context, or null.
+  PyObject* context = nullptr;
+  // Null where there is nothing; `kMustGather`: see Ambient.
+  const forebay_extra* extra = nullptr;
 };
-
-// Both for a record whose attributes are its site's, `names` (a tuple or null), where they are as
-// they were bound, or there is nothing (`extra` stays null), which is most often so. False: see
-// Ambient. What it finds lives as long as what is bound.
-[[nodiscard]] bool ambient_as_bound(const PyLogger* logger, const Attributes* of_context,
-                                    PyObject* names, const forebay_extra*& extra) noexcept;
+extern const forebay_extra kMustGather;
+// `names`: the site's, a tuple or null.
+[[nodiscard, gnu::noinline]] AsBound ambient_as_bound(const PyLogger* logger,
+                                                      PyObject* names) noexcept;
 
 // The same, whatever they are. Lives as long as the emit.
 class Ambient {
  public:
-  Ambient(const PyLogger* logger, const Attributes* of_context, PyObject* names);
+  // `context` as ambient_as_bound() gave it; takes it over.
+  Ambient(const PyLogger* logger, PyObject* context, PyObject* names);
   Ambient(const Ambient&) = delete;
   Ambient& operator=(const Ambient&) = delete;
+  ~Ambient() { Py_XDECREF(context_); }
   // Null where there is nothing.
   [[nodiscard]] const forebay_extra* extra() const noexcept { return has_any_ ? &extra_ : nullptr; }
 
@@ -60,6 +52,7 @@ class Ambient {
   void add_all(const Attributes* from, const Attributes* winner, PyObject* names);
 
   forebay_extra extra_;
+  PyObject* context_;  // a _core.Bound, kept
   std::array<forebay_attribute, 16> few_;
   std::vector<forebay_attribute> many_;
   uint32_t count_ = 0;

@@ -69,26 +69,28 @@ bool has_ambient(const PyLogger* logger) noexcept {
   return answer(logger, emit_with_gil(logger->handle, site, cells, count, extra, flags));
 }
 
-// emit_in_context() where what is bound has to be put together, or there may be a trace.
+// Where what is bound has to be put together, or there may be a trace.
 [[gnu::noinline]] PyObject* emit_gathered(const PyLogger* logger, const forebay_site* site,
                                           const forebay_value* cells, uint32_t count,
-                                          const Attributes* of_context, PyObject* names,
-                                          uint32_t flags) {
-  const Ambient ambient(logger, of_context, names);
+                                          PyObject* context, PyObject* names, uint32_t flags) {
+  const Ambient ambient(logger, context, names);
   return emit_with(logger, site, cells, count, ambient.extra(), flags);
 }
 
-// A record whose site is known and whose values are converted, where something is bound or there
-// may be a trace.
-[[gnu::noinline]] PyObject* emit_in_context(const PyLogger* logger, const forebay_site* site,
-                                            const forebay_value* cells, uint32_t count,
-                                            PyObject* names, uint32_t flags) {
-  const BoundContext context;
-  const forebay_extra* extra = nullptr;
-  if (!ambient_as_bound(logger, context.attributes(), names, extra)) {
-    return emit_gathered(logger, site, cells, count, context.attributes(), names, flags);
+// A record whose site is known and whose values are converted. `names` are its values'.
+[[gnu::always_inline]] inline PyObject* emit_here(const PyLogger* logger, const forebay_site* site,
+                                                  const forebay_value* cells, uint32_t count,
+                                                  PyObject* names, uint32_t flags) {
+  AsBound found;
+  if (has_ambient(logger)) [[unlikely]] {
+    found = ambient_as_bound(logger, names);
+    if (found.extra == &kMustGather) {
+      return emit_gathered(logger, site, cells, count, found.context, names, flags);
+    }
   }
-  return emit_with(logger, site, cells, count, extra, flags);
+  PyObject* const answer = emit_with(logger, site, cells, count, found.extra, flags);
+  Py_XDECREF(found.context);
+  return answer;
 }
 
 // A record whose site is known, or is one after this call; its values need conversion, or its body
@@ -112,10 +114,7 @@ bool has_ambient(const PyLogger* logger) noexcept {
       cell = to_value(call.keyword_values[i], scratch);
     }
   }
-  if (has_ambient(logger)) {
-    return emit_in_context(logger, hit.site, cells, used, call.names, call.flags);
-  }
-  return answer(logger, emit_with_gil(logger->handle, hit.site, cells, used, nullptr, call.flags));
+  return emit_here(logger, hit.site, cells, used, call.names, call.flags);
 }
 
 // kFlags as in Call.
@@ -138,11 +137,7 @@ PyObject* log_call(PyObject* self, PyObject* const* args, Py_ssize_t positional,
         [[likely]] {
       forebay_value cells[kMostFastValues];
       if (fill(args + 1, count, cells)) [[likely]] {
-        if (has_ambient(logger)) [[unlikely]] {
-          return emit_in_context(logger, site, cells, static_cast<uint32_t>(count), names,
-                                 kFlags | FOREBAY_EMIT_FLAT);
-        }
-        return emit_with(logger, site, cells, static_cast<uint32_t>(count), nullptr,
+        return emit_here(logger, site, cells, static_cast<uint32_t>(count), names,
                          kFlags | FOREBAY_EMIT_FLAT);
       }
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forebay._context import bind
+from forebay._core import context_variable
 from tests.python.in_memory import in_memory
 
 
@@ -42,3 +45,21 @@ def test_each_record_has_them_as_the_first_has(
                 record["text"] = own["text"]
             assert record == {**bound, **own}
         assert len(records) == 8
+
+
+@pytest.mark.parametrize("trace", [None, bytes(range(1, 26))])
+@pytest.mark.parametrize("own", [{}, {"n": 1}, {"name": 1}, {"dict": {"k": 1}}, {"n": 2**70}])
+def test_an_emit_keeps_no_reference_to_what_is_bound(
+    own: dict[str, Any], trace: bytes | None
+) -> None:
+    with in_memory() as memory, bind({"name": "bound", "k": 1}, trace):
+        log = memory.log.bind(other=True)
+        bound = context_variable.get()
+        before = sys.getrefcount(bound)
+        for _ in range(100):
+            memory.log.info("x", **own)
+            log.info("y", **own)
+            memory.log.info(str(own), **own)
+            memory.log.info("%s", 1, **own)
+        assert sys.getrefcount(bound) == before
+        assert len(memory.records()) == 400
