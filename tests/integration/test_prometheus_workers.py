@@ -84,6 +84,20 @@ def scrape(server: Gunicorn, query: str = "") -> dict[str, float]:
     return found
 
 
+def orders_of(server: Gunicorn) -> float:
+    """All that is shown; a scrape may come before anything is published."""
+    return scrape(server).get("orders_total", 0.0)
+
+
+def orders_by_process(server: Gunicorn) -> dict[int, float]:
+    """The same of each process that has taken some."""
+    found = {}
+    for series, value in scrape(server, "?process=each").items():
+        if match := re.fullmatch(r'orders_total{process="(\d+)"}', series):
+            found[int(match[1])] = value
+    return found
+
+
 class Hammer:
     """Threads that place orders; counts those that were answered."""
 
@@ -132,7 +146,7 @@ def test_recycled_workers_lose_no_count_and_leave_no_files(
     last = 0.0
     try:
         while len(server.said(r"Booting worker with pid: (\d+)")) < 16:
-            now = scrape(server).get("orders_total", 0.0)
+            now = orders_of(server)
             assert now >= last
             last = now
     finally:
@@ -140,7 +154,7 @@ def test_recycled_workers_lose_no_count_and_leave_no_files(
     assert hammer.unanswered == 0
     assert hammer.answered > 400
     # Workers that end just now publish as they do; those that live, when they are asked.
-    assert wait_until(lambda: scrape(server)["orders_total"] == hammer.answered, timeout=60)
+    assert wait_until(lambda: orders_of(server) == hammer.answered, timeout=60)
     found = scrape(server)
     assert found["amount_count"] == found['amount_bucket{le="0.1"}'] == hammer.answered
     assert found["amount_sum"] == pytest.approx(0.1 * hammer.answered)
@@ -178,23 +192,19 @@ def test_a_worker_that_is_killed_loses_what_came_since_its_last_publication_at_m
         for _ in range(3):
             target = hammer.answered + 30
             assert wait_until(lambda target=target: hammer.answered >= target, timeout=60)  # type: ignore[misc]
-            each = scrape(server, "?process=each")
-            before = scrape(server)["orders_total"]
-            found = {
-                int(series.split('"')[1]): value
-                for series, value in each.items()
-                if re.fullmatch(r'orders_total{process="\d+"}', series)
-            }
+            assert wait_until(lambda: orders_by_process(server) != {}, timeout=60)
+            found = orders_by_process(server)
+            before = orders_of(server)
             pid = max(found)
             published[pid] = found[pid]
             os.kill(pid, signal.SIGKILL)
-            assert scrape(server)["orders_total"] >= before
+            assert orders_of(server) >= before
     finally:
         hammer.end()
     since = sum(max(hammer.answers[pid] - count, 0) for pid, count in published.items())
     least = hammer.answered - since
-    assert wait_until(lambda: scrape(server)["orders_total"] >= least, timeout=30)
-    assert scrape(server)["orders_total"] <= hammer.answered + hammer.unanswered
+    assert wait_until(lambda: orders_of(server) >= least, timeout=30)
+    assert orders_of(server) <= hammer.answered + hammer.unanswered
 
 
 def test_a_worker_that_hangs_still_shows_what_it_counted(serve: Callable[..., Gunicorn]) -> None:
@@ -209,12 +219,12 @@ def test_a_worker_that_hangs_still_shows_what_it_counted(serve: Callable[..., Gu
 
     assert wait_until(ask, timeout=60)
     total = sum(counts.values())
-    assert wait_until(lambda: scrape(server)["orders_total"] == total, timeout=30)
+    assert wait_until(lambda: orders_of(server) == total, timeout=30)
     stuck = next(iter(counts))
     os.kill(int(stuck), signal.SIGSTOP)
     try:
         each = scrape(server, "?process=each")
         assert each[f'orders_total{{process="{stuck}"}}'] == counts[stuck]
-        assert scrape(server)["orders_total"] == total
+        assert orders_of(server) == total
     finally:
         os.kill(int(stuck), signal.SIGCONT)
