@@ -224,14 +224,15 @@ constexpr forebay_extra kMustGather{};
 
 AsBound ambient_as_bound(const PyLogger* logger, PyObject* names) noexcept {
   AsBound found{bound_in_context(), &kMustGather};
-  if ((ambient_sources & kTraceSource) != 0) return found;
+  const bool may_have_trace = (ambient_sources & kTraceSource) != 0;
   const Attributes* const of_logger = as_bound(logger->bound);
   const Attributes* const of_context = as_bound(found.context);
   if (of_logger == nullptr && of_context == nullptr) {
-    found.extra = nullptr;
+    if (!may_have_trace) found.extra = nullptr;
   } else if (const Attributes* const only = the_only(of_logger, of_context, names);
              only != nullptr) {
-    if (const forebay_extra* const whole = only->whole(); whole != nullptr) found.extra = whole;
+    const forebay_extra* const whole = only->whole();
+    if (whole != nullptr && !may_have_trace) found.extra = whole;
   }
   return found;
 }

@@ -139,9 +139,8 @@ const forebay_extra* Attributes::make_whole() const noexcept {
 }
 
 void Attributes::add_to(forebay_extra& extra) const noexcept {
-  const bool is_encoded = whole() != nullptr;
   extra.bound = encoded_;
-  extra.attributes = is_encoded ? encoded_->attributes : cells.data();
+  extra.attributes = encoded_ != nullptr ? encoded_->attributes : cells.data();
   extra.attribute_count = static_cast<uint32_t>(cells.size());
 }
 

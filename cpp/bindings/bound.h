@@ -37,12 +37,12 @@ struct Attributes {
   [[nodiscard]] bool may_share_a_name(PyObject* of_record) const noexcept {
     return of_record != nullptr && of_record != others_ && compare(of_record);
   }
-  // What a record has that has all of them, and their trace, and nothing else; null: that is not
-  // made yet. Never changes. Under the GIL.
+  // What a record has that has all of them, and their trace, and nothing else. To be asked once for
+  // a record: null at the first, and where there is no memory. Never changes then. Under the GIL.
   [[nodiscard]] const forebay_extra* whole() const noexcept {
     return whole_ != nullptr ? whole_ : make_whole();
   }
-  // The cells, for a record that has all of them. Under the GIL.
+  // The cells, for a record that has all of them, after whole(). Under the GIL.
   void add_to(forebay_extra& extra) const noexcept;
   void add_trace_to(forebay_extra& extra) const noexcept;
 

@@ -51,11 +51,17 @@ bool is_main_thread() { return gettid() == getpid(); }
 
 int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
                       uint32_t count, const forebay_extra* extra, uint32_t flags) noexcept {
-  const bool only_reports = (flags & kReportFull) != 0;
-  flags &= ~kReportFull;
-  int32_t outcome =
-      core().emit(logger, site, values, count, extra, flags | FOREBAY_EMIT_REPORT_BLOCK);
-  if (outcome != FOREBAY_WOULD_BLOCK || only_reports) return outcome;
+  const int32_t outcome = core().emit(logger, site, values, count, extra,
+                                      (flags & ~kReportFull) | FOREBAY_EMIT_REPORT_BLOCK);
+  if (outcome != FOREBAY_WOULD_BLOCK) return outcome;
+  return emit_after_would_block(logger, site, values, count, extra, flags);
+}
+
+int32_t emit_after_would_block(forebay_logger* logger, const forebay_site* site,
+                               const forebay_value* values, uint32_t count,
+                               const forebay_extra* extra, uint32_t flags) noexcept {
+  int32_t outcome = FOREBAY_WOULD_BLOCK;
+  if ((flags & kReportFull) != 0) return outcome;
   // On a thread that runs an event loop nobody else would run meanwhile: go on to what comes next.
   if (running_python(runs_an_event_loop)) flags |= FOREBAY_EMIT_SKIP_BLOCK;
   // The main thread looks after signals now and then, at the price of its place in the line.

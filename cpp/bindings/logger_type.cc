@@ -66,7 +66,7 @@ bool has_ambient(const PyLogger* logger) noexcept {
   if (outcome == FOREBAY_ACCEPTED) [[likely]]
     Py_RETURN_TRUE;
   if (outcome != FOREBAY_WOULD_BLOCK) return answer(logger, outcome);
-  return answer(logger, emit_with_gil(logger->handle, site, cells, count, extra, flags));
+  return answer(logger, emit_after_would_block(logger->handle, site, cells, count, extra, flags));
 }
 
 // Where what is bound has to be put together, or there may be a trace.

@@ -27,12 +27,16 @@ PyObject* bind_logger(PyLogger* logger, PyObject* attributes);
 // an error set.
 PyLogger* sibling(PyLogger* logger, PyObject* name);
 
-// Of emit_with_gil alone: where the lane's policy is to wait, do not, and say so.
+// Of emit_with_gil and its rest alone: where the lane's policy is to wait, do not, and say so.
 constexpr uint32_t kReportFull = 1u << 31;
 // Emits with the GIL held, and lets go of it only where the lane's policy is to wait. The main
 // thread looks after signals meanwhile; -1 with an error set where a handler raised.
 int32_t emit_with_gil(forebay_logger* logger, const forebay_site* site, const forebay_value* values,
                       uint32_t count, const forebay_extra* extra, uint32_t flags) noexcept;
+// The rest of that, where the caller has tried it (FOREBAY_EMIT_REPORT_BLOCK).
+int32_t emit_after_would_block(forebay_logger* logger, const forebay_site* site,
+                               const forebay_value* values, uint32_t count,
+                               const forebay_extra* extra, uint32_t flags) noexcept;
 
 // About the emit that this thread just made. Sets QueueFull; null.
 PyObject* raise_queue_full(const PyLogger* logger);

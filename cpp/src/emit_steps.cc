@@ -53,10 +53,15 @@ int32_t answer(Admission admission, ThreadBinding& binding, uint32_t lane, Sever
 [[gnu::noinline]] Admission emit_cut(ThreadBinding& binding, const ThreadBinding::LaneEnd& end,
                                      const model::RecordInput& input, uint32_t flags) noexcept try {
   const model::TruncatedRecord cut(input, end.largest_record);
-  binding.incarnation->pipeline->ledger().note(account::NoteName::kTruncatedRecords, 1);
   const uint64_t size = model::measure_record(cut.input());
-  return end.queue->emit(*end.producer, cut.input(), static_cast<uint32_t>(size), *binding.ticks,
-                         flags, binding.counters);
+  const Admission admission =
+      end.queue->emit(*end.producer, cut.input(), static_cast<uint32_t>(size), *binding.ticks,
+                      flags, binding.counters);
+  // Else the caller comes again with it.
+  if (admission != Admission::kWouldBlock) {
+    binding.incarnation->pipeline->ledger().note(account::NoteName::kTruncatedRecords, 1);
+  }
+  return admission;
 } catch (...) {
   binding.counters.add(end.queue->lane(), EmitName::kDroppedMemory, severity_class(input.severity));
   return Admission::kDroppedMemory;

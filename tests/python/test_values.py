@@ -20,6 +20,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+import forebay
 from tests.python.in_memory import InMemory, in_memory
 
 
@@ -343,6 +344,17 @@ def test_a_very_long_message_is_truncated_on_a_character_and_counted(memory: InM
     assert 0 < len(body.encode()) <= 1 << 20
     assert set(body.rstrip("…")) == {"ä"}
     assert memory.collector.stats().notes["truncated_records"] == before + 1
+
+
+@pytest.mark.parametrize("more", [{}, {"nested": {"k": 1}}])
+def test_a_record_that_is_cut_and_waits_for_room_counts_once(more: dict[str, Any]) -> None:
+    """It asks for room more than once, and is cut each time."""
+    lane = forebay.Lane("default", queue_records=1024, on_full=forebay.Block())
+    with in_memory(max_record_bytes=4096, lanes=[lane]) as memory:
+        for _ in range(3000):
+            memory.log.info("x", text="y" * 20_000, **more)
+        assert len(memory.records()) == 3000
+        assert memory.collector.stats().notes["truncated_records"] == 3000
 
 
 def test_a_hundred_attributes_arrive(memory: InMemory) -> None:
