@@ -167,7 +167,7 @@ typedef struct forebay_site_spec {
 struct forebay_extra;
 
 /* Attributes that many records have, in the form that records have them in: made once (bind), and
- * then copied as they are. Immutable, for any thread. */
+ * then copied as they are. Immutable, for any thread. Only bind makes one. */
 typedef struct forebay_bound {
   const forebay_attribute* attributes; /* copies */
   uint32_t attribute_count;

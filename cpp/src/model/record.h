@@ -85,8 +85,8 @@ struct RecordInput {
   // Where it is not null: all that `extra` is, and `weight` is 1 (only_bound_in()).
   const BoundAttributes* only_bound = nullptr;
   uint32_t scope = 0;
-  // As wide as they are because they are stored and loaded again at once, and a load that spans two
-  // stores waits for both (10 ns).
+  // As wide as they are because a copy in memory is stored and loaded again at once, and a load
+  // that spans two stores waits for both (10 ns).
   uint32_t severity = 0;  // 0..24
   uint32_t flags = 0;     // kInternal, kTruncated; the others are worked out
   uint64_t weight = 1;    // records that it stands for, itself included; not 1: `extra` is not null
