@@ -72,12 +72,12 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5000, help="records a second")
     Handler.pace = Pace(parser.parse_args().rate)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
 
     def end(number: int, frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown).start()
 
     signal.signal(signal.SIGTERM, end)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
     print(json.dumps(Handler.taken), flush=True)
 

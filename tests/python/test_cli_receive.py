@@ -21,6 +21,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
 from forebay._otlp.files import SegmentReader
 from forebay.testing import MetricPoint, Scope
+from tests.python.in_memory import run_python
 from tests.python.otlp_metrics import encoded
 from tests.waiting import wait_until
 
@@ -133,6 +134,45 @@ def test_it_prints_records_and_points_as_they_come(start: Start) -> None:
     process.post(encoded(ORDERS), "/v1/metrics")
     point, counts = map(json.loads, process.end().splitlines())
     assert (point["name"], point["value"], counts["points"]) == ("orders", 5, 1)
+
+
+def test_a_signal_ends_it_wherever_it_finds_it() -> None:
+    """At each step of the main thread: none of them may be one that the end has to wait for."""
+    run_python(
+        """
+        import os, signal, sys, threading
+        from forebay.cli import main
+
+        class Output:
+            heard = False
+
+            def write(self, text):
+                if text.startswith("listening on"):
+                    self.heard = True
+                    late.start()
+
+            def flush(self):
+                pass
+
+        def step(frame, event, argument):
+            global left
+            if output.heard and (left := left - 1) == 0:
+                signal.raise_signal(signal.SIGTERM)
+            return step
+
+        for at in range(1, 101):
+            left, output = at, Output()
+            sys.stdout = output
+            # For those that have fewer steps until they wait.
+            late = threading.Timer(0.03, os.kill, (os.getpid(), signal.SIGTERM))
+            sys.settrace(step)
+            status = main(["receive", "--port", "0"])
+            sys.settrace(None)
+            late.cancel()
+            late.join()
+            assert status == 0, status
+        """
+    )
 
 
 def test_what_cannot_be_printed_is_taken_and_told(start: Start) -> None:

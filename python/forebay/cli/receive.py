@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from .._otlp import answers, schema
@@ -31,6 +32,8 @@ While it runs, GET /counts gives the counts as JSON, and POST /control scripts f
   {"cut_before": true}  {"partial": 5}  {"refuse_codec": "zstd"}  {"max_body": 100000}
   {"slow_body": 50000}  {"clear": true}
 """
+
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -107,7 +110,6 @@ def run(args: argparse.Namespace) -> int:
             return 1
     printer = Printer(as_json=args.json) if args.print else None
     first_request = threading.Event()
-    parent = os.getppid()
 
     def on_batch(batch: TakenBatch) -> None:
         first_request.set()
@@ -119,16 +121,36 @@ def run(args: argparse.Namespace) -> int:
     receiver = Receiver(
         port=args.port, keep=False, validate=args.validate, control=True, on_batch=on_batch
     )
-    stop = threading.Event()
-    received: list[int] = []
-
-    def end(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
     _script(receiver, args)
+    with _ends_held_back():
+        return _serve(receiver, args, segments, first_request)
+
+
+@contextlib.contextmanager
+def _ends_held_back() -> Iterator[None]:
+    """The signals that end it wait until they are asked for, also in threads begun inside.
+
+    A handler would run at any point of the main thread, also where that holds a lock which the
+    handler needs in order to tell it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    for number in _ENDS:
+        # One that comes after the first has no effect.
+        signal.signal(number, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(
+    receiver: Receiver,
+    args: argparse.Namespace,
+    segments: SegmentWriter | None,
+    first_request: threading.Event,
+) -> int:
+    parent = os.getppid()
+    stop = threading.Event()
     try:
         receiver.start()
     except OSError as error:
@@ -137,9 +159,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"listening on {receiver.endpoint}", flush=True)
     if args.stall is not None and args.stall_after > 0:
         _stall_later(receiver, first_request, stop, args.stall_after, args.stall)
-    while not stop.wait(0.5 if args.with_parent else 3600):
+    while signal.sigtimedwait(_ENDS, 0.5 if args.with_parent else 3600) is None:
         if args.with_parent and os.getppid() != parent:
             break
+    stop.set()
     receiver.stop()
     if segments is not None:
         segments.close()
