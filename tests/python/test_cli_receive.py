@@ -148,8 +148,8 @@ def test_a_signal_ends_it_wherever_it_finds_it() -> None:
 
             def write(self, text):
                 if text.startswith("listening on"):
-                    self.heard = True
                     late.start()
+                    self.heard = True
 
             def flush(self):
                 pass

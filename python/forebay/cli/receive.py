@@ -134,10 +134,10 @@ def _ends_held_back() -> Iterator[None]:
     handler needs in order to tell it.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    for number in _ENDS:
-        # One that comes after the first has no effect.
-        signal.signal(number, lambda number, frame: None)
     try:
+        for number in _ENDS:
+            # One that comes after the first has no effect.
+            signal.signal(number, lambda number, frame: None)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
